@@ -1,0 +1,75 @@
+//! What Linux says about programs under `/proc`: who listens, and how much memory somebody needed.
+
+use std::fs;
+use std::io;
+
+/// Whether anybody in the calling thread's network namespace listens on this TCP port.
+///
+/// `/proc/net` would be the namespace of the process's first thread.
+///
+/// # Errors
+/// If there is no `/proc/thread-self/net/tcp`.
+pub fn listens(port: u16) -> io::Result<bool> {
+    if has_listener(&fs::read_to_string("/proc/thread-self/net/tcp")?, port) {
+        return Ok(true);
+    }
+    // A kernel may be without IPv6.
+    Ok(fs::read_to_string("/proc/thread-self/net/tcp6").is_ok_and(|table| has_listener(&table, port)))
+}
+
+/// Columns of proc_pid_net(5): number, local address, remote address, state, …; numbers are hexadecimal.
+fn has_listener(table: &str, port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    table.lines().skip(1).any(|line| {
+        let mut columns = line.split_whitespace().skip(1);
+        let (local, _, state) = (columns.next(), columns.next(), columns.next());
+        let theirs = local.and_then(|local| local.rsplit(':').next()).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        theirs == Some(port) && state == Some(LISTEN)
+    })
+}
+
+/// The most memory that a living process has had resident so far (`VmHWM`), in KiB.
+///
+/// The kernel counts pages in batches for each processor, so the figure may be off by some dozen pages.
+///
+/// # Errors
+/// If the process is gone.
+pub fn peak_memory(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    peak_in(&status)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended: it has no VmHWM")))
+}
+
+fn peak_in(status: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    value.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1
+   1: 0100007F:1F91 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 4712 1
+";
+
+    #[test]
+    fn a_listener_is_told_from_a_connection() {
+        assert!(has_listener(TABLE, 8080));
+        assert!(!has_listener(TABLE, 8081));
+        assert!(!has_listener(TABLE, 8082));
+    }
+
+    #[test]
+    fn reads_the_peak() {
+        assert_eq!(peak_in("VmPeak:\t    9000 kB\nVmHWM:\t    1234 kB\n"), Some(1234));
+        assert_eq!(peak_in("State:\tZ (zombie)\n"), None);
+    }
+
+    #[test]
+    fn this_process_needs_memory() {
+        assert!(peak_memory(std::process::id()).unwrap() > 0);
+    }
+}

@@ -1,0 +1,14 @@
+//! os
+mod containment;
+pub mod error;
+mod exit_status;
+pub mod interfaces;
+mod loopback;
+pub mod namespace;
+pub mod pipe;
+pub mod process;
+pub mod sniff;
+pub mod sockets;
+pub mod spawn;
+pub mod terminal;
+pub mod trap;

@@ -1,0 +1,17 @@
+//! What the kernel tells about other processes, and how all of a run's processes are ended.
+//!
+//! Owns: membership of a run, the killing of its processes, views of processes, threads and blocked calls, all
+//! read from `/proc`. It never starts a program, never reaps a child somebody else owns, and never judges what
+//! it sees. A process that vanishes while it is read gives `None` or an empty answer, never an error.
+
+mod blocked;
+mod calls;
+mod cleanup;
+mod members;
+mod procfs;
+mod view;
+
+pub use blocked::{BlockedCall, Wait};
+pub use cleanup::{Killed, kill_members, set_subreaper};
+pub use members::{Belonging, members, tree};
+pub use view::{ProcessView, ThreadView, caught_signals, socket_timeouts, threads, view};

@@ -1,0 +1,197 @@
+//! Ending all processes of a run, also those that tried to get away.
+//!
+//! Owns signals to members and the reaping of orphans; never touches a process that is no member, this process,
+//! its ancestors, or process 1, and never waits for "any child".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+
+use super::members::{Belonging, census, members, own_pid};
+use super::procfs;
+
+/// No clean-up takes longer.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long one round waits for those it killed before it looks for new ones.
+const ROUND: Duration = Duration::from_millis(500);
+/// Rounds before a clean-up gives up; a round kills everybody it saw, so two are the rule.
+const ROUNDS: usize = 64;
+
+/// What a clean-up achieved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Killed {
+    /// Members that were sent `SIGKILL` and are gone.
+    pub killed: usize,
+    /// Members still alive: not ours to signal, or stuck in the kernel. Ascending.
+    pub survivors: Vec<i32>,
+}
+
+/// Makes this process the parent of every orphan among its descendants (`PR_SET_CHILD_SUBREAPER`), so that a
+/// double fork does not lead out of the process tree.
+///
+/// # Errors
+/// What prctl(2) answers; Linux since 3.4 does not refuse.
+pub fn set_subreaper() -> io::Result<()> {
+    nix::sys::prctl::set_child_subreaper(true).map_err(io::Error::from)
+}
+
+/// A handle on a process that stays its own when the id is reused.
+///
+/// # Errors
+/// `ESRCH` for a vanished process, `ENOSYS` before Linux 5.3.
+pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers and touches no memory of this process.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = i32::try_from(Errno::result(fd)?).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just created this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// One member that is being ended.
+struct Target {
+    pid: i32,
+    /// Missing on kernels without pidfd; the id alone is used then.
+    handle: Option<OwnedFd>,
+}
+
+impl Target {
+    /// `None` if the process has vanished.
+    fn open(pid: i32) -> Option<Self> {
+        match pidfd_open(pid) {
+            Ok(handle) => Some(Self { pid, handle: Some(handle) }),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => None,
+            Err(_) => Some(Self { pid, handle: None }),
+        }
+    }
+
+    /// Sends a signal; false if it could not be delivered.
+    fn signal(&self, signal: Signal) -> bool {
+        if self.pid <= 1 || self.pid == own_pid() {
+            return false;
+        }
+        let Some(handle) = &self.handle else {
+            return kill(Pid::from_raw(self.pid), signal).is_ok();
+        };
+        // SAFETY: integers and a NULL siginfo pointer, for which the kernel fills in what kill(2) would.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                handle.as_raw_fd(),
+                signal as libc::c_int,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        answer == 0
+    }
+
+    /// Waits until all threads of the process have ended, at most until `limit`.
+    fn wait_gone(&self, limit: Instant) -> bool {
+        loop {
+            let left = limit.saturating_duration_since(Instant::now());
+            let ended = match &self.handle {
+                Some(handle) => poll_once(Some(handle), left),
+                None => {
+                    let ended = procfs::stat(self.pid).is_none_or(|stat| !stat.alive());
+                    // Without a handle the state has to be asked for again and again.
+                    if !ended {
+                        poll_once(None, left.min(Duration::from_millis(1)));
+                    }
+                    ended
+                }
+            };
+            if ended || left.is_zero() {
+                return ended;
+            }
+        }
+    }
+}
+
+/// One poll(2); true if the descriptor became readable.
+fn poll_once(handle: Option<&OwnedFd>, timeout: Duration) -> bool {
+    // Rounded up: a rest below one millisecond must not turn into a busy loop.
+    let millis = timeout.as_micros().div_ceil(1000);
+    let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+    let mut fds: Vec<PollFd<'_>> =
+        handle.map(|handle| PollFd::new(handle.as_fd(), PollFlags::POLLIN)).into_iter().collect();
+    poll(&mut fds, timeout).is_ok_and(|ready| ready > 0)
+}
+
+/// Ends every live process that [belongs](members) to a run. All are stopped before any is killed, so that none
+/// can fork while the others die; this repeats until nobody is left, for at most 64 rounds and 5 seconds.
+///
+/// Members that became children of this process (see [`set_subreaper`]) are reaped, each by its own id. The
+/// roots are not: whoever started them reaps them. Name every child of this process in `roots`, or its exit
+/// status may be taken here.
+pub fn kill_members(belonging: &Belonging<'_>) -> Killed {
+    let deadline = Instant::now() + DEADLINE;
+    let mut gone = BTreeSet::new();
+    let mut to_reap = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let stopped = stop_all(belonging, deadline, &mut to_reap);
+        let doomed: Vec<&Target> = stopped.values().filter(|target| target.signal(Signal::SIGKILL)).collect();
+        if doomed.is_empty() {
+            break;
+        }
+        let limit = deadline.min(Instant::now() + ROUND);
+        for target in doomed {
+            to_reap.insert(target.pid);
+            if target.wait_gone(limit) {
+                gone.insert(target.pid);
+            }
+        }
+        reap(&mut to_reap, belonging.roots);
+        if Instant::now() >= deadline {
+            break;
+        }
+    }
+    reap(&mut to_reap, belonging.roots);
+    let survivors = members(belonging);
+    gone.retain(|pid| !survivors.contains(pid));
+    Killed { killed: gone.len(), survivors }
+}
+
+/// Stops members until a scan finds nobody new; the answer is everybody that was found.
+fn stop_all(belonging: &Belonging<'_>, deadline: Instant, to_reap: &mut BTreeSet<i32>) -> BTreeMap<i32, Target> {
+    let mut stopped: BTreeMap<i32, Target> = BTreeMap::new();
+    loop {
+        let census = census(belonging);
+        to_reap.extend(census.zombies);
+        let mut news = false;
+        for pid in census.members {
+            if stopped.contains_key(&pid) {
+                continue;
+            }
+            if let Some(target) = Target::open(pid) {
+                news = true;
+                // A failure shows again, and counts, at the kill.
+                target.signal(Signal::SIGSTOP);
+                stopped.insert(pid, target);
+            }
+        }
+        if !news || Instant::now() >= deadline {
+            return stopped;
+        }
+    }
+}
+
+/// Takes the exit status of those that are ours by now; the others stay for the next attempt.
+fn reap(pids: &mut BTreeSet<i32>, roots: &[i32]) {
+    pids.retain(|pid| {
+        if roots.contains(pid) {
+            return false;
+        }
+        // Still alive, or not (yet) our child: kept. Both are harmless to ask again.
+        !matches!(
+            waitpid(Pid::from_raw(*pid), Some(WaitPidFlag::WNOHANG)),
+            Ok(status) if status.pid().is_some()
+        )
+    });
+}

@@ -1,0 +1,166 @@
+//! Processes, threads and signals: the kernel does the work, the simulation follows it.
+
+use std::fs;
+
+use harness_os::trap::{Activity, ClockPage, Sys, ThreadProbe, children_of};
+
+use super::{Op, Reply};
+use crate::process::{Held, ThreadKey};
+use crate::random::{Draw, Purpose};
+use crate::world::World;
+
+impl World {
+    /// Replaces the clock functions of a process that has a new image.
+    pub(super) fn install_clock(&mut self, process: i32) {
+        let seed = self.net.config.seed;
+        let Some(entry) = self.processes.get_mut(&process) else { return };
+        entry.fresh_image = false;
+        let mut random = [0u8; 16];
+        Draw::new(seed, Purpose::StartBytes, &[entry.program.0 as u64, u64::from(entry.number)]).fill(&mut random);
+        // Without it the clock functions make real calls or show real time; doctor tells of such machines.
+        entry.clock = ClockPage::install(process, random).ok().flatten();
+        entry.clock_shows = None;
+    }
+
+    pub(super) fn start_process(&mut self, key: ThreadKey, held: &mut Held) -> Option<Reply> {
+        let process = self.process_of(key);
+        match held.note.sys {
+            Sys::Clone | Sys::Clone3 | Sys::Fork | Sys::Vfork => {
+                if let Some(entry) = self.processes.get_mut(&process) {
+                    entry.dirty = true;
+                }
+                let flags = match held.note.sys {
+                    Sys::Clone => held.note.args[0],
+                    Sys::Clone3 => super::memory(held).word64(held.note.args[0]).unwrap_or(0),
+                    Sys::Vfork => libc::CLONE_VFORK as u64,
+                    _ => 0,
+                };
+                if let Some(thread) = self.threads.get_mut(&key) {
+                    thread.vfork = flags & libc::CLONE_VFORK as u64 != 0;
+                }
+                Some(Reply::Native)
+            }
+            Sys::Execve | Sys::Execveat => {
+                if let Some(entry) = self.processes.get_mut(&process) {
+                    entry.dirty = true;
+                    entry.fresh_image = true;
+                    entry.clock = None;
+                    entry.alarm = entry.alarm.take();
+                    entry.timers.clear();
+                }
+                // Its other threads end with the old image.
+                self.let_run(process, key);
+                Some(Reply::Native)
+            }
+            Sys::ExitGroup => {
+                // Its parent may have a handler for SIGCHLD.
+                if let Some(parent) = self.processes.get(&process).and_then(|entry| entry.parent) {
+                    self.show_time(parent);
+                }
+                self.let_run(process, key);
+                Some(Reply::Native)
+            }
+            Sys::Exit => Some(Reply::Native),
+            Sys::Kill
+            | Sys::Tkill
+            | Sys::Tgkill
+            | Sys::RtSigqueueinfo
+            | Sys::RtTgsigqueueinfo
+            | Sys::PidfdSendSignal => {
+                self.show_time_to_all();
+                self.signals_expected = true;
+                Some(Reply::Native)
+            }
+            Sys::Wait4 | Sys::Waitid => {
+                let options = if held.note.sys == Sys::Wait4 { held.note.args[2] } else { held.note.args[3] };
+                if options as i32 & libc::WNOHANG != 0 {
+                    return Some(Reply::Native);
+                }
+                let which = if held.note.sys == Sys::Wait4 { i64::from(held.note.args[0] as i32) } else { -1 };
+                held.op = Op::Wait { which };
+                self.resume_wait(key, held)
+            }
+            _ => Some(Reply::Unknown),
+        }
+    }
+
+    /// The other threads of a process are about to be ended by the kernel: what they wait in is void.
+    fn let_run(&mut self, process: i32, except: ThreadKey) {
+        let others: Vec<ThreadKey> = self
+            .threads
+            .iter()
+            .filter(|(key, thread)| thread.process == process && **key != except)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in others {
+            if self.release(key).is_some() {
+                if let Some(thread) = self.threads.get_mut(&key) {
+                    thread.asleep = None;
+                }
+                self.running.insert(key);
+            }
+        }
+    }
+
+    pub(super) fn resume_wait(&mut self, key: ThreadKey, held: &mut Held) -> Option<Reply> {
+        let Op::Wait { which } = held.op else { return Some(Reply::Unknown) };
+        let process = self.process_of(key);
+        let children = children_of(process);
+        let concerned: Vec<i32> = if which > 0 {
+            children.into_iter().filter(|child| i64::from(*child) == which).collect()
+        } else {
+            children
+        };
+        // No such child, or a dead one: the kernel answers at once.
+        let ready = concerned.is_empty()
+            || concerned
+                .iter()
+                .any(|child| ThreadProbe::open(*child, *child).is_none_or(|probe| probe.look() == Activity::Gone));
+        ready.then_some(Reply::Native)
+    }
+
+    /// A child of this process has died.
+    pub(crate) fn wake_waiters(&mut self, process: i32) {
+        let keys: Vec<ThreadKey> = self
+            .held
+            .iter()
+            .filter(|(_, held)| matches!(held.op, Op::Wait { .. }))
+            .map(|(key, _)| *key)
+            .filter(|key| self.process_of(*key) == process)
+            .collect();
+        self.retry.extend(keys);
+    }
+}
+
+fn signal_set(process: i32, field: &str) -> u64 {
+    fs::read_to_string(format!("/proc/{process}/status"))
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix(field))?.trim().to_owned();
+            u64::from_str_radix(&line, 16).ok()
+        })
+        .unwrap_or(0)
+}
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// Whether the process ignores a signal.
+pub(super) fn is_ignored(process: i32, signal: i32) -> bool {
+    signal_set(process, "SigIgn:") & bit(signal) != 0
+}
+
+/// Whether the process has a handler for a signal.
+pub(super) fn is_caught(process: i32, signal: i32) -> bool {
+    signal_set(process, "SigCgt:") & bit(signal) != 0
+}
+
+/// Whether a signal would break off a call in which the process waits, or end it.
+pub(crate) fn would_interrupt(process: i32, signal: i32) -> bool {
+    let ignored_by_default = matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT);
+    signal != 0
+        && !is_ignored(process, signal)
+        && signal_set(process, "SigBlk:") & bit(signal) == 0
+        && (is_caught(process, signal) || !ignored_by_default)
+}

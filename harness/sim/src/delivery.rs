@@ -1,0 +1,246 @@
+//! Packets between the sockets and the wire, in both directions.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::datagrams::RECEIVE_BUFFER;
+use crate::hosts::unmapped;
+use crate::network::{ConnectionId, Stage};
+use crate::packet::{Packet, Payload};
+use crate::sockets::{Net, Role, SocketId, Waiting};
+use crate::time::VirtualTime;
+use crate::wire::UnderWay;
+
+impl Net {
+    /// Puts one packet on the wire, unless its sender has crashed.
+    pub fn send_packet(&mut self, from: usize, under_way: UnderWay) {
+        if !self.hosts[from].crashed {
+            self.wire.send(&self.config, self.now, from, under_way);
+        }
+    }
+
+    /// Puts everything on the wire that the model of TCP has produced.
+    pub fn flush(&mut self) {
+        let mut packets = std::mem::take(&mut self.scratch);
+        self.model.egress(&mut packets);
+        for mut packet in packets.drain(..) {
+            let Some(from) = self.hosts.iter().position(|host| host.has(packet.source)) else { continue };
+            let v6 = packet.source.is_ipv6();
+            let to = if self.hosts[from].is_mirror(packet.destination) {
+                // The host meets itself: the receiver sees the mirror as the other end.
+                packet.destination = packet.source;
+                packet.source = self.hosts[from].mirror(v6);
+                from
+            } else {
+                match self.hosts.iter().position(|host| host.has(packet.destination)) {
+                    Some(to) => to,
+                    None => continue,
+                }
+            };
+            self.send_packet(from, UnderWay { to, packet, loopback: false, attempts: 0 });
+        }
+        self.scratch = packets;
+    }
+
+    /// When something is due by itself.
+    pub fn next_event(&self) -> Option<VirtualTime> {
+        let limit = self.connect_limits.first().map(|(at, _)| *at);
+        [self.wire.next(), limit].into_iter().flatten().min()
+    }
+
+    /// Hands over every packet that has arrived and ends every attempt that took too long. True when anything
+    /// happened.
+    pub fn deliver_due(&mut self) -> bool {
+        let mut any = false;
+        while let Some(under_way) = self.wire.arrived(self.now) {
+            any = true;
+            self.deliver(under_way);
+        }
+        while let Some((at, id)) = self.connect_limits.first().copied() {
+            if at > self.now {
+                break;
+            }
+            self.connect_limits.remove(&(at, id));
+            if let Some(Role::Stream(connection)) = self.sockets.get(&id).map(|socket| &socket.role) {
+                let connection = *connection;
+                if self.model.stage(connection) == Stage::Opening {
+                    self.model.close(connection);
+                    self.fail(id, connection, libc::ETIMEDOUT);
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+
+    fn deliver(&mut self, under_way: UnderWay) {
+        if self.hosts[under_way.to].crashed {
+            return;
+        }
+        match &under_way.packet.payload {
+            Payload::Tcp(_) => self.deliver_segment(under_way),
+            Payload::Udp(_) => self.deliver_datagram(under_way),
+            Payload::PortUnreachable(about) => {
+                let about = (**about).clone();
+                self.deliver_unreachable(under_way.to, &about);
+            }
+        }
+        self.flush();
+    }
+
+    fn deliver_segment(&mut self, mut under_way: UnderWay) {
+        let Payload::Tcp(segment) = &under_way.packet.payload else { return };
+        let (host, to) = (under_way.to, under_way.packet.to());
+        if segment.flags.syn
+            && !segment.flags.ack
+            && let Some(listener) = self.model.listener_at(host, to.is_ipv6(), to.port())
+            && let Some(id) = self.listeners.get(&listener)
+            && let Some(Role::Listener { queue, backlog, .. }) = self.sockets.get(id).map(|one| &one.role)
+            && queue.len() > *backlog
+        {
+            // The queue is full: Linux drops the segment and the client sends it again after 1, 2, 4 … s.
+            let again = self.now + Duration::from_secs(1 << under_way.attempts.min(6));
+            under_way.attempts += 1;
+            self.wire.enqueue(again, under_way);
+            return;
+        }
+        let before = self.connection_facts(host, &under_way.packet);
+        let arrival = self.model.deliver(host, under_way.packet);
+        if let Some((listener, connection, from)) = arrival.accepted
+            && let Some(id) = self.listeners.get(&listener).copied()
+        {
+            if let Some(Role::Listener { queue, .. }) = self.sockets.get_mut(&id).map(|one| &mut one.role) {
+                queue.push_back((connection, from));
+            }
+            self.mark_edge(id);
+        }
+        if let Some((_, true)) = arrival.finished {
+            self.rest(host, to.port());
+        }
+        if let Some(connection) = arrival.changed
+            && let Some(id) = self.connections.get(&connection).copied()
+        {
+            self.follow_change(id, connection, before);
+        }
+    }
+
+    fn connection_facts(&self, host: usize, packet: &Packet) -> (usize, bool, Option<Stage>) {
+        // Its facts before the packet tell whether the packet is news.
+        self.model.connection_at(host, packet.to(), packet.from()).map_or((0, false, None), |connection| {
+            let (bytes, ended) = self.model.readable(connection);
+            (bytes, ended, Some(self.model.stage(connection)))
+        })
+    }
+
+    fn follow_change(&mut self, id: SocketId, connection: ConnectionId, before: (usize, bool, Option<Stage>)) {
+        let stage = self.model.stage(connection);
+        if stage != Stage::Opening {
+            self.connect_limits.retain(|(_, waiting)| *waiting != id);
+        }
+        match stage {
+            Stage::Refused => return self.fail(id, connection, libc::ECONNREFUSED),
+            Stage::Reset if before.2 != Some(Stage::Reset) => {
+                let errno = if self.model.peer_finished(connection) { libc::EPIPE } else { libc::ECONNRESET };
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.error = Some(errno);
+                }
+                return self.mark_edge(id);
+            }
+            _ => {}
+        }
+        let (bytes, ended) = self.model.readable(connection);
+        let writable = self.model.writable(connection);
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.connected_once |= stage == Stage::Open;
+        let room = socket.starved && writable;
+        if room {
+            socket.starved = false;
+        }
+        if room || before != (bytes, ended, Some(stage)) {
+            self.mark_edge(id);
+        } else {
+            self.mark(id);
+        }
+    }
+
+    fn fail(&mut self, id: SocketId, connection: ConnectionId, errno: i32) {
+        self.connections.remove(&connection);
+        self.model.close(connection);
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.error = Some(errno);
+            socket.role = Role::Dead;
+        }
+        self.mark_edge(id);
+    }
+
+    fn deliver_datagram(&mut self, under_way: UnderWay) {
+        let UnderWay { to: host, packet, loopback, .. } = under_way;
+        let Payload::Udp(datagram) = &packet.payload else { return };
+        let (from, to) = (packet.from(), packet.to());
+        let broadcast = !self.hosts[host].has(to.ip());
+        let users = self.ports.get(&(host, false, to.port())).cloned().unwrap_or_default();
+        let mut takers: Vec<(u8, SocketId)> = users
+            .into_iter()
+            .filter_map(|id| {
+                let socket = self.sockets.get(&id)?;
+                let bound = socket.bound.map(|bound| unmapped(bound.ip()));
+                let family = to.is_ipv6() == socket.v6 || (socket.v6 && !socket.v6_only);
+                let named =
+                    bound.is_none_or(|ip| ip.is_unspecified() || ip == to.ip() || ip.is_loopback() || broadcast);
+                // A connected socket takes datagrams of its other end only.
+                let meant = socket.remote_wire.is_none_or(|remote| remote == from);
+                let rank =
+                    u8::from(socket.remote_wire.is_some()) * 2 + u8::from(bound.is_some_and(|ip| !ip.is_unspecified()));
+                (family && named && meant).then_some((rank, id))
+            })
+            .collect();
+        takers.sort_by_key(|(rank, id)| (std::cmp::Reverse(*rank), std::cmp::Reverse(*id)));
+        if takers.is_empty() {
+            if !broadcast {
+                self.answer_unreachable(host, packet);
+            }
+            return;
+        }
+        let count = if broadcast { takers.len() } else { 1 };
+        for (_, id) in takers.into_iter().take(count) {
+            let v6 = self.sockets.get(&id).is_some_and(|socket| socket.v6);
+            let from = self.shown(v6, from, loopback);
+            let data = datagram.data.clone();
+            if let Some(socket) = self.sockets.get_mut(&id)
+                && let Role::Datagram { queue, queued } = &mut socket.role
+                && *queued + data.len() <= RECEIVE_BUFFER
+            {
+                *queued += data.len();
+                queue.push_back(Waiting { data, from });
+                self.mark_edge(id);
+            }
+        }
+    }
+
+    fn answer_unreachable(&mut self, host: usize, about: Packet) {
+        let back = self.hosts.iter().position(|other| other.has(about.source) || other.is_mirror(about.source));
+        let Some(back) = back else { return };
+        let answer = Packet {
+            source: about.destination,
+            destination: about.source,
+            ttl: 64,
+            payload: Payload::PortUnreachable(Box::new(about)),
+        };
+        self.send_packet(host, UnderWay { to: back, packet: answer, loopback: false, attempts: 0 });
+    }
+
+    fn deliver_unreachable(&mut self, host: usize, about: &Packet) {
+        let (from, to) = (about.from(), about.to());
+        let mirror = SocketAddr::new(self.hosts[host].mirror(to.is_ipv6()), to.port());
+        let users = self.ports.get(&(host, false, from.port())).cloned().unwrap_or_default();
+        for id in users {
+            // Linux tells connected sockets only, unless IP_RECVERR asks for more.
+            if let Some(socket) = self.sockets.get_mut(&id)
+                && socket.remote_wire.is_some_and(|remote| remote == to || remote == mirror)
+            {
+                socket.error = Some(libc::ECONNREFUSED);
+                self.mark_edge(id);
+            }
+        }
+    }
+}

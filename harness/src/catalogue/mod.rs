@@ -1,0 +1,404 @@
+//! The catalogue of tasks: `scenarios/` as data, embedded or from a folder.
+//!
+//! Owns finding and reading the files and joining common requirements to the tasks that
+//! take them over; knows nothing of programs or runs.
+
+pub mod files;
+pub mod model;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use model::{CommonFile, FramingName, Requirement, Role, TaskFile};
+pub use source::{Folder, FolderError};
+
+use crate::scenario::Scenario;
+use crate::scenario::load::{self, Parameters, Setting};
+use crate::scenario::problem::{Problem, Problems, Source, nearest, suggestion};
+
+/// The folder whose requirements tasks take over.
+const COMMON: &str = "common";
+
+/// The folder of the lab questions, which are no task.
+const LAB: &str = crate::lab::load::FOLDER;
+
+/// All tasks.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    /// In the order of the catalogue: by section, then by place in it.
+    pub tasks: Vec<Task>,
+}
+
+/// A task with its requirements and scenarios.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What `task.toml` says, common requirements joined in (`common-…`).
+    pub file: TaskFile,
+    /// The handout, as Markdown.
+    pub handout: String,
+    /// Its scenarios, one per row, in the order of their names.
+    pub scenarios: Vec<Scenario>,
+    /// How its programs are met, by role: the conversation as a scenario that decides nothing.
+    pub meetings: BTreeMap<String, Meeting>,
+}
+
+/// A first conversation with a role's program.
+#[derive(Debug, Clone)]
+pub struct Meeting {
+    /// Ways of ending a message, in the order in which they are tried.
+    pub framings: Vec<FramingName>,
+    /// The conversation.
+    pub scenario: Scenario,
+}
+
+impl Task {
+    /// The task's id.
+    pub fn id(&self) -> &str {
+        &self.file.id
+    }
+
+    /// The names of its roles, in the order of the sheet.
+    pub fn role_names(&self) -> impl Iterator<Item = &str> {
+        self.file.roles.iter().map(|role| role.name.as_str())
+    }
+
+    /// What is said of a role that it does not have: what was meant perhaps, and what there is.
+    pub fn no_role(&self, name: &str) -> String {
+        let near = nearest(name, self.role_names()).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+        let roles: Vec<&str> = self.role_names().collect();
+        let end = if near.is_empty() { ";" } else { "" };
+        format!("task `{}` has no role `{name}`{near}{end} its roles: {}", self.id(), roles.join(", "))
+    }
+
+    /// A role by name.
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.file.roles.iter().find(|role| role.name == name)
+    }
+
+    /// A requirement by its full id, `task.requirement`.
+    pub fn requirement(&self, id: &str) -> Option<&Requirement> {
+        let short = id.strip_prefix(self.id())?.strip_prefix('.')?;
+        self.file.requirements.iter().find(|requirement| requirement.id == short)
+    }
+
+    /// The full id of one of its requirements.
+    pub fn full_id(&self, requirement: &Requirement) -> String {
+        format!("{}.{}", self.id(), requirement.id)
+    }
+}
+
+/// Why a catalogue cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Files in it are wrong.
+    #[error(transparent)]
+    Problems(#[from] Problems),
+    /// There is nothing in it.
+    #[error("{0}: there is no task in this folder; a task is a folder with a task.toml (see `harness schema task`)")]
+    Empty(String),
+}
+
+impl Catalogue {
+    /// The catalogue that is built in.
+    ///
+    /// # Errors
+    /// Never for a released binary: CI loads it.
+    pub fn built_in() -> Result<Self, CatalogueError> {
+        Self::read(&Folder::embedded(&files::SCENARIOS, "scenarios"))
+    }
+
+    /// A catalogue in a folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or anything in it is wrong.
+    pub fn from_folder(path: &Path) -> Result<Self, CatalogueError> {
+        Self::read(&Folder::on_disk(path)?)
+    }
+
+    /// A task by id.
+    pub fn task(&self, id: &str) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.id() == id)
+    }
+
+    /// What is said of a task that is not there: what was meant perhaps, and where they are listed.
+    pub fn no_task(&self, id: &str) -> String {
+        let hint = suggestion(id, self.tasks.iter().map(Task::id), || "see `harness list`".to_owned());
+        format!("there is no task `{id}`: {hint}")
+    }
+
+    /// The task and requirement of a full id.
+    pub fn requirement(&self, id: &str) -> Option<(&Task, &Requirement)> {
+        self.tasks.iter().find_map(|task| task.requirement(id).map(|requirement| (task, requirement)))
+    }
+
+    fn read(root: &Folder) -> Result<Self, CatalogueError> {
+        let mut problems = Vec::new();
+        let common = Common::read(root)?;
+        let mut tasks = Vec::new();
+        for folder in root.folders() {
+            if folder.name == COMMON || folder.name == LAB {
+                continue;
+            }
+            match task(folder, &common) {
+                Ok(task) => tasks.push(task),
+                Err(Problems(found)) => add_new(&mut problems, found),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems(problems).into());
+        }
+        if tasks.is_empty() {
+            return Err(CatalogueError::Empty(root.path.clone()));
+        }
+        tasks.sort_by(|a, b| (&a.file.section, &a.file.id).cmp(&(&b.file.section, &b.file.id)));
+        Ok(Self { tasks })
+    }
+}
+
+/// What `scenarios/common/` holds.
+#[derive(Default)]
+struct Common {
+    requirements: BTreeMap<String, Requirement>,
+    optional_needs: Vec<String>,
+    scenarios: Vec<(String, Arc<Source>)>,
+    openings: BTreeMap<String, Arc<Source>>,
+}
+
+impl Common {
+    /// Reads the folder; without one nothing is common.
+    ///
+    /// # Errors
+    /// If its `task.toml` is wrong: every task that takes something over would complain again.
+    fn read(root: &Folder) -> Result<Self, Problems> {
+        let Some(folder) = root.folders().iter().find(|folder| folder.name == COMMON) else {
+            return Ok(Self::default());
+        };
+        let Some(source) = folder.file("task.toml") else {
+            return Ok(Self::default());
+        };
+        let file = load::typed::<CommonFile>(source)?;
+        Ok(Self {
+            requirements: file.requirements.into_iter().map(|it| (it.id.clone(), it)).collect(),
+            optional_needs: file.optional_needs,
+            scenarios: scenario_files(folder),
+            openings: openings(folder),
+        })
+    }
+}
+
+/// Adds what was not said before: a mistake in a shared file shows with everyone who uses it.
+fn add_new(problems: &mut Vec<Problem>, found: impl IntoIterator<Item = Problem>) {
+    for problem in found {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+}
+
+/// Requirements that scenarios name and the task does not have. One that was renamed is one mistake,
+/// however many scenarios still name it.
+#[derive(Default)]
+struct Unknown(BTreeMap<String, Vec<Arc<Source>>>);
+
+impl Unknown {
+    fn add(&mut self, source: &Arc<Source>, short: &str) {
+        let named = self.0.entry(short.to_owned()).or_default();
+        if !named.iter().any(|known| known.name == source.name) {
+            named.push(Arc::clone(source));
+        }
+    }
+
+    fn problems(self, file: &TaskFile) -> Vec<Problem> {
+        let known = || file.requirements.iter().map(|it| it.id.as_str());
+        let problem = |(short, sources): (String, Vec<Arc<Source>>)| {
+            let (first, more) = sources.split_first()?;
+            let quoted = format!("\"{short}\"");
+            let at = first.text.find(&quoted).map_or(0..0, |at| at..at + quoted.len());
+            let mut help = suggestion(&short, known(), || format!("see {}/task.toml for its requirements", file.id));
+            if !more.is_empty() {
+                let names: Vec<&str> = more.iter().map(|source| source.name.as_str()).collect();
+                help.push_str(&format!("\nnamed also in {}", names.join(", ")));
+            }
+            Some(Problem::new(first, at, format!("the task has no requirement `{short}`")).help(Some(help)))
+        };
+        self.0.into_iter().filter_map(problem).collect()
+    }
+}
+
+fn scenario_files(folder: &Folder) -> Vec<(String, Arc<Source>)> {
+    let stem = |name: &str| name.strip_suffix(".toml").map(str::to_owned);
+    folder
+        .files()
+        .filter(|(name, _)| *name != "task.toml")
+        .filter_map(|(name, source)| Some((stem(name)?, Arc::clone(source))))
+        .collect()
+}
+
+fn openings(folder: &Folder) -> BTreeMap<String, Arc<Source>> {
+    let found = folder.folders().iter().find(|folder| folder.name == "openings");
+    found.map(|folder| scenario_files(folder).into_iter().collect()).unwrap_or_default()
+}
+
+fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
+    let Some(source) = folder.file("task.toml") else {
+        let source = Source::new(format!("{}/task.toml", folder.path), "");
+        let help = "every folder in scenarios/ is a task and has a task.toml (see `harness schema task`)";
+        return Err(Problem::new(&source, 0..0, "there is no task.toml").help(Some(help.to_owned())).into());
+    };
+    let mut file: TaskFile = load::typed(source)?;
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut complain = |title: String, help: Option<String>| {
+        // Place it at the text that it is about, where that can be found.
+        let word = title.split('`').nth(1).unwrap_or_default().to_owned();
+        let at = source.text.find(&format!("\"{word}\"")).unwrap_or(0);
+        let span = at..(at + if at == 0 { 0 } else { word.len() + 2 });
+        add_new(&mut problems, [Problem::new(source, span, title).help(help)]);
+    };
+    if file.id != folder.name {
+        complain(format!("id `{}` is not the folder's name, `{}`", file.id, folder.name), None);
+    }
+    let roles: Vec<String> = file.roles.iter().map(|role| role.name.clone()).collect();
+    for taken in &file.common {
+        match common.requirements.get(&taken.id) {
+            Some(requirement) => {
+                let mut requirement = requirement.clone();
+                requirement.id = format!("common-{}", taken.id);
+                requirement.roles.clone_from(&taken.roles);
+                file.requirements.push(requirement);
+            }
+            None => complain(
+                format!("there is no common requirement `{}`", taken.id),
+                nearest(&taken.id, common.requirements.keys().map(String::as_str))
+                    .map(|near| format!("did you mean `{near}`?")),
+            ),
+        }
+    }
+    for role in file.requirements.iter().flat_map(|requirement| &requirement.roles) {
+        if !roles.contains(role) {
+            complain(format!("the task has no role `{role}`"), Some(format!("its roles: {}", roles.join(", "))));
+        }
+    }
+    match folder.file("handout.md") {
+        None => complain(
+            "there is no handout.md beside this file: students read it, and reports name its sections".to_owned(),
+            Some("write handout.md, with a section for every `handout` of a requirement".to_owned()),
+        ),
+        Some(handout) => {
+            for requirement in &file.requirements {
+                let is_it = |line: &str| line.trim_start_matches('#').trim() == requirement.handout;
+                if !handout.text.lines().any(|line| line.starts_with('#') && is_it(line)) {
+                    complain(
+                        format!(
+                            "handout.md has no section `{}`, to which `{}` refers",
+                            requirement.handout, requirement.id
+                        ),
+                        None,
+                    );
+                }
+            }
+        }
+    }
+    // What the scenarios refer to must be right first: they would only repeat it.
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let mut scenarios = Vec::new();
+    let own = openings(folder);
+    let parameters: Parameters =
+        file.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+    let role_names: Vec<&str> = roles.iter().map(String::as_str).collect();
+    let names: Vec<String> =
+        own.keys().chain(common.openings.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let opening = |name: &str| own.get(name).or_else(|| common.openings.get(name)).cloned();
+    let mut meetings = BTreeMap::new();
+    for meet in &file.meet {
+        let setting = Setting {
+            task: &file.id,
+            id: "meeting",
+            prefix: "",
+            parameters: &parameters,
+            roles: &role_names,
+            opening: &opening,
+            openings: &names,
+        };
+        match load::conversation(source, &meet.role, &meet.opening, &setting) {
+            Ok(scenario) => {
+                let usual = [FramingName::Line, FramingName::Bare, FramingName::End];
+                let framings = if meet.framings.is_empty() { usual.to_vec() } else { meet.framings.clone() };
+                meetings.insert(meet.role.clone(), Meeting { framings, scenario });
+            }
+            Err(Problems(found)) => problems.extend(found),
+        }
+    }
+    let mut add = |source: &Arc<Source>, id: &str, prefix: &str, parameters: &Parameters| {
+        let setting =
+            Setting { task: &file.id, id, prefix, parameters, roles: &role_names, opening: &opening, openings: &names };
+        match load::scenarios(source, &setting) {
+            Ok(made) => scenarios.push((Arc::clone(source), made)),
+            Err(Problems(found)) => add_new(&mut problems, found),
+        }
+    };
+    for (stem, source) in scenario_files(folder) {
+        add(&source, &stem, "", &parameters);
+    }
+    for (stem, source) in &common.scenarios {
+        let decides = load::decides(source)?;
+        for role in &roles {
+            let wanted = |id: &String| file.common.iter().any(|taken| &taken.id == id && taken.roles.contains(role));
+            if decides.iter().any(wanted) {
+                let mut parameters = parameters.clone();
+                parameters.insert("role".to_owned(), toml::Value::from(role.as_str()).to_string());
+                add(source, &format!("common-{stem}"), "common-", &parameters);
+            }
+        }
+    }
+    let known: BTreeSet<String> = file.requirements.iter().map(|it| format!("{}.{}", file.id, it.id)).collect();
+    let mut unknown = Unknown::default();
+    let mut kept = Vec::new();
+    for (source, made) in scenarios {
+        for mut scenario in made {
+            let shared = scenario.id.starts_with("common-");
+            if shared {
+                // A shared scenario may decide more than this task takes over, and need what is the task's own.
+                scenario.decides.retain(|id| known.contains(id));
+                for need in &mut scenario.needs {
+                    let own = need.replacen(".common-", ".", 1);
+                    if !known.contains(need) && known.contains(&own) {
+                        *need = own;
+                    }
+                }
+                let short = |need: &str| need.rsplit_once(".common-").map(|(_, short)| short.to_owned());
+                let optional = |need: &str| short(need).is_some_and(|short| common.optional_needs.contains(&short));
+                scenario.needs.retain(|need| known.contains(need) || !optional(need));
+            }
+            let own = scenario.decides.iter().chain(scenario.steps.iter().flat_map(|step| step.decides()));
+            // What a shared scenario decides besides is not this task's.
+            let named = scenario.needs.iter().chain(own.filter(|_| !shared));
+            for id in named.filter(|id| !known.contains(*id)) {
+                let short = id.strip_prefix(&format!("{}.", file.id)).unwrap_or(id);
+                unknown.add(&source, short);
+            }
+            // The fixed role of a shared scenario may not be one that the task wants judged.
+            let judged = scenario.decides.iter().any(|id| {
+                let short = id.rsplit('.').next().unwrap_or(id);
+                file.requirements.iter().any(|it| it.id == short && it.roles.contains(&scenario.role))
+            });
+            let first = |other: &Scenario| other.run_id() == scenario.run_id();
+            if judged && !kept.iter().any(first) {
+                kept.push(scenario);
+            }
+        }
+    }
+    problems.extend(unknown.problems(&file));
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    kept.sort_by_key(Scenario::run_id);
+    let handout = folder.file("handout.md").map(|source| source.text.clone()).unwrap_or_default();
+    Ok(Task { file, handout, scenarios: kept, meetings })
+}

@@ -1,0 +1,347 @@
+//! Flags and subcommands, as `--help` prints them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::grade::cuts::Cuts;
+use crate::report::format::Format;
+use crate::scenario::duration::Limit;
+
+/// Grades socket programs in any language against the lab sheets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "harness",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit status: 0 every decided must-requirement passed · 1 one failed · 2 usage, path, manifest, scenario or rubric · \
+                  3 the harness could not finish · 4 nothing gradable"
+)]
+pub struct Cli {
+    /// What to do; without it, `grade`.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// The flags of `grade`.
+    #[command(flatten)]
+    pub grade: Grade,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one value in a process")]
+pub enum Verb {
+    /// Grade a submission (the same as no subcommand)
+    Grade(Grade),
+    /// List tasks, or the requirements of one
+    List(List),
+    /// Explain a requirement: what goes wrong, why, where to look
+    Explain(Explain),
+    /// Check scenario folders, manifests and rubrics
+    Check(Check),
+    /// Print the JSON Schema of a file format
+    Schema(Schema),
+    /// Play the truth table: every requirement against every good and bad program
+    Selftest(Selftest),
+    /// Say what this machine and build can do, and how to get the rest
+    Doctor,
+    /// Run a model answer
+    Reference(Reference),
+    /// Play the harness's side of a scenario by hand, for a program that you start yourself
+    Peer(Peer),
+    /// Time 20 KB and 1 MiB transfers of a submission, as ratios to the reference
+    Bench(Bench),
+    /// Play one run of a report again and print its transcript
+    Replay(Replay),
+    /// Say what a packet capture shows, and whether that is the exchange a task asks for
+    Capture(Capture),
+    /// Answer the lab questions by experiment
+    Lab(Lab),
+}
+
+/// Flags of `grade`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Grade {
+    /// A program, a folder, or the word `reference`
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+    /// Only these tasks
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub task: Vec<String>,
+    /// Only these requirements (TASK.REQUIREMENT)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub requirement: Vec<String>,
+    /// Only these scenarios
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub scenario: Vec<String>,
+    /// The role of a lone program
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// How to start a role, with placeholders: server='python3 server.py {port}'
+    #[arg(long, value_name = "ROLE='COMMAND'")]
+    pub cmd: Vec<String>,
+    /// The role already runs there; nothing is started for it
+    #[arg(long, value_name = "ROLE=HOST:PORT")]
+    pub attach: Vec<String>,
+    /// How the programs meet the network
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Runs played at the same time [default: two for each processor]
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Bound of the build (90s, 2m)
+    #[arg(long, value_name = "D")]
+    pub timeout: Option<Limit>,
+    /// Play every run this often
+    #[arg(long, default_value_t = 1)]
+    pub repeat: u32,
+    /// Exactly these cuts instead of what scenarios draw at random: "send: 4096, 1024, rest"
+    #[arg(long, value_name = "CUTS", hide = true)]
+    pub schedule: Option<Cuts>,
+    /// An instructor's points, levels and commands
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// An undecided must or a failed should also makes exit status 1
+    #[arg(long)]
+    pub strict: bool,
+    /// Format of the report
+    #[arg(long, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Folder for evidence: report.json, transcripts and captures
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print nothing but the exit status
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Colour
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+    /// No progress on standard error
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// Backends as the command line names them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The best that this machine and build can do
+    #[default]
+    Auto,
+    /// The simulated network, for real programs
+    Sim,
+    /// Real sockets
+    Wire,
+    /// In this process (reference only)
+    Turmoil,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// The task whose requirements are listed
+    pub task: Option<String>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// TASK.REQUIREMENT, or TASK for the handout
+    pub id: String,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A folder of tasks, a submission's folder or manifest, or a rubric
+    pub path: PathBuf,
+    /// Another catalogue than the built-in one, for manifests and rubrics
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Which format
+    #[arg(value_enum)]
+    pub kind: SchemaKind,
+}
+
+/// Formats that have a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchemaKind {
+    /// A scenario file
+    Scenario,
+    /// A shared opening
+    Opening,
+    /// task.toml
+    Task,
+    /// submission.toml
+    Submission,
+    /// A rubric
+    Rubric,
+    /// The JSON report
+    Report,
+}
+
+/// Arguments of `selftest`.
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Only these tasks
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub task: Vec<String>,
+    /// Only programs whose name (TASK/good/NAME) contains this
+    #[arg(long, value_name = "TEXT")]
+    pub program: Option<String>,
+    /// Play the whole table this often and count verdicts that change
+    #[arg(long, default_value_t = 1)]
+    pub repeat: u32,
+    /// Runs played at the same time
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Programs from this folder instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: Option<PathBuf>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Plays a program that does not come out as declared up to so many times more; one that then does is listed
+    /// as unsteady
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub again: u32,
+
+    /// How the programs meet the network
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// Print every program's verdicts, also where they are as declared
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Arguments of `reference`.
+#[derive(Debug, Args)]
+pub struct Reference {
+    /// The task
+    pub task: String,
+    /// The role
+    pub role: String,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+}
+
+/// Arguments of `peer`.
+#[derive(Debug, Args)]
+pub struct Peer {
+    /// The task
+    pub task: String,
+    /// The role that the harness plays: `client` to test your server, `server` to test your client
+    pub role: String,
+    /// Where your server runs
+    #[arg(long, value_name = "HOST:PORT")]
+    pub to: Option<SocketAddr>,
+    /// The port on which your client is awaited
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The scenario to play; default: the first that fits
+    #[arg(long, value_name = "ID")]
+    pub scenario: Option<String>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// A program or a folder
+    #[arg(long, value_name = "PATH")]
+    pub target: PathBuf,
+    /// How to start a role
+    #[arg(long, value_name = "ROLE='COMMAND'")]
+    pub cmd: Vec<String>,
+    /// Transfers of each size
+    #[arg(long, default_value_t = 15)]
+    pub runs: u32,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A JSON report
+    pub report: PathBuf,
+    /// The run's id, as the report prints it
+    pub run: String,
+    /// Where the submission is now, if it has moved
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+}
+
+/// Arguments of `capture`.
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// A pcap or pcapng file
+    pub file: PathBuf,
+    /// The task whose exchange is looked for
+    #[arg(long, value_name = "ID")]
+    pub task: String,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Format of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextFormat,
+}
+
+/// Formats of an answer that is no report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+/// Arguments of `lab`.
+#[derive(Debug, Args)]
+pub struct Lab {
+    /// The question's number; default: all
+    pub question: Option<u32>,
+    /// A program or a folder that takes part; default: the model answers
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+    /// How the programs meet the network
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for evidence: captures, transcripts and calls
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

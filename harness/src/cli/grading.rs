@@ -1,0 +1,322 @@
+//! `harness grade`, the main job.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness_os::namespace::Containment;
+
+use super::arguments::{Backend, Grade};
+use super::origin::Origin;
+use super::{Exit, evidence, term};
+use crate::catalogue::model::Level;
+use crate::catalogue::{Catalogue, Task};
+use crate::grade::{Filter, Options, Rubric, Subject, grade};
+use crate::report::format::{Format, render};
+use crate::report::model::{Report, Status};
+use crate::scenario::model::BackendName;
+use crate::scenario::problem::{nearest, suggestion};
+use crate::simulated;
+use crate::submission::open::{self, OpenError, Opened, Request};
+use crate::submission::{Cast, Command, manifest, reference_casts};
+use crate::wire::Setup;
+
+/// Grades what the arguments name.
+pub fn run(arguments: &Grade, containment: &Containment) -> Exit {
+    match try_run(arguments, containment) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn complain(message: &str) {
+    term::say(&format!("harness: {message}"));
+}
+
+/// The runs' setup on this machine.
+pub fn setup(containment: &Containment, attached: bool) -> Setup {
+    Setup {
+        private_network: containment.network && !attached,
+        private_files: containment.files && !attached,
+        sniff: false,
+    }
+}
+
+/// Runs at the same time: programs wait more than they work.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get) * 2
+}
+
+/// Runs at the same time on a backend: what waits in virtual time keeps a processor busy all the time.
+pub fn jobs(choice: Option<usize>, backend: BackendName) -> usize {
+    choice.unwrap_or_else(|| match backend {
+        BackendName::Sim => default_jobs().div_ceil(2),
+        BackendName::Wire | BackendName::Turmoil => default_jobs(),
+    })
+}
+
+/// The backend that a choice comes to here; `auto` says in a line why it is not the simulated network.
+pub fn backend(choice: Backend, reference: bool, quiet: bool) -> Result<BackendName, String> {
+    match choice {
+        Backend::Wire => Ok(BackendName::Wire),
+        Backend::Auto => Ok(match simulated::possible() {
+            Ok(()) => BackendName::Sim,
+            Err(why) => {
+                if !quiet {
+                    complain(&format!("real sockets are used, because the simulated network cannot be: {why}"));
+                }
+                BackendName::Wire
+            }
+        }),
+        Backend::Turmoil if reference => Ok(BackendName::Turmoil),
+        Backend::Turmoil => Err("the turmoil backend plays the reference only: --target reference".to_owned()),
+        Backend::Sim => simulated::possible()
+            .map(|()| BackendName::Sim)
+            .map_err(|why| format!("the sim backend cannot be used here: {why}; --backend wire uses real sockets")),
+    }
+}
+
+fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
+    let catalogue = term::catalogue(arguments.scenarios.as_deref())?;
+    check_filters(arguments, &catalogue)?;
+    let rubric = match &arguments.rubric {
+        Some(path) => Rubric::read(path, &catalogue).map_err(|error| {
+            match &error {
+                crate::grade::RubricError::Problems(problems) => term::say(&problems.render(term::stderr_color())),
+                crate::grade::RubricError::Unreadable { .. } => complain(&error.to_string()),
+            }
+            Exit::Usage
+        })?,
+        None => Rubric::default(),
+    };
+    let is_reference = arguments.target.as_deref() == Some(Path::new("reference"));
+    let backend = backend(arguments.backend, is_reference, arguments.quiet).map_err(|why| {
+        complain(&why);
+        Exit::Usage
+    })?;
+    let request = request(arguments)?;
+    let mut setup = setup(containment, !request.attached.is_empty());
+    if let (Some(why), BackendName::Wire, false) = (&containment.why_not, backend, arguments.quiet) {
+        complain(&format!("no network namespaces here ({why}): programs share this machine's loopback"));
+    }
+    let empty = tempfile::tempdir().map_err(|error| {
+        complain(&format!("cannot make a folder: {error}"));
+        Exit::Harness
+    })?;
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("harness"));
+    let (casts, unmet, notes, sha256, opened): (BTreeMap<String, Cast>, _, _, _, Option<Opened>) = if is_reference {
+        let mut casts = reference_casts(&catalogue, &arguments.task, &program, empty.path());
+        // Unasked, what blocks is left out where only async programs can be played.
+        if backend == BackendName::Turmoil && arguments.task.is_empty() {
+            casts.retain(|task, _| reference::programs().iter().any(|it| it.task == task && it.runs_in_process()));
+        }
+        (casts, BTreeMap::new(), Vec::new(), String::new(), None)
+    } else {
+        let mut opened = open::open(&request, &catalogue, &setup).map_err(|error| open_error(&error))?;
+        (
+            std::mem::take(&mut opened.casts),
+            std::mem::take(&mut opened.unmet),
+            opened.notes.clone(),
+            opened.sha256.clone(),
+            Some(opened),
+        )
+    };
+    setup.sniff = arguments.out.is_some();
+    let subject =
+        Subject { target: target_name(arguments), sha256, casts: &casts, unmet: &unmet, notes: notes.clone() };
+    let filter = Filter {
+        tasks: arguments.task.clone(),
+        requirements: arguments.requirement.clone(),
+        scenarios: arguments.scenario.clone(),
+    };
+    let options = Options {
+        backend,
+        real_sockets_too: arguments.backend == Backend::Auto && backend == BackendName::Sim,
+        seed: arguments.seed,
+        jobs: jobs(arguments.jobs, backend),
+        repeat: arguments.repeat.max(1),
+        setup,
+        look_into_failures: true,
+        cuts: arguments.schedule.clone(),
+    };
+    if !arguments.quiet && arguments.format == Format::Human {
+        for note in &notes {
+            term::say(note);
+        }
+    }
+    let bar = term::progress(!arguments.no_progress && !arguments.quiet);
+    let mut graded = grade(&catalogue, &subject, &filter, &rubric, &options, &|done, all, run| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        bar.set_message(run.to_owned());
+    });
+    bar.finish_and_clear();
+    drop(opened);
+    if let Some(out) = &arguments.out {
+        evidence::write(out, &mut graded).and_then(|()| Origin::write(arguments, out)).map_err(|error| {
+            complain(&format!("cannot write evidence: {error}"));
+            Exit::Harness
+        })?;
+    }
+    let report = &graded.report;
+    if report.tasks.is_empty() {
+        complain("nothing that was asked for can be judged with these programs");
+        return Err(Exit::NotGradable);
+    }
+    if !arguments.quiet {
+        term::print(&render(report, arguments.format, term::stdout_style(arguments.color)));
+    }
+    Ok(exit_of(report, arguments.strict))
+}
+
+/// The exit status that a report comes to: the first that applies.
+pub fn exit_of(report: &Report, strict: bool) -> Exit {
+    let all = || report.tasks.iter().flat_map(|task| &task.requirements);
+    let any = |status| all().any(|requirement| requirement.status == status);
+    let must_failed = all().any(|it| it.level == Level::Must && !matches!(it.status, Status::Pass | Status::Skip));
+    let should_failed = all().any(|it| it.level == Level::Should && it.status == Status::Fail);
+    if any(Status::HarnessError) {
+        Exit::Harness
+    } else if !any(Status::Pass) && !any(Status::Fail) {
+        Exit::NotGradable
+    } else if must_failed || strict && (should_failed || !report.undecided.is_empty()) {
+        Exit::Failed
+    } else {
+        Exit::Passed
+    }
+}
+
+/// Says what kept a submission from being opened.
+pub fn open_error(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Manifest(problems) => {
+            term::say(&problems.render(term::stderr_color()));
+            Exit::Usage
+        }
+        OpenError::Usage(why) | OpenError::Ambiguous(why) => {
+            complain(why);
+            Exit::Usage
+        }
+        OpenError::NotGradable(why) => {
+            complain(why);
+            Exit::NotGradable
+        }
+        OpenError::Machine(why) => {
+            complain(why);
+            Exit::Harness
+        }
+    }
+}
+
+fn target_name(arguments: &Grade) -> String {
+    match &arguments.target {
+        Some(path) => path.display().to_string(),
+        None => arguments.cmd.iter().chain(&arguments.attach).cloned().collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// Ids on the command line must exist.
+fn check_filters(arguments: &Grade, catalogue: &Catalogue) -> Result<(), Exit> {
+    let tasks: Vec<&str> = catalogue.tasks.iter().map(|task| task.id()).collect();
+    let requirements: Vec<String> =
+        catalogue.tasks.iter().flat_map(|task| task.file.requirements.iter().map(|it| task.full_id(it))).collect();
+    let scenarios: Vec<String> = catalogue
+        .tasks
+        .iter()
+        .flat_map(|task| task.scenarios.iter())
+        .flat_map(|it| [it.id.clone(), format!("{}/{}", it.task, it.id), it.run_id()])
+        .collect();
+    let unknown = |what: &str, id: &str, known: &[&str]| {
+        let hint = suggestion(id, known.iter().copied(), || "see `harness list`".to_owned());
+        complain(&format!("there is no {what} `{id}`: {hint}"));
+        Exit::Usage
+    };
+    for id in &arguments.task {
+        if !tasks.contains(&id.as_str()) {
+            return Err(unknown("task", id, &tasks));
+        }
+    }
+    if let Some(role) = &arguments.role {
+        check_role(role, arguments, catalogue)?;
+    }
+    let known: Vec<&str> = requirements.iter().map(String::as_str).collect();
+    for id in &arguments.requirement {
+        if !known.contains(&id.as_str()) {
+            return Err(unknown("requirement", id, &known));
+        }
+    }
+    let known: Vec<&str> = scenarios.iter().map(String::as_str).collect();
+    for id in &arguments.scenario {
+        if !known.contains(&id.as_str()) {
+            return Err(unknown("scenario", id, &known));
+        }
+    }
+    Ok(())
+}
+
+/// The role must be one of the tasks asked for, or of any.
+fn check_role(role: &str, arguments: &Grade, catalogue: &Catalogue) -> Result<(), Exit> {
+    let asked = |task: &&Task| arguments.task.is_empty() || arguments.task.iter().any(|id| id == task.id());
+    let mut known: Vec<&str> = catalogue.tasks.iter().filter(asked).flat_map(Task::role_names).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.contains(&role) {
+        return Ok(());
+    }
+    let roles = format!("the roles of {}: {}", listed(&arguments.task), known.join(", "));
+    let near = nearest(role, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+    complain(&format!("there is no role `{role}`: {}{roles}", near.unwrap_or_default()));
+    Err(Exit::Usage)
+}
+
+fn listed(tasks: &[String]) -> String {
+    if tasks.is_empty() { "all tasks".to_owned() } else { tasks.join(", ") }
+}
+
+/// `ROLE='COMMAND'` arguments.
+pub fn commands(cmd: &[String]) -> Result<BTreeMap<String, Command>, Exit> {
+    let mut commands = BTreeMap::new();
+    for text in cmd {
+        let parsed = text.split_once('=').filter(|(role, _)| !role.is_empty()).ok_or("there is no `=`".to_owned());
+        let parsed = parsed.and_then(|(role, line)| manifest::words(line).map(|words| (role, words)));
+        match parsed {
+            Ok((role, words)) => {
+                commands.insert(role.to_owned(), Command { words, ..Command::default() });
+            }
+            Err(why) => {
+                complain(&format!("--cmd {text}: {why}; write --cmd server='python3 server.py {{port}}'"));
+                return Err(Exit::Usage);
+            }
+        }
+    }
+    Ok(commands)
+}
+
+fn request(arguments: &Grade) -> Result<Request, Exit> {
+    let commands = commands(&arguments.cmd)?;
+    let mut attached = BTreeMap::new();
+    for text in &arguments.attach {
+        let address = text.split_once('=').and_then(|(role, at)| resolve(at).map(|address| (role.to_owned(), address)));
+        let Some((role, address)) = address else {
+            complain(&format!("--attach {text}: write --attach server=HOST:PORT, with a host that can be found"));
+            return Err(Exit::Usage);
+        };
+        attached.insert(role, address);
+    }
+    if arguments.target.is_none() && commands.is_empty() && attached.is_empty() {
+        complain("say what to grade: --target PATH, or --cmd server='…' with --task ID (harness --help)");
+        return Err(Exit::Usage);
+    }
+    Ok(Request {
+        target: arguments.target.clone(),
+        commands,
+        attached,
+        role: arguments.role.clone(),
+        tasks: arguments.task.clone(),
+        build_limit: arguments.timeout.map(|limit: crate::scenario::duration::Limit| -> Duration { limit.0 }),
+    })
+}
+
+fn resolve(at: &str) -> Option<SocketAddr> {
+    at.to_socket_addrs().ok().and_then(|mut addresses| addresses.next())
+}

@@ -1,0 +1,123 @@
+//! The command line: flags, exit codes, and who is called for what.
+
+mod arguments;
+mod bench;
+mod capture;
+mod check;
+mod doctor;
+mod evidence;
+mod exit;
+mod explain;
+mod grading;
+mod lab;
+mod list;
+mod origin;
+mod peer;
+mod replay;
+mod schema;
+mod selftest;
+mod term;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use harness_os::namespace::Containment;
+
+use arguments::{Cli, Verb};
+pub use exit::Exit;
+
+use crate::scenario::problem::nearest;
+
+/// Runs `harness reference …` and nothing else.
+pub fn reference() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(Cli { verb: Some(Verb::Reference(arguments)), .. }) => reference_program(&arguments).code(),
+        Ok(_) => Exit::Usage.code(),
+        Err(error) => {
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage.code() } else { Exit::Passed.code() }
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main(containment: Containment) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            let printed = error.print();
+            if wrong {
+                return Exit::Usage.code();
+            }
+            term::written(printed);
+            return term::outcome(Exit::Passed).code();
+        }
+    };
+    stop_programs_with_us();
+    if let Err(error) = harness_os::process::set_subreaper() {
+        term::say(&format!("harness: orphaned processes cannot be followed here: {error}"));
+    }
+    let outcome = match cli.verb {
+        Some(Verb::Grade(arguments)) => grading::run(&arguments, &containment),
+        None => grading::run(&cli.grade, &containment),
+        Some(Verb::List(arguments)) => list::run(&arguments),
+        Some(Verb::Explain(arguments)) => explain::run(&arguments),
+        Some(Verb::Check(arguments)) => check::run(&arguments),
+        Some(Verb::Schema(arguments)) => schema::run(&arguments),
+        Some(Verb::Selftest(arguments)) => selftest::run(&arguments, &containment),
+        Some(Verb::Doctor) => doctor::run(&containment),
+        Some(Verb::Reference(arguments)) => reference_program(&arguments),
+        Some(Verb::Peer(arguments)) => peer::run(&arguments),
+        Some(Verb::Bench(arguments)) => bench::run(&arguments, &containment),
+        Some(Verb::Replay(arguments)) => replay::run(&arguments, &containment),
+        Some(Verb::Capture(arguments)) => capture::run(&arguments),
+        Some(Verb::Lab(arguments)) => lab::run(&arguments, &containment),
+    };
+    term::outcome(outcome).code()
+}
+
+/// An interrupted harness leaves no program behind.
+fn stop_programs_with_us() {
+    use nix::sys::signal::{SigSet, Signal};
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    // Blocked here and so in every later thread: the one below takes them in turn.
+    if signals.thread_block().is_err() {
+        return;
+    }
+    std::thread::spawn(move || {
+        if let Ok(signal) = signals.wait() {
+            let me = i32::try_from(std::process::id()).unwrap_or(0);
+            harness_os::process::kill_members(&harness_os::process::Belonging {
+                namespace: None,
+                roots: &[me],
+                marker: None,
+            });
+            std::process::exit(128 + signal as i32);
+        }
+    });
+}
+
+/// Plays a model answer in this process, on its own standard streams.
+fn reference_program(arguments: &arguments::Reference) -> Exit {
+    if arguments.task == crate::lab::load::TASK
+        && let Some(status) = crate::lab::programs::run(&arguments.role, &arguments.arguments)
+    {
+        return Exit::Program(status);
+    }
+    match reference::run(&arguments.task, &arguments.role, &arguments.arguments) {
+        Some(status) => Exit::Program(status),
+        None => {
+            let asked = format!("{} {}", arguments.task, arguments.role);
+            let known: Vec<String> =
+                reference::programs().iter().map(|program| format!("{} {}", program.task, program.role)).collect();
+            let near = nearest(&asked, known.iter().map(String::as_str));
+            let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+            term::say(&format!("harness: there is no reference for {asked}{near}; there are: {}", known.join(", ")));
+            Exit::Usage
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `harness replay`: one run of a report again, with its transcript.
+
+use std::path::{Path, PathBuf};
+
+use harness_os::namespace::Containment;
+
+use super::arguments::{Backend, Color, Grade, Replay};
+use super::origin::{self, Origin};
+use super::{Exit, grading, term};
+use crate::report::format::Format;
+use crate::report::json;
+use crate::report::model::Report;
+use crate::submission::open as submission;
+
+/// Plays a run again.
+pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
+    let text = match std::fs::read_to_string(&arguments.report) {
+        Ok(text) => text,
+        Err(error) => {
+            term::say(&format!("harness: {}: {error}", arguments.report.display()));
+            return Exit::Usage;
+        }
+    };
+    let report = match json::from_json(&text) {
+        Ok(report) => report,
+        Err(error) => {
+            term::say(&format!("harness: {}: {error}", arguments.report.display()));
+            return Exit::Usage;
+        }
+    };
+    let mut runs = report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|requirement| &requirement.runs);
+    let Some(run) = runs.find(|run| run.id == arguments.run) else {
+        let ids =
+            report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|it| &it.runs).map(|run| run.id.as_str());
+        let near = crate::scenario::problem::nearest(&arguments.run, ids);
+        let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        term::say(&format!("harness: the report has no run `{}`{hint}", arguments.run));
+        return Exit::Usage;
+    };
+    let backend = match run.backend.as_str() {
+        "turmoil" => Backend::Turmoil,
+        "sim" => Backend::Sim,
+        _ => Backend::Wire,
+    };
+    let origin = match origin(arguments, &report) {
+        Ok(origin) => origin,
+        Err(exit) => return exit,
+    };
+    let out = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            term::say(&format!("harness: cannot make a folder: {error}"));
+            return Exit::Harness;
+        }
+    };
+    let again = Grade {
+        target: origin.target,
+        scenario: vec![run.id.clone()],
+        task: vec![run.id.split('/').next().unwrap_or_default().to_owned()],
+        role: origin.role,
+        cmd: origin.cmd,
+        attach: origin.attach,
+        rubric: origin.rubric,
+        scenarios: origin.scenarios,
+        backend,
+        seed: run.seed,
+        // A schedule that was drawn is drawn again; one that was found takes its place.
+        schedule: run.schedule.parse().ok(),
+        repeat: 1,
+        out: Some(out.path().to_owned()),
+        format: Format::Human,
+        color: Color::Auto,
+        no_progress: true,
+        ..Grade::default()
+    };
+    let exit = grading::run(&again, containment);
+    print_transcripts(&out.path().join("runs"));
+    exit
+}
+
+/// How the report was made, with a target that is there: what `--target` says, else what stands beside
+/// the report, else what the report itself says, looked for where it may be.
+fn origin(arguments: &Replay, report: &Report) -> Result<Origin, Exit> {
+    let unknown = || Origin {
+        folder: PathBuf::from("."),
+        target: Some(PathBuf::from(&report.target)),
+        task: Vec::new(),
+        role: None,
+        cmd: Vec::new(),
+        attach: Vec::new(),
+        rubric: None,
+        scenarios: None,
+    };
+    let known = Origin::beside(&arguments.report);
+    let recorded = known.is_some();
+    let mut origin = known.unwrap_or_else(unknown);
+    let is_reference = |target: &Path| target == Path::new("reference");
+    if let Some(target) = &arguments.target {
+        origin.target = Some(target.clone());
+        for path in [&mut origin.rubric, &mut origin.scenarios].into_iter().flatten() {
+            *path = origin.folder.join(&*path);
+        }
+    } else if recorded {
+        // Relative paths, also those in commands, start where the harness was called.
+        if let Err(error) = std::env::set_current_dir(&origin.folder) {
+            term::say(&format!(
+                "harness: the report was made in {}, which cannot be entered ({error}); say where the submission is now: --target PATH",
+                origin.folder.display()
+            ));
+            return Err(Exit::Usage);
+        }
+    } else if let Some(target) = origin.target.as_deref().filter(|target| !is_reference(target)) {
+        let places = origin::candidates(target, &arguments.report);
+        let existing: Vec<&PathBuf> = places.iter().filter(|place| place.exists()).collect();
+        let same = existing
+            .iter()
+            .find(|place| submission::sha256(place).is_ok_and(|sha256| sha256 == report.submission_sha256));
+        let Some(found) = same.or(existing.first()) else {
+            let places: Vec<String> = places.iter().map(|place| format!("\n  {}", place.display())).collect();
+            term::say(&format!(
+                "harness: the report speaks of {}, which is at none of these places:{}\nSay where it is now: --target PATH",
+                target.display(),
+                places.join("")
+            ));
+            return Err(Exit::Usage);
+        };
+        origin.target = Some((*found).clone());
+    }
+    if let Some(target) = origin.target.as_deref().filter(|target| !is_reference(target))
+        && submission::sha256(target).is_ok_and(|sha256| sha256 != report.submission_sha256)
+    {
+        term::say(&format!("harness: {} is not what the report speaks of: its files have changed", target.display()));
+    }
+    Ok(origin)
+}
+
+fn print_transcripts(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "txt")) {
+        if let Ok(text) = std::fs::read_to_string(file) {
+            term::print(&format!("\n{text}"));
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! From records of runs to verdicts and points.
+
+use std::collections::BTreeMap;
+
+use super::{Filter, Options, Played, Rubric, Run};
+use crate::catalogue::Task;
+use crate::catalogue::model::{Level, Requirement};
+use crate::diagnose::counted;
+use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
+use crate::run::event::{self, What};
+use crate::run::{End, Failure, Record, transcript};
+use crate::scenario::Scenario;
+use crate::scenario::bytes::SegmentSize;
+use crate::scenario::model::{BackendName, Schedule, Step};
+use crate::submission::Cast;
+
+/// What a run says about one requirement.
+struct Verdict {
+    status: Status,
+    failure: Option<Failure>,
+    why: String,
+}
+
+/// Whether anything failed in a run.
+pub fn fails(record: &Record) -> bool {
+    matches!(record.end, End::Failed(_))
+        || record.events.iter().any(|event| matches!(&event.what, What::Judged(judgement) if !judgement.held))
+}
+
+/// Whether everything held.
+pub fn succeeds(record: &Record) -> bool {
+    record.end == End::Played && !fails(record)
+}
+
+/// Whether a run failed a requirement by what a program printed, or by its form.
+pub fn fails_output(run: &Run<'_>, record: &Record) -> bool {
+    run.decides.iter().any(|id| {
+        let verdict = verdict(record, id);
+        let by_output = || verdict.failure.as_ref().is_some_and(Failure::is_about_output);
+        verdict.status == Status::Fail && (id.ends_with(".form") || by_output())
+    })
+}
+
+/// The requirements that a run failed, of those that are wanted of it.
+pub fn failed<'r>(run: &'r Run<'_>, record: &Record) -> Vec<&'r String> {
+    run.decides.iter().filter(|id| verdict(record, id).status == Status::Fail).collect()
+}
+
+fn verdict(record: &Record, id: &str) -> Verdict {
+    let plain = |status, why: &str| Verdict { status, failure: None, why: why.to_owned() };
+    for event in &record.events {
+        if let What::Judged(judgement) = &event.what
+            && judgement.decides.iter().any(|decided| decided == id)
+        {
+            if judgement.held {
+                // A later step may still decide against it.
+                let later = record.events.iter().any(|event| {
+                    matches!(&event.what, What::Judged(judgement) if !judgement.held && judgement.decides == [id.to_owned()])
+                });
+                if later {
+                    continue;
+                }
+                return plain(Status::Pass, "");
+            }
+            let failure = Failure {
+                expected: judgement.expected.clone(),
+                actual: judgement.actual.clone(),
+                reason: judgement.reason.clone(),
+            };
+            return Verdict { status: Status::Fail, why: failure.reason.clone(), failure: Some(failure) };
+        }
+    }
+    match &record.end {
+        End::Played => plain(Status::Pass, ""),
+        End::Failed(failure) => {
+            Verdict { status: Status::Fail, why: failure.reason.clone(), failure: Some(failure.clone()) }
+        }
+        End::NotGradable(why) => plain(Status::NotGradable, why),
+        End::Skipped(why) => plain(Status::Skip, why),
+        End::Harness(why) => plain(Status::HarnessError, why),
+    }
+}
+
+/// The worst decided verdict of several; `skip` if nothing decided.
+fn worst(statuses: impl Iterator<Item = Status> + Clone) -> Status {
+    let order = [Status::Fail, Status::HarnessError, Status::NotGradable, Status::Pass];
+    order.into_iter().find(|status| statuses.clone().any(|found| found == *status)).unwrap_or(Status::Skip)
+}
+
+/// Folds a task's runs into its report; nothing if no requirement is wanted.
+pub fn task(
+    task: &Task,
+    cast: &Cast,
+    runs: &[&Run<'_>],
+    played: &BTreeMap<String, Played>,
+    filter: &Filter,
+    rubric: &Rubric,
+    options: &Options,
+) -> Option<TaskReport> {
+    let mut requirements = Vec::new();
+    for requirement in &task.file.requirements {
+        let id = task.full_id(requirement);
+        let has_role = requirement.roles.iter().any(|role| cast.parts.contains_key(role));
+        if !has_role || rubric.disables(&id) || !filter.wants_requirement(&id) {
+            continue;
+        }
+        let speaking: Vec<&&Run<'_>> = runs.iter().filter(|run| run.decides.contains(&id)).collect();
+        // With a filter on scenarios only what they decide is reported.
+        if speaking.is_empty() && !filter.scenarios.is_empty() {
+            continue;
+        }
+        let mut reports: Vec<RunReport> = speaking
+            .iter()
+            .filter_map(|run| {
+                let run_id = run.scenario.run_id();
+                played.get(&run_id).map(|played| run_report(run, played, &id, requirement, cast, options))
+            })
+            .collect();
+        explain_by_needs(&mut reports, &speaking, played);
+        requirements.push(requirement_report(task, requirement, &id, reports, rubric));
+    }
+    if requirements.is_empty() {
+        return None;
+    }
+    // A task stands or falls with its musts; without one, with its shoulds.
+    let of_level = |level| requirements.iter().filter(move |it| it.level == level).map(|it| it.status);
+    let status = match worst(of_level(Level::Must)) {
+        Status::Skip => worst(of_level(Level::Should)),
+        status => status,
+    };
+    Some(TaskReport {
+        id: task.id().to_owned(),
+        status,
+        score: requirements.iter().map(|requirement| requirement.score).sum(),
+        max_score: requirements.iter().map(|requirement| requirement.max_score).sum(),
+        requirements,
+        title: task.file.title.clone(),
+        met: met(cast),
+    })
+}
+
+/// A failure that a failed prerequisite explains is no second failure.
+fn explain_by_needs(reports: &mut [RunReport], runs: &[&&Run<'_>], played: &BTreeMap<String, Played>) {
+    for (report, run) in reports.iter_mut().zip(runs) {
+        if report.status != Status::Fail {
+            continue;
+        }
+        let failed = run.scenario.needs.iter().find(|need| {
+            played
+                .values()
+                .any(|played| verdict(&played.record, need).status == Status::Fail && decides(&played.record, need))
+        });
+        if let Some(need) = failed {
+            report.status = Status::Skip;
+            report.skip_reason = Some(format!("it needs {need}, which failed"));
+        }
+    }
+}
+
+fn decides(record: &Record, id: &str) -> bool {
+    record
+        .events
+        .iter()
+        .any(|event| matches!(&event.what, What::Judged(judgement) if judgement.decides.iter().any(|it| it == id)))
+}
+
+fn requirement_report(
+    task: &Task,
+    requirement: &Requirement,
+    id: &str,
+    runs: Vec<RunReport>,
+    rubric: &Rubric,
+) -> RequirementReport {
+    let level = rubric.level(id).unwrap_or(requirement.level);
+    let points = rubric
+        .points(id)
+        .or(rubric.level_points(level))
+        .or(requirement.points)
+        .unwrap_or_else(|| level.default_points());
+    let points = if level == Level::May { 0.0 } else { points };
+    let status = worst(runs.iter().map(|run| run.status));
+    // What nothing could decide costs nothing, unless a failed prerequisite is the reason.
+    let explained = runs.iter().any(|run| run.skip_reason.as_ref().is_some_and(|why| why.starts_with("it needs ")));
+    let max_score = match status {
+        Status::Skip if !explained => 0.0,
+        Status::HarnessError => 0.0,
+        _ => points,
+    };
+    let handout = format!("scenarios/{}/handout.md, \"{}\"", task.id(), requirement.handout);
+    RequirementReport {
+        id: id.to_owned(),
+        level,
+        status,
+        score: if status == Status::Pass { max_score } else { 0.0 },
+        max_score,
+        runs,
+        title: requirement.title.clone(),
+        teach: requirement.teach.clone(),
+        look_at: requirement.look_at.clone(),
+        handout,
+    }
+}
+
+fn run_report(
+    run: &Run<'_>,
+    played: &Played,
+    id: &str,
+    requirement: &Requirement,
+    cast: &Cast,
+    options: &Options,
+) -> RunReport {
+    let verdict = verdict(&played.record, id);
+    let mut findings = event::findings(&played.record.events);
+    findings.extend(played.remarks.iter().cloned());
+    let virtual_time = played.backend != BackendName::Wire;
+    let failure =
+        verdict.failure.unwrap_or(Failure { expected: String::new(), actual: String::new(), reason: String::new() });
+    let run_id = run.scenario.run_id();
+    let mut why = verdict.why.clone();
+    if verdict.status == Status::Fail {
+        let found = played.diagnosis.iter().chain(played.smallest.iter().map(|(_, words)| words));
+        found.for_each(|words| why.push_str(&format!("; {words}")));
+    }
+    RunReport {
+        role: run.scenario.role.clone(),
+        pairing: run.pairing(cast).to_owned(),
+        row: run.scenario.row.clone(),
+        status: verdict.status,
+        skip_reason: (verdict.status == Status::Skip).then(|| verdict.why.clone()),
+        backend: played.backend.as_str().to_owned(),
+        seed: options.seed,
+        schedule: match &played.smallest {
+            Some((cuts, _)) => cuts.to_string(),
+            None => schedule(&run.scenario),
+        },
+        deterministic: match played.backend {
+            BackendName::Wire => false,
+            BackendName::Turmoil => true,
+            // A run in which a program used the processor for too long has no trace to compare.
+            BackendName::Sim => played.record.trace_sha256.is_some(),
+        },
+        duration_ms: u64::try_from(played.duration.as_millis()).unwrap_or(u64::MAX),
+        virtual_ms: if virtual_time { u64::try_from(played.record.elapsed.as_millis()).unwrap_or(u64::MAX) } else { 0 },
+        expected: failure.expected,
+        actual: failure.actual,
+        findings,
+        reason: if verdict.status == Status::Skip { String::new() } else { why },
+        hint: if verdict.status == Status::Fail { requirement.look_at.clone() } else { String::new() },
+        replay: format!("harness replay report.json '{run_id}'"),
+        trace_sha256: played.record.trace_sha256.clone().unwrap_or_default(),
+        evidence: Evidence::default(),
+        title: run.scenario.title.clone(),
+        transcript: transcript::lines(&played.record.events, virtual_time),
+        id: run_id,
+    }
+}
+
+/// How a scenario cuts what programs move and what it sends, in words.
+fn schedule(scenario: &Scenario) -> String {
+    fn collect(steps: &[Step], words: &mut Vec<String>) {
+        for step in steps {
+            match step {
+                Step::Send(send) => {
+                    let cut = match (&send.segments, send.every, &send.random) {
+                        (Some(sizes), _, _) => Some(in_words(&Schedule::List(sizes.clone()))),
+                        (_, Some(size), _) => Some(in_words(&Schedule::Every(size))),
+                        (_, _, Some(random)) => Some(in_words(&Schedule::Random(random.clone()))),
+                        _ => None,
+                    };
+                    words.extend(cut.map(|cut| format!("sent: {cut}")));
+                }
+                Step::Repeat(repeat) => collect(&repeat.steps, words),
+                _ => {}
+            }
+        }
+    }
+    let forced = [("send", &scenario.forced.writes), ("recv", &scenario.forced.reads)];
+    let forced = forced.into_iter().filter_map(|(call, schedule)| Some((call, schedule.as_ref()?)));
+    let mut words: Vec<String> = forced.map(|(call, schedule)| format!("{call}: {}", in_words(schedule))).collect();
+    collect(&scenario.steps, &mut words);
+    words.dedup();
+    words.join("; ")
+}
+
+fn in_words(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::List(sizes) => {
+            let sizes: Vec<String> = sizes
+                .iter()
+                .map(|size| match size {
+                    SegmentSize::Bytes(bytes) => bytes.to_string(),
+                    SegmentSize::Rest => "rest".to_owned(),
+                })
+                .collect();
+            sizes.join(", ")
+        }
+        Schedule::Every(size) => format!("{} at a time", counted(*size, "byte")),
+        Schedule::Random(random) => format!("1 to {} at a time, drawn from the seed", counted(random.max, "byte")),
+    }
+}
+
+/// How the programs were met, a sentence each.
+fn met(cast: &Cast) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for (role, part) in &cast.parts {
+        let how = match part.attached {
+            Some(address) => format!("{role}: runs already, at {address}"),
+            None => format!("{role}: {}", command_text(part)),
+        };
+        sentences.push(how);
+        sentences.extend(part.meeting.strays.iter().cloned());
+    }
+    sentences
+}
+
+fn command_text(part: &crate::submission::Part) -> String {
+    part.command.words.join(" ")
+}
+
+/// Whether every decided must-requirement passed, and at least one was decided.
+pub fn passed(tasks: &[TaskReport]) -> bool {
+    let musts =
+        || tasks.iter().flat_map(|task| &task.requirements).filter(|requirement| requirement.level == Level::Must);
+    musts().any(|requirement| requirement.status == Status::Pass)
+        && musts().all(|requirement| matches!(requirement.status, Status::Pass | Status::Skip))
+}
+
+/// Must-requirements that nothing decided.
+pub fn undecided(tasks: &[TaskReport]) -> Vec<String> {
+    let all = tasks.iter().flat_map(|task| &task.requirements);
+    all.filter(|requirement| requirement.level == Level::Must && requirement.status == Status::Skip)
+        .map(|requirement| requirement.id.clone())
+        .collect()
+}

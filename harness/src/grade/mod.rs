@@ -1,0 +1,296 @@
+//! Grading: which runs there are, playing them side by side, folding them into a report.
+
+pub mod cuts;
+mod fold;
+mod insight;
+mod output;
+mod plan;
+mod rubric;
+mod shrink;
+
+pub use plan::{Filter, Run, plan};
+pub use rubric::{Rubric, RubricError, schema as rubric_schema};
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::capture::Link;
+use crate::catalogue::Catalogue;
+use crate::diagnose::counted;
+use crate::report::model::{Report, SCHEMA, TaskReport};
+use crate::run::{End, Record};
+use crate::scenario::model::BackendName;
+use crate::submission::Cast;
+use crate::{simulated, wire};
+
+/// How runs are played.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The backend.
+    pub backend: BackendName,
+    /// What that backend cannot play is played on real sockets.
+    pub real_sockets_too: bool,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Runs played at the same time.
+    pub jobs: usize,
+    /// How often each run is played.
+    pub repeat: u32,
+    /// What runs on real sockets may use.
+    pub setup: wire::Setup,
+    /// Whether failed runs are played again (`sim`): a random schedule is shrunk to the smallest
+    /// that still fails, and the record of calls is searched for the reason.
+    pub look_into_failures: bool,
+    /// Takes the place of what scenarios draw at random.
+    pub cuts: Option<cuts::Cuts>,
+}
+
+/// What is graded.
+pub struct Subject<'s> {
+    /// As given on the command line.
+    pub target: String,
+    /// SHA-256 of its files.
+    pub sha256: String,
+    /// Casts by task.
+    pub casts: &'s BTreeMap<String, Cast>,
+    /// Programs that could not be met, by task and role.
+    pub unmet: &'s BTreeMap<(String, String), String>,
+    /// Remarks for the reader.
+    pub notes: Vec<String>,
+}
+
+/// A played run with everything that it left.
+pub struct Played {
+    /// What happened.
+    pub record: Record,
+    /// The backend that played it.
+    pub backend: BackendName,
+    /// Packets, where they were kept.
+    pub frames: Vec<harness_os::sniff::Frame>,
+    /// What the packets begin with.
+    pub link: Link,
+    /// Calls of the programs, one a line, where they were kept.
+    pub calls: String,
+    /// Wall-clock time.
+    pub duration: Duration,
+    /// Findings from beyond the record: repetition, a second try on a pipe.
+    pub remarks: Vec<String>,
+    /// What the smallest failing schedule shows, if one was looked for.
+    pub smallest: Option<(cuts::Cuts, String)>,
+    /// What the program's calls show, if it failed.
+    pub diagnosis: Option<String>,
+}
+
+/// A report and the runs behind it, in the same order as in the report's requirements.
+pub struct Graded {
+    /// The report.
+    pub report: Report,
+    /// Runs by their id.
+    pub played: BTreeMap<String, Played>,
+}
+
+/// Grades a subject.
+pub fn grade(
+    catalogue: &Catalogue,
+    subject: &Subject<'_>,
+    filter: &Filter,
+    rubric: &Rubric,
+    options: &Options,
+    progress: &(dyn Fn(usize, usize, &str) + Sync),
+) -> Graded {
+    let began = Instant::now();
+    let mut runs = plan(catalogue, subject.casts, filter, rubric, options.backend, options.real_sockets_too);
+    if let Some(cuts) = &options.cuts {
+        runs.iter_mut().for_each(|run| cuts.apply(run.scenario.to_mut()));
+    }
+    let mut played = play_all(&runs, subject, options, progress);
+    for (index, remark) in output::unflushed(&runs, &played, &|run| play_once(run, subject, options)) {
+        played[index].remarks.push(remark);
+    }
+    let by_id: BTreeMap<String, Played> = runs.iter().map(|run| run.scenario.run_id()).zip(played).collect();
+    let real: Vec<&str> = by_id
+        .iter()
+        .filter(|(_, played)| played.backend != options.backend && !matches!(played.record.end, End::Skipped(_)))
+        .map(|(id, _)| id.as_str())
+        .collect();
+    let main = by_id.values().map(|played| played.backend).find(|it| *it == options.backend);
+    let backend = main.or(by_id.values().map(|played| played.backend).next()).unwrap_or(options.backend);
+    let mut notes = subject.notes.clone();
+    if !real.is_empty() && backend == options.backend {
+        notes.push(format!("played on real sockets, not on the simulated network: {}", real.join(", ")));
+    }
+    let mut tasks: Vec<TaskReport> = Vec::new();
+    for task in &catalogue.tasks {
+        if let Some(cast) = subject.casts.get(task.id()) {
+            let of_task: Vec<&Run<'_>> = runs.iter().filter(|run| run.scenario.task == task.id()).collect();
+            tasks.extend(fold::task(task, cast, &of_task, &by_id, filter, rubric, options));
+        }
+    }
+    let report = Report {
+        schema: SCHEMA,
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        rubric: rubric.name().to_owned(),
+        target: subject.target.clone(),
+        submission_sha256: subject.sha256.clone(),
+        seed: options.seed,
+        backend: backend.as_str().to_owned(),
+        score: tasks.iter().map(|task| task.score).sum(),
+        max_score: tasks.iter().map(|task| task.max_score).sum(),
+        passed: fold::passed(&tasks),
+        undecided: fold::undecided(&tasks),
+        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        tasks,
+        notes,
+    };
+    Graded { report, played: by_id }
+}
+
+/// Plays all runs, `jobs` at a time; the order of the results is that of the runs.
+fn play_all(
+    runs: &[Run<'_>],
+    subject: &Subject<'_>,
+    options: &Options,
+    progress: &(dyn Fn(usize, usize, &str) + Sync),
+) -> Vec<Played> {
+    let finished = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Played>>> = runs.iter().map(|_| Mutex::new(None)).collect();
+    // Long runs first: the last one to end decides how long the whole takes.
+    let mut order: Vec<usize> = (0..runs.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(runs[*index].weight()));
+    // Runs that pause in real time keep no processor busy: they have a queue and workers of their own.
+    let (pausing, working): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|index| runs[*index].pauses());
+    let work = |queue: &[usize], next: &AtomicUsize| {
+        while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let run = &runs[*index];
+            let played = play(run, subject, options);
+            if let Ok(mut slot) = results[*index].lock() {
+                *slot = Some(played);
+            }
+            let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
+            progress(done, runs.len(), &run.scenario.run_id());
+        }
+    };
+    let next = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    std::thread::scope(|scope| {
+        for (queue, next) in [&pausing, &working].into_iter().zip(&next) {
+            for _ in 0..options.jobs.min(queue.len()) {
+                scope.spawn(|| work(queue, next));
+            }
+        }
+    });
+    let lost = || Played {
+        record: Record::empty(End::Harness("the run's worker came to a sudden end".to_owned())),
+        backend: options.backend,
+        frames: Vec::new(),
+        link: Link::Ethernet,
+        calls: String::new(),
+        duration: Duration::ZERO,
+        remarks: Vec::new(),
+        smallest: None,
+        diagnosis: None,
+    };
+    results.into_iter().map(|slot| slot.into_inner().ok().flatten().unwrap_or_else(lost)).collect()
+}
+
+fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
+    let began = Instant::now();
+    let mut played = play_once(run, subject, options);
+    // What looks wrong on a terminal may be right on a pipe: what is printed is judged on both.
+    if fold::fails_output(run, &played.record)
+        && let Some(piped) = output::on_a_pipe(run)
+    {
+        let second = play_once(&piped, subject, options);
+        if fold::succeeds(&second.record) {
+            played = second;
+            played.remarks.push("what is printed is right on a pipe and not on a terminal".to_owned());
+        }
+    }
+    let mut failed = u32::from(fold::fails(&played.record));
+    for _ in 1..options.repeat {
+        let again = play_once(run, subject, options);
+        if fold::fails(&again.record) {
+            failed += 1;
+            if failed == 1 {
+                played = again;
+            }
+        }
+    }
+    if failed > 0 && failed < options.repeat {
+        played.remarks.push(format!("failed {failed} of {}", counted(options.repeat, "time")));
+    }
+    if options.look_into_failures && played.backend == BackendName::Sim && failed == options.repeat {
+        look_into(run, &mut played, subject, options);
+    }
+    played.duration = began.elapsed();
+    played
+}
+
+/// Finds out more about a failed run by playing it again: on the simulated network it is the same.
+fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options: &Options) {
+    let wanted = fold::failed(run, &played.record);
+    if wanted.is_empty() || !insight::is_small(&run.scenario) {
+        return;
+    }
+    let play = |run: &Run<'_>| play_keeping(run, subject, options, true);
+    let same = |played: &Played| fold::failed(run, &played.record) == wanted;
+    let remarks = std::mem::take(&mut played.remarks);
+    match shrink::smallest(run, options.seed, &play, &same) {
+        Some(found) => *played = Played { smallest: Some((found.cuts, found.words)), ..found.played },
+        None if played.calls.is_empty() => {
+            let again = play(run);
+            played.calls = if same(&again) { again.calls } else { String::new() };
+        }
+        None => {}
+    }
+    played.remarks = remarks;
+    played.diagnosis = insight::diagnosis(run, played);
+}
+
+fn play_once(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
+    play_keeping(run, subject, options, options.setup.sniff)
+}
+
+fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: bool) -> Played {
+    let began = Instant::now();
+    let mut played = Played {
+        record: Record::empty(End::Played),
+        backend: run.backend,
+        frames: Vec::new(),
+        link: Link::Ethernet,
+        calls: String::new(),
+        duration: Duration::ZERO,
+        remarks: Vec::new(),
+        smallest: None,
+        diagnosis: None,
+    };
+    if let Some(end) = run.obstacle(subject) {
+        played.record.end = end;
+        return played;
+    }
+    let cast = &subject.casts[&run.scenario.task];
+    match run.backend {
+        BackendName::Turmoil => played.record = crate::in_process::play(&run.scenario, cast, options.seed),
+        BackendName::Wire => {
+            (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed);
+        }
+        BackendName::Sim => {
+            let outcome = simulated::play(&run.scenario, cast, options.seed, keep);
+            (played.record, played.frames, played.calls) = (outcome.record, outcome.frames, outcome.calls);
+            played.link = Link::RawIp;
+            // A defect of the simulation is not the submission's, and need not leave it undecided.
+            let why = match &played.record.end {
+                End::Harness(why) if options.real_sockets_too => why.clone(),
+                _ => String::new(),
+            };
+            if !why.is_empty() && run.scenario.backends.contains(&BackendName::Wire) {
+                (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed);
+                (played.backend, played.link) = (BackendName::Wire, Link::Ethernet);
+                played.remarks.push(format!("{why}; it was played on real sockets"));
+            }
+        }
+    }
+    played.duration = began.elapsed();
+    played
+}

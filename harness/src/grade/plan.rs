@@ -1,0 +1,190 @@
+//! Which runs there are for a subject, a filter and a backend.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Rubric, Subject};
+use crate::catalogue::{Catalogue, Task};
+use crate::run::End;
+use crate::run::calls::UNSEEN;
+use crate::scenario::Scenario;
+use crate::scenario::model::{BackendName, Pairing, Step};
+use crate::submission::Cast;
+
+/// Only these; empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Task ids.
+    pub tasks: Vec<String>,
+    /// Requirement ids, `task.requirement`.
+    pub requirements: Vec<String>,
+    /// Scenario ids, as in run ids before the `#`, with or without the task.
+    pub scenarios: Vec<String>,
+}
+
+impl Filter {
+    /// Whether a requirement is wanted.
+    pub fn wants_requirement(&self, id: &str) -> bool {
+        self.requirements.is_empty() || self.requirements.iter().any(|wanted| wanted == id)
+    }
+
+    fn wants_scenario(&self, scenario: &Scenario) -> bool {
+        let full = format!("{}/{}", scenario.task, scenario.id);
+        self.scenarios.is_empty()
+            || self
+                .scenarios
+                .iter()
+                .any(|wanted| *wanted == scenario.id || *wanted == full || *wanted == scenario.run_id())
+    }
+}
+
+/// A run to be played.
+#[derive(Debug, Clone)]
+pub struct Run<'p> {
+    /// The scenario.
+    pub scenario: Cow<'p, Scenario>,
+    /// The requirements that are wanted of it.
+    pub decides: Vec<String>,
+    /// The backend that plays it.
+    pub backend: BackendName,
+    /// Why it cannot be played on this backend, if it cannot.
+    pub skipped: Option<String>,
+}
+
+/// All runs, in the order of the catalogue. With `real_sockets_too`, what the simulated network cannot play is played
+/// on real sockets, unless it says nothing that is not decided without them.
+pub fn plan<'p>(
+    catalogue: &'p Catalogue,
+    casts: &BTreeMap<String, Cast>,
+    filter: &Filter,
+    rubric: &Rubric,
+    backend: BackendName,
+    real_sockets_too: bool,
+) -> Vec<Run<'p>> {
+    let mut runs = Vec::new();
+    for task in &catalogue.tasks {
+        let Some(cast) = casts.get(task.id()) else { continue };
+        if !filter.tasks.is_empty() && !filter.tasks.iter().any(|id| id == task.id()) {
+            continue;
+        }
+        for scenario in &task.scenarios {
+            let wanted =
+                |id: &&String| filter.wants_requirement(id) && !rubric.disables(id) && judged_for(task, scenario, id);
+            let decides: Vec<String> = scenario.decides.iter().filter(wanted).cloned().collect();
+            if decides.is_empty() || !filter.wants_scenario(scenario) {
+                continue;
+            }
+            if scenario.roles().iter().any(|role| !cast.parts.contains_key(*role)) {
+                continue;
+            }
+            let attached = || {
+                let mut roles = scenario.roles().into_iter();
+                roles.any(|role| cast.parts.get(role).is_some_and(|part| part.attached.is_some()))
+            };
+            let (here, real) = (scenario.backends.contains(&backend), scenario.backends.contains(&BackendName::Wire));
+            let elsewhere = real_sockets_too && (real && !here || attached());
+            let backend = if elsewhere { BackendName::Wire } else { backend };
+            let skipped = (!scenario.backends.contains(&backend)).then(|| cannot(scenario, backend));
+            runs.push(Run { scenario: Cow::Borrowed(scenario), decides, backend, skipped });
+        }
+    }
+    let decided: BTreeSet<(String, String, Pairing)> = runs
+        .iter()
+        .filter(|run| run.backend == backend && run.skipped.is_none())
+        .flat_map(|run| run.decides.iter().map(|id| (id.clone(), run.scenario.role.clone(), run.scenario.pairing)))
+        .collect();
+    let superfluous = |run: &Run<'_>| {
+        let key = |id: &String| (id.clone(), run.scenario.role.clone(), run.scenario.pairing);
+        run.backend != backend
+            && !run.scenario.backends.contains(&backend)
+            && run.decides.iter().all(|id| decided.contains(&key(id)))
+    };
+    runs.retain(|run| !superfluous(run));
+    runs
+}
+
+/// Whether the task wants a requirement judged for the scenario's role.
+fn judged_for(task: &Task, scenario: &Scenario, id: &str) -> bool {
+    scenario.pairing == Pairing::Own
+        || task.requirement(id).is_some_and(|requirement| requirement.roles.contains(&scenario.role))
+}
+
+fn cannot(scenario: &Scenario, backend: BackendName) -> String {
+    let can: Vec<&str> = scenario.backends.iter().map(|backend| backend.as_str()).collect();
+    match backend {
+        BackendName::Wire if asks_for_calls(&scenario.steps) => UNSEEN.to_owned(),
+        BackendName::Wire => format!("real sockets cannot force this: it needs {}", can.join(" or ")),
+        _ => format!("the {} backend cannot play this: it needs {}", backend.as_str(), can.join(" or ")),
+    }
+}
+
+/// Whether a scenario judges the record of a program's calls.
+fn asks_for_calls(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::ExpectCallSizes(_) | Step::ExpectIoModel(_) => true,
+        Step::Repeat(repeat) => asks_for_calls(&repeat.steps),
+        _ => false,
+    })
+}
+
+impl Run<'_> {
+    /// `harness-client`, `harness-server` or `own`.
+    pub fn pairing(&self, cast: &Cast) -> &'static str {
+        match (self.scenario.pairing, cast.kind(&self.scenario.role)) {
+            (Pairing::Own, _) => "own",
+            (Pairing::Harness, Some(crate::catalogue::model::RoleKind::Client)) => "harness-server",
+            (Pairing::Harness, _) => "harness-client",
+        }
+    }
+
+    /// What keeps the run from being played at all.
+    pub fn obstacle(&self, subject: &Subject<'_>) -> Option<End> {
+        if let Some(why) = &self.skipped {
+            return Some(End::Skipped(why.clone()));
+        }
+        for role in self.scenario.roles() {
+            if let Some(why) = subject.unmet.get(&(self.scenario.task.clone(), role.to_owned())) {
+                return Some(End::NotGradable(why.clone()));
+            }
+            let private = subject
+                .casts
+                .get(&self.scenario.task)
+                .and_then(|cast| cast.parts.get(role))
+                .and_then(|part| part.meeting.private.as_ref());
+            if let (Some(why), Pairing::Harness, true) = (private, self.scenario.pairing, self.scenario.converses()) {
+                return Some(End::Skipped(format!("speaks only to its own other half: {why}")));
+            }
+        }
+        None
+    }
+
+    /// Whether it spends most of its time waiting: on real sockets a pause is a real one.
+    pub fn pauses(&self) -> bool {
+        fn pauses(all: &[Step]) -> bool {
+            const LONG: Duration = Duration::from_secs(1);
+            all.iter().any(|step| match step {
+                Step::Repeat(repeat) => pauses(&repeat.steps),
+                Step::Stall(stall) => stall.on_wire.unwrap_or(stall.duration).0 >= LONG,
+                Step::ExpectExit(exit) => exit.within.is_some_and(|within| within.0 >= 30 * LONG),
+                _ => false,
+            })
+        }
+        self.backend == BackendName::Wire && pauses(&self.scenario.steps)
+    }
+
+    /// How long it may take, roughly, so that long ones begin first.
+    pub fn weight(&self) -> u64 {
+        fn steps(all: &[Step]) -> u64 {
+            all.iter()
+                .map(|step| match step {
+                    Step::Repeat(repeat) => u64::from(repeat.times) * steps(&repeat.steps),
+                    Step::Stall(stall) => stall.on_wire.unwrap_or(stall.duration).0.as_millis() as u64 * 4,
+                    Step::Send(send) => 1 + send.data.length() / 20_000,
+                    _ => 1,
+                })
+                .sum()
+        }
+        steps(&self.scenario.steps)
+    }
+}

@@ -1,0 +1,176 @@
+//! A rubric: an instructor's overlay of points, levels and commands over the catalogue.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use toml::de::DeTable;
+
+use crate::catalogue::model::Level;
+use crate::catalogue::{Catalogue, Task};
+use crate::scenario::load;
+use crate::scenario::problem::{Problem, Problems, Source, suggestion};
+
+/// An overlay; the default one changes nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Rubric {
+    file: RubricFile,
+}
+
+/// A rubric file.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RubricFile {
+    /// The name that reports carry.
+    #[serde(default)]
+    name: Option<String>,
+    /// Points of every must-, should- and may-requirement that is not named below.
+    #[serde(default)]
+    points: BTreeMap<Level, f64>,
+    /// By full id (`message.twenty-kb`), or `TASK.*` for all of a task.
+    #[serde(default)]
+    requirements: BTreeMap<String, Overlay>,
+    /// Default commands by task and role, for courses whose sheet names the programs otherwise.
+    #[serde(default)]
+    commands: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a rubric says about a requirement.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Overlay {
+    /// Its level.
+    #[serde(default)]
+    level: Option<Level>,
+    /// Its points.
+    #[serde(default)]
+    points: Option<f64>,
+    /// It is not judged at all.
+    #[serde(default)]
+    disabled: bool,
+}
+
+/// Why a rubric cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RubricError {
+    /// The file cannot be read.
+    #[error("cannot read the rubric {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is wrong.
+    #[error(transparent)]
+    Problems(#[from] Problems),
+}
+
+/// The JSON Schema of rubric files.
+pub fn schema() -> Schema {
+    schemars::schema_for!(RubricFile)
+}
+
+/// Where the last of these nested keys stands; the beginning of the file if it does not.
+fn key_span(table: &DeTable<'_>, path: &[&str]) -> Range<usize> {
+    let Some((name, rest)) = path.split_first() else { return 0..0 };
+    let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { return 0..0 };
+    match value.get_ref().as_table() {
+        Some(inner) if !rest.is_empty() => key_span(inner, rest),
+        _ => key.span(),
+    }
+}
+
+impl Rubric {
+    /// Reads a rubric.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is wrong, or names what the catalogue does not have.
+    pub fn read(path: &Path, catalogue: &Catalogue) -> Result<Self, RubricError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| RubricError::Unreadable { path: path.display().to_string(), error })?;
+        Ok(Self::parse(&Source::new(path.display().to_string(), text), catalogue)?)
+    }
+
+    /// Reads a rubric's text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(source: &Arc<Source>, catalogue: &Catalogue) -> Result<Self, Problems> {
+        let file: RubricFile = load::typed(source)?;
+        let tree = DeTable::parse(&source.text).map_err(|error| Problem::from_toml(source, &error))?;
+        let place = |path: &[&str]| key_span(tree.get_ref(), path);
+        let mut problems = Vec::new();
+        let all: Vec<String> =
+            catalogue.tasks.iter().flat_map(|task| task.file.requirements.iter().map(|it| task.full_id(it))).collect();
+        let wildcards: Vec<String> = catalogue.tasks.iter().map(|task| format!("{}.*", task.id())).collect();
+        let known = || all.iter().chain(&wildcards).map(String::as_str);
+        for (id, overlay) in &file.requirements {
+            let span = place(&["requirements", id]);
+            if !known().any(|known| known == id) {
+                let otherwise = || "see `harness list TASK`; \"TASK.*\" stands for all of a task".to_owned();
+                let help = suggestion(id, known(), otherwise);
+                let title = format!("there is no requirement `{id}`");
+                problems.push(Problem::new(source, span.clone(), title).help(Some(help)));
+            }
+            if overlay.points.is_some_and(|points| !(0.0..=1e6).contains(&points)) {
+                problems.push(Problem::new(source, span, format!("points of `{id}` are between 0 and a million")));
+            }
+        }
+        let tasks = || catalogue.tasks.iter().map(Task::id);
+        for (task, roles) in &file.commands {
+            let Some(found) = catalogue.task(task) else {
+                let otherwise = || format!("the tasks: {}", tasks().collect::<Vec<_>>().join(", "));
+                let title = format!("there is no task `{task}`");
+                let help = suggestion(task, tasks(), otherwise);
+                problems.push(Problem::new(source, place(&["commands", task]), title).help(Some(help)));
+                continue;
+            };
+            for role in roles.keys().filter(|role| found.role(role).is_none()) {
+                let otherwise = || format!("its roles: {}", found.role_names().collect::<Vec<_>>().join(", "));
+                let title = format!("task `{task}` has no role `{role}`");
+                let help = suggestion(role, found.role_names(), otherwise);
+                problems.push(Problem::new(source, place(&["commands", task, role]), title).help(Some(help)));
+            }
+        }
+        if problems.is_empty() { Ok(Self { file }) } else { Err(Problems(problems)) }
+    }
+
+    /// The name that reports carry.
+    pub fn name(&self) -> &str {
+        self.file.name.as_deref().unwrap_or("built-in")
+    }
+
+    fn overlays(&self, id: &str) -> impl Iterator<Item = &Overlay> {
+        let of_task = id.split_once('.').and_then(|(task, _)| self.file.requirements.get(&format!("{task}.*")));
+        self.file.requirements.get(id).into_iter().chain(of_task)
+    }
+
+    /// Whether a requirement is not judged.
+    pub fn disables(&self, id: &str) -> bool {
+        self.overlays(id).next().is_some_and(|overlay| overlay.disabled)
+    }
+
+    /// Its level, if the rubric changes it.
+    pub fn level(&self, id: &str) -> Option<Level> {
+        self.overlays(id).find_map(|overlay| overlay.level)
+    }
+
+    /// Its points, if the rubric changes them.
+    pub fn points(&self, id: &str) -> Option<f64> {
+        self.overlays(id).find_map(|overlay| overlay.points)
+    }
+
+    /// Points of a level, if the rubric changes them.
+    pub fn level_points(&self, level: Level) -> Option<f64> {
+        self.file.points.get(&level).copied()
+    }
+
+    /// A role's default command, if the rubric changes it.
+    pub fn command(&self, task: &str, role: &str) -> Option<&str> {
+        self.file.commands.get(task).and_then(|roles| roles.get(role)).map(String::as_str)
+    }
+}

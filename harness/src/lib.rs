@@ -1,0 +1,24 @@
+//! The harness: grades socket programs in any language against the lab sheets.
+//!
+//! Data flows one way: files → [`catalogue`] and [`scenario`] → [`submission`] → [`run`] on a
+//! stage ([`wire`], [`simulated`], [`in_process`]) → events → [`grade`] → [`report`].
+
+// `println!` and `eprintln!` panic where nobody can read them: `cli::term` writes instead.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
+pub mod calls;
+pub mod capture;
+pub mod catalogue;
+pub mod cli;
+pub mod diagnose;
+pub mod grade;
+pub mod in_process;
+pub mod lab;
+pub mod machine;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod simulated;
+pub mod submission;
+pub mod truth;
+pub mod wire;

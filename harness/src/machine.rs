@@ -1,0 +1,137 @@
+//! What backends with real programs share: a run's own folder, a command made ready, and what
+//! the kernel tells of processes. Starts nothing and judges nothing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness_os::process;
+
+use crate::run::stage::{LaunchError, Vitals};
+use crate::scenario::Scenario;
+use crate::submission::{INPUT_FILE, Invocation, toolchain};
+use crate::wire::copy_tree;
+
+/// Descriptors that a program may have open: thousands of connections are required of some.
+pub const OPEN_FILES: u64 = 16_384;
+
+/// A copy of a submission for one run, deleted afterwards.
+pub struct Scratch {
+    folder: PathBuf,
+    whole: tempfile::TempDir,
+}
+
+impl Scratch {
+    /// Copies a submission.
+    ///
+    /// # Errors
+    /// If something cannot be read or written: what, in words.
+    pub fn of(root: &Path) -> Result<Self, String> {
+        let whole = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir()
+            .map_err(|error| format!("cannot make a working directory: {error}"))?;
+        let folder = whole.path().join("work");
+        copy_tree(root, &folder).map_err(|error| format!("cannot copy the submission: {error}"))?;
+        Ok(Self { folder, whole })
+    }
+
+    /// A place beside the copy, for what the run needs and the program does not.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.whole.path().join(name)
+    }
+
+    /// Where the copy is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Writes the files that a scenario asks for.
+///
+/// # Errors
+/// If one cannot be written.
+pub fn write_files(scenario: &Scenario, folder: &Path) -> io::Result<()> {
+    for (name, payload) in &scenario.files {
+        let bytes = payload.bytes(0).map_err(io::Error::other)?;
+        std::fs::write(folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// A command with everything found that it needs.
+pub struct Prepared {
+    /// The executable.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// The whole environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// The working directory.
+    pub cwd: PathBuf,
+}
+
+impl Prepared {
+    /// Makes an invocation ready to be started below `scratch`, the run's copy of the submission.
+    ///
+    /// # Errors
+    /// If the interpreter is not installed.
+    pub fn new(invocation: &Invocation, scratch: &Path) -> Result<Self, LaunchError> {
+        let cwd = scratch.join(&invocation.cwd);
+        let mut words = invocation.words.iter();
+        let (program, args): (PathBuf, Vec<OsString>) = if invocation.shell {
+            ("/bin/sh".into(), vec!["-c".into(), words.next().cloned().unwrap_or_default().into()])
+        } else {
+            let word = words.next().cloned().unwrap_or_default();
+            let path = if word.contains('/') {
+                cwd.join(&word)
+            } else {
+                toolchain::interpreter(&word)
+                    .ok_or_else(|| LaunchError::NotStartable(format!("`{word}` is not installed on this machine")))?
+            };
+            (path, words.map(Into::into).collect())
+        };
+        let mut env = toolchain::environment(scratch);
+        env.extend(invocation.env.iter().map(|(name, value)| (name.into(), value.into())));
+        Ok(Self { program, args, env, cwd })
+    }
+}
+
+/// Standard input as a regular file without a name, at its beginning. A program that is given its
+/// file by name finds it in `cwd`, and keeps its standard input for what it asks.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn input_file(invocation: &Invocation, cwd: &Path, content: &[u8]) -> io::Result<Option<OwnedFd>> {
+    if invocation.names_file {
+        std::fs::write(cwd.join(INPUT_FILE), content)?;
+        return Ok(None);
+    }
+    let memory = nix::sys::memfd::memfd_create("input", nix::sys::memfd::MFdFlags::MFD_CLOEXEC);
+    let mut file = memory.map_or_else(|_| tempfile::tempfile(), |fd| Ok(std::fs::File::from(fd)))?;
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(Some(file.into()))
+}
+
+/// What a family of processes holds.
+pub fn vitals(family: &[i32]) -> Vitals {
+    let mut sum = Vitals::default();
+    for view in family.iter().filter_map(|pid| process::view(*pid)) {
+        sum.peak_memory = sum.peak_memory.max(view.peak_memory_bytes);
+        sum.descriptors += view.descriptors as u64;
+        sum.threads += view.threads;
+        sum.zombies += view.zombies as u64;
+        sum.cpu += Duration::from_nanos(view.cpu_ns);
+    }
+    sum
+}
+
+/// Processor time that a family of processes has used or waited for.
+pub fn wanted(family: &[i32]) -> Duration {
+    let threads = family.iter().flat_map(|pid| process::threads(*pid));
+    Duration::from_nanos(threads.map(|thread| thread.run_ns + thread.wait_ns).sum())
+}

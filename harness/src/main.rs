@@ -1,0 +1,13 @@
+//! The `harness` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A model answer is a program like any other: it starts at once and needs no containment.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "reference") {
+        return harness::cli::reference();
+    }
+    // Namespaces of an ordinary user must be prepared before there is a second thread.
+    let containment = harness_os::namespace::prepare_process();
+    harness::cli::main(containment)
+}

@@ -1,0 +1,105 @@
+//! The formats by name, and the one function that renders a report in any of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::model::Report;
+use super::style::Style;
+use super::{human, json, junit, markdown};
+
+/// What a report can be rendered as; the names are those of `--format`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// A page on a terminal.
+    #[default]
+    Human,
+    /// The JSON report, schema 1.
+    Json,
+    /// JUnit XML, for CI services.
+    Junit,
+    /// GitHub-flavoured Markdown, for a pull-request comment or a step summary.
+    Markdown,
+}
+
+/// A name that is no format's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no report format `{}`; there is: {}", super::escape::line(.name), names())]
+pub struct UnknownFormat {
+    /// The name that was asked for.
+    pub name: String,
+}
+
+impl Format {
+    /// All formats, in the order of the documentation.
+    pub const ALL: &[Self] = &[Self::Human, Self::Json, Self::Junit, Self::Markdown];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|format| format.as_str() == name)
+            .ok_or_else(|| UnknownFormat { name: name.to_owned() })
+    }
+}
+
+fn names() -> String {
+    Format::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Renders a report; every format ends in one line end. The style matters to `human` only.
+pub fn render(report: &Report, format: Format, style: Style) -> String {
+    match format {
+        Format::Human => human::render(report, style),
+        Format::Json => json::render(report),
+        Format::Junit => junit::render(report),
+        Format::Markdown => markdown::render(report),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn names_lead_back() {
+        for format in Format::ALL {
+            assert_eq!(format.to_string().parse(), Ok(*format));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known() {
+        let error = "JSON".parse::<Format>().expect_err("names are lower-case");
+        assert_eq!(error.to_string(), "there is no report format `JSON`; there is: human, json, junit, markdown");
+    }
+
+    #[test]
+    fn every_format_ends_in_one_line_end_and_repeats_itself() {
+        for format in Format::ALL {
+            let text = render(&sample::full(), *format, Style::default());
+            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{format}");
+            assert_eq!(text, render(&sample::full(), *format, Style::default()), "{format}");
+        }
+    }
+}

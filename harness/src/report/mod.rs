@@ -1,0 +1,18 @@
+//! Reports: one result model, one file per format. Nothing here runs or judges anything.
+
+pub mod difference;
+pub mod escape;
+pub mod explain;
+pub mod failure;
+pub mod format;
+pub mod human;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod model;
+pub mod prose;
+pub mod style;
+pub mod summary;
+
+#[cfg(test)]
+mod sample;

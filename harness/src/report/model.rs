@@ -1,0 +1,188 @@
+//! The report: the one result model that every format is rendered from.
+//!
+//! The serialised form is schema 1 of the JSON report, a contract with other programs:
+//! keys are changed on purpose only, and noted in the CHANGELOG. Fields that are skipped
+//! there exist for the formats that people read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::model::Level;
+
+/// Version of the JSON report.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that one grading found out.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Version of this format.
+    pub schema: u32,
+    /// Version of the harness.
+    pub harness: String,
+    /// Name of the rubric; `built-in` without one.
+    pub rubric: String,
+    /// What was graded, as given on the command line.
+    pub target: String,
+    /// SHA-256 of the submission's files (paths and contents).
+    pub submission_sha256: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The backend: `sim`, `wire` or `turmoil`.
+    pub backend: String,
+    /// Points earned.
+    pub score: f64,
+    /// Points that could be earned.
+    pub max_score: f64,
+    /// Whether every decided must-requirement passed and at least one was decided.
+    pub passed: bool,
+    /// Must-requirements that nothing could decide, as `task.requirement`.
+    pub undecided: Vec<String>,
+    /// Wall-clock time of the grading, in milliseconds.
+    pub duration_ms: u64,
+    /// The tasks, in the catalogue's order.
+    pub tasks: Vec<TaskReport>,
+    /// Remarks on the submission as a whole (what was inferred, what was not found).
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// Verdicts of one task.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TaskReport {
+    /// Task id.
+    pub id: String,
+    /// Worst verdict of the requirements that carry points.
+    pub status: Status,
+    /// Points earned.
+    pub score: f64,
+    /// Points that could be earned.
+    pub max_score: f64,
+    /// The requirements, in the catalogue's order.
+    pub requirements: Vec<RequirementReport>,
+    /// Title of the task.
+    #[serde(skip)]
+    pub title: String,
+    /// How the programs were met: address, arguments, framing (one sentence each).
+    #[serde(skip)]
+    pub met: Vec<String>,
+}
+
+/// Verdict of one requirement.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RequirementReport {
+    /// `task.requirement`.
+    pub id: String,
+    /// Level.
+    pub level: Level,
+    /// Worst decided verdict of the runs; `skip` if none decided it.
+    pub status: Status,
+    /// Points earned.
+    pub score: f64,
+    /// Points that could be earned; 0 if the requirement was not decided.
+    pub max_score: f64,
+    /// The runs that speak for it.
+    pub runs: Vec<RunReport>,
+    /// What is required, in one line.
+    #[serde(skip)]
+    pub title: String,
+    /// The teaching text.
+    #[serde(skip)]
+    pub teach: String,
+    /// What to look at in one's own code.
+    #[serde(skip)]
+    pub look_at: String,
+    /// Where the handout treats it: `message/handout.md, "Short counts"`.
+    #[serde(skip)]
+    pub handout: String,
+}
+
+/// A verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Shown to hold.
+    Pass,
+    /// Nothing decided it; the reason is given.
+    Skip,
+    /// The program did not build or start, or its interpreter is missing.
+    NotGradable,
+    /// Shown not to hold.
+    Fail,
+    /// The harness or the machine failed; says nothing about the program.
+    HarnessError,
+}
+
+impl Status {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Skip => "skip",
+            Self::NotGradable => "not-gradable",
+            Self::Fail => "fail",
+            Self::HarnessError => "harness-error",
+        }
+    }
+}
+
+/// One run of one scenario.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RunReport {
+    /// `task/scenario#role`, with `[row]` where the scenario has a table.
+    pub id: String,
+    /// The role that was judged.
+    pub role: String,
+    /// `harness-client`, `harness-server` or `own`.
+    pub pairing: String,
+    /// Row of the parameter table, if there is one.
+    pub row: Option<String>,
+    /// Verdict of this run on this requirement.
+    pub status: Status,
+    /// Why it was skipped.
+    pub skip_reason: Option<String>,
+    /// Backend of this run.
+    pub backend: String,
+    /// Seed of this run.
+    pub seed: u64,
+    /// Forced segments or short counts, in words; empty if there are none.
+    pub schedule: String,
+    /// Whether the same seed gives the same bytes (`sim`, `turmoil`).
+    pub deterministic: bool,
+    /// Wall-clock time in milliseconds.
+    pub duration_ms: u64,
+    /// Virtual time in milliseconds (on `wire`: 0).
+    pub virtual_ms: u64,
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub actual: String,
+    /// What was noticed and costs nothing ("expects a newline").
+    pub findings: Vec<String>,
+    /// One sentence: why the verdict is what it is.
+    pub reason: String,
+    /// What to look at.
+    pub hint: String,
+    /// The command that plays this run again.
+    pub replay: String,
+    /// SHA-256 of the event trace, where it is deterministic; else empty.
+    pub trace_sha256: String,
+    /// Files written with `--out`, relative to it.
+    pub evidence: Evidence,
+    /// Title of the scenario.
+    #[serde(skip)]
+    pub title: String,
+    /// The transcript: what happened, in order, as text lines.
+    #[serde(skip)]
+    pub transcript: Vec<String>,
+}
+
+/// Evidence files of a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// Packet capture.
+    pub pcap: Option<String>,
+    /// What each side printed, sent and received.
+    pub transcript: Option<String>,
+    /// System calls of the programs (`sim`).
+    pub calls: Option<String>,
+}

@@ -1,0 +1,99 @@
+//! Who is on stage: programs, peers and groups of peers, by name.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::stage::{Connection, Datagrams, Launch, Listener, Program, Vitals};
+
+/// A program and how it was started.
+pub struct ProgramActor {
+    /// The program.
+    pub program: Rc<dyn Program>,
+    /// Its role.
+    pub role: String,
+    /// To start it again.
+    pub launch: Launch,
+    /// Length of its standard output when something was last typed: what came before is prompt.
+    pub prompt_end: Cell<usize>,
+    /// Where it was found to listen when it came up.
+    pub found: RefCell<Vec<SocketAddr>>,
+    /// The address that it was given and the one it was led to.
+    pub given: SocketAddr,
+}
+
+/// A peer.
+#[derive(Default)]
+pub struct PeerActor {
+    /// Its connection, while there is one.
+    pub connection: Option<Box<dyn Connection>>,
+    /// Its listening socket.
+    pub listener: Option<Rc<dyn Listener>>,
+    /// Its UDP socket.
+    pub datagrams: Option<Rc<dyn Datagrams>>,
+    /// Where its datagrams go: the program's address, or who sent last.
+    pub correspondent: Option<SocketAddr>,
+    /// Everything it has sent.
+    pub sent: Vec<u8>,
+    /// What it has sent in its last step of sending.
+    pub said_last: Vec<u8>,
+    /// When pings came to it, and what became of each.
+    pub pings: Vec<Pinged>,
+    /// Everything it has received and not yet handed to a step.
+    pub received: Vec<u8>,
+    /// Whether the program has ended its direction.
+    pub end_seen: bool,
+    /// Whether the program has aborted the connection.
+    pub reset_seen: bool,
+}
+
+/// A ping that came to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pinged {
+    /// When it came, on the run's clock.
+    pub at: Duration,
+    /// After how long the reply left; nothing if there was none.
+    pub answered: Option<Duration>,
+}
+
+/// A peer that steps share.
+pub type Peer = Rc<RefCell<PeerActor>>;
+
+/// Everybody.
+#[derive(Default)]
+pub struct Actors {
+    /// Programs by name.
+    pub programs: BTreeMap<String, Rc<ProgramActor>>,
+    /// Peers by name.
+    pub peers: BTreeMap<String, Peer>,
+    /// Names of the members of each group.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// The peer that listens last: where clients are led by default.
+    pub listening: Option<String>,
+    /// Measurements by name.
+    pub measured: BTreeMap<String, Vitals>,
+}
+
+impl Actors {
+    /// The peers that a name means: one, or all of a group.
+    pub fn peers_named(&self, name: &str) -> Vec<(String, Peer)> {
+        let names = self.groups.get(name).cloned().unwrap_or_else(|| vec![name.to_owned()]);
+        names.into_iter().filter_map(|name| self.peers.get(&name).map(|peer| (name.clone(), Rc::clone(peer)))).collect()
+    }
+
+    /// The programs that a name means: one, or all copies.
+    pub fn programs_named(&self, name: &str) -> Vec<(String, Rc<ProgramActor>)> {
+        let names = self.groups.get(name).cloned().unwrap_or_else(|| vec![name.to_owned()]);
+        names
+            .into_iter()
+            .filter_map(|name| self.programs.get(&name).map(|program| (name.clone(), Rc::clone(program))))
+            .collect()
+    }
+
+    /// A new peer of this name, or the one that is there.
+    pub fn peer(&mut self, name: &str) -> Peer {
+        Rc::clone(self.peers.entry(name.to_owned()).or_default())
+    }
+}

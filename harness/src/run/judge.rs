@@ -1,0 +1,355 @@
+//! Comparing what came with what was expected: lenient in form, strict in substance.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::diagnose::{counted, counted_are};
+
+/// The outcome of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compared {
+    /// Equal, or equal but for a stray line end (then with a finding).
+    Equal(Option<&'static str>),
+    /// So far a beginning of what is expected: more may come.
+    Beginning,
+    /// Different, whatever may still come.
+    Different,
+}
+
+/// Compares bytes with expected ones, letting one stray line end at the end pass, and CRLF
+/// for LF.
+pub fn compare(actual: &[u8], expected: &[u8], ignoring_case: bool) -> Compared {
+    let same = |a: &[u8], b: &[u8]| if ignoring_case { a.eq_ignore_ascii_case(b) } else { a == b };
+    if same(actual, expected) {
+        return Compared::Equal(None);
+    }
+    if actual.len() > expected.len() && same(&actual[..expected.len()], expected) {
+        match &actual[expected.len()..] {
+            b"\n" | b"\r\n" => return Compared::Equal(Some("a line end is added at the end")),
+            b"\r" => return Compared::Beginning,
+            _ => {}
+        }
+    }
+    if let Some(stem) = expected.strip_suffix(b"\n")
+        && same(actual, stem)
+    {
+        // The line end may still come; a program that leaves it out is let pass.
+        return Compared::Equal(Some("the line end at the end is left out"));
+    }
+    if actual.contains(&b'\r') && !expected.contains(&b'\r') {
+        let without: Vec<u8> = actual.iter().copied().filter(|byte| *byte != b'\r').collect();
+        return match compare(&without, expected, ignoring_case) {
+            Compared::Equal(_) => Compared::Equal(Some("line ends are CR LF")),
+            other => other,
+        };
+    }
+    if actual.len() < expected.len() && same(actual, &expected[..actual.len()]) {
+        return Compared::Beginning;
+    }
+    Compared::Different
+}
+
+/// Whether `needle` stands in `hay` in one piece.
+pub fn contains(hay: &[u8], needle: &[u8], ignoring_case: bool) -> bool {
+    if needle.is_empty() {
+        return true;
+    }
+    if ignoring_case {
+        hay.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+    } else {
+        find(hay, needle).is_some()
+    }
+}
+
+/// Where `needle` begins in `hay`. Needles of megabytes are found by their beginning: preparing
+/// a search for the whole would cost more than the comparison.
+fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    const BEGINNING: usize = 256;
+    const CANDIDATES: usize = 256;
+    if needle.len() > hay.len() {
+        return None;
+    }
+    if needle.len() <= 16 * BEGINNING {
+        return memchr::memmem::find(hay, needle);
+    }
+    let mut candidates = memchr::memmem::find_iter(hay, &needle[..BEGINNING]);
+    for _ in 0..CANDIDATES {
+        let at = candidates.next()?;
+        if hay[at..].starts_with(needle) {
+            return Some(at);
+        }
+    }
+    memchr::memmem::find(hay, needle)
+}
+
+/// How often each message stands in the output, in one piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Messages {
+    /// Each once; what remains besides, line ends left out.
+    Whole(Vec<u8>),
+    /// The number of the first one that is missing or in pieces.
+    Missing(usize),
+    /// The number of the first one that is there twice.
+    Twice(usize),
+}
+
+/// Looks for messages in an output, in any order.
+pub fn messages(output: &[u8], expected: &[Vec<u8>]) -> Messages {
+    let mut rest = output.to_vec();
+    for (index, message) in expected.iter().enumerate().filter(|(_, message)| !message.is_empty()) {
+        // The last line end of a message may be missing or translated.
+        let core: &[u8] = message.strip_suffix(b"\n").filter(|core| !core.is_empty()).unwrap_or(message);
+        match find(&rest, core) {
+            Some(at) => {
+                rest.drain(at..at + core.len());
+            }
+            None => return Messages::Missing(index),
+        }
+        if core.len() >= 16 && find(&rest, core).is_some() {
+            return Messages::Twice(index);
+        }
+    }
+    rest.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+    Messages::Whole(rest)
+}
+
+/// Bytes in a sentence: short text is quoted, long data is counted and fingerprinted.
+pub fn describe(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0 => "nothing".to_owned(),
+        length if length <= 200 => format!("{} ({})", quote(bytes), counted(length, "byte")),
+        length => {
+            let digest = Sha256::digest(bytes);
+            let mut short = String::new();
+            for byte in digest.iter().take(6) {
+                let _ = write!(short, "{byte:02x}");
+            }
+            format!("{length} bytes, sha256 {short}…, beginning {}", quote(beginning(bytes, 60)))
+        }
+    }
+}
+
+/// The first bytes, and the rest of a number that would be cut in two: half a number says something else.
+pub fn beginning(bytes: &[u8], length: usize) -> &[u8] {
+    let Some((_, rest)) = bytes.split_at_checked(length) else { return bytes };
+    let cut = length > 0 && bytes[length - 1].is_ascii_digit();
+    let more = rest.iter().take_while(|byte| cut && byte.is_ascii_digit()).count();
+    &bytes[..length + more.min(8)]
+}
+
+/// Bytes as a quoted string with escapes, safe to print anywhere.
+pub fn quote(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\t' => text.push_str("\\t"),
+                '"' => text.push_str("\\\""),
+                '\\' => text.push_str("\\\\"),
+                c if c.is_control() || is_direction(c) => {
+                    let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
+                }
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// Characters that change the direction of text and could disguise a line.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Where two byte strings part, in a sentence.
+pub fn first_difference(actual: &[u8], expected: &[u8]) -> String {
+    let at = actual.iter().zip(expected).take_while(|(a, b)| a == b).count();
+    let around = |bytes: &[u8]| match bytes.get(at..) {
+        None | Some([]) => "the end".to_owned(),
+        Some(rest) => quote(beginning(rest, 24)),
+    };
+    if at == actual.len() && at < expected.len() {
+        let missing = expected.len() - at;
+        let are = if missing == 1 { "is" } else { "are" };
+        return format!("the first {} right, the other {missing} {are} missing", counted_are(at, "byte"));
+    }
+    if at == expected.len() && at < actual.len() {
+        return format!(
+            "all {} there, and then {} more: {}",
+            counted_are(at, "byte"),
+            actual.len() - at,
+            around(actual)
+        );
+    }
+    format!("from byte {} on: expected {}, got {}", at + 1, around(expected), around(actual))
+}
+
+/// Words by which a program says that something went wrong. Lenient on purpose: any language,
+/// any library's own sentence.
+pub fn is_complaint(text: &[u8]) -> bool {
+    const WORDS: &[&str] = &[
+        "error",
+        "err",
+        "fail",
+        "can't",
+        "cannot",
+        "can not",
+        "could not",
+        "couldn't",
+        "unable",
+        "refused",
+        "in use",
+        "denied",
+        "invalid",
+        "usage",
+        "exception",
+        "traceback",
+        "bind",
+        "bad ",
+        "no such",
+        "not ",
+        "occupied",
+        "taken",
+        "busy",
+        "closed",
+        "reset",
+        "abort",
+        "lost",
+        "broken",
+        "wrong",
+        "unreachable",
+        "timed out",
+        "timeout",
+        "timed-out",
+        "time out",
+        "time-out",
+        "no pong",
+        "unanswered",
+        "dropped",
+        "loss",
+        "expired",
+        "n't ",
+        "exist",
+        "unknown",
+        "exit status",
+        "no server",
+        "no answer",
+        "no reply",
+        "no response",
+        "panic",
+        "fatal",
+        "warning",
+        "must ",
+        "expected",
+        "missing",
+        "retry",
+        "retrying",
+        "trying again",
+        "already",
+        "number",
+        "range",
+        "down",
+        "offline",
+        "unavailable",
+        "incomplete",
+        "gone",
+    ];
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether what was printed is a bare traceback of a language's runtime.
+pub fn is_traceback(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    [
+        "Traceback (most recent call last)",
+        "Exception in thread",
+        "goroutine 1 [",
+        "    at ",
+        "thread 'main' panicked",
+        "panicked at",
+        "Uncaught",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("abc", "abc", false, Compared::Equal(None))]
+    #[case("abc\n", "abc", false, Compared::Equal(Some("a line end is added at the end")))]
+    #[case("abc\r\n", "abc", false, Compared::Equal(Some("a line end is added at the end")))]
+    #[case("abc\n\n", "abc", false, Compared::Different)]
+    #[case("abc", "abc\n", false, Compared::Equal(Some("the line end at the end is left out")))]
+    #[case("a\r\nb\r\n", "a\nb\n", false, Compared::Equal(Some("line ends are CR LF")))]
+    #[case("ab", "abc", false, Compared::Beginning)]
+    #[case("", "abc", false, Compared::Beginning)]
+    #[case("ABC", "abc", false, Compared::Different)]
+    #[case("ABC", "abc", true, Compared::Equal(None))]
+    #[case("abd", "abc", false, Compared::Different)]
+    fn compares(#[case] actual: &str, #[case] expected: &str, #[case] ignoring_case: bool, #[case] outcome: Compared) {
+        assert_eq!(compare(actual.as_bytes(), expected.as_bytes(), ignoring_case), outcome);
+    }
+
+    #[rstest]
+    #[case("onetwo", &["one", "two"], Messages::Whole(vec![]))]
+    #[case("two\none\n", &["one\n", "two\n"], Messages::Whole(vec![]))]
+    #[case("from x: one two", &["one", "two"], Messages::Whole(b"from x:  ".to_vec()))]
+    #[case("otnweo", &["one", "two"], Messages::Missing(0))]
+    #[case("one", &["one", "two"], Messages::Missing(1))]
+    #[case("a message of some size, a message of some size", &["a message of some size"], Messages::Twice(0))]
+    fn finds_messages(#[case] output: &str, #[case] expected: &[&str], #[case] found: Messages) {
+        let expected: Vec<Vec<u8>> = expected.iter().map(|text| text.as_bytes().to_vec()).collect();
+        assert_eq!(messages(output.as_bytes(), &expected), found);
+    }
+
+    #[rstest]
+    #[case(b"a\x1b[31m\"\\\n", r#""a\u{1b}[31m\"\\\n""#)]
+    #[case(b"\xff\xfe", r#""\xff\xfe""#)]
+    #[case("\u{202e}x".as_bytes(), r#""\u{202e}x""#)]
+    fn quotes(#[case] bytes: &[u8], #[case] text: &str) {
+        assert_eq!(quote(bytes), text);
+    }
+
+    #[rstest]
+    #[case("bind: Address already in use", true)]
+    #[case("OSError: [Errno 98] Address already in use", true)]
+    #[case("java.net.BindException", true)]
+    #[case("The server is ready to receive", false)]
+    #[case("Listening on port 5000", false)]
+    #[case("", false)]
+    fn knows_a_complaint(#[case] text: &str, #[case] complaint: bool) {
+        assert_eq!(is_complaint(text.as_bytes()), complaint);
+    }
+
+    proptest! {
+        #[test]
+        fn equal_is_equal(bytes: Vec<u8>) {
+            prop_assert_eq!(compare(&bytes, &bytes, false), Compared::Equal(None));
+        }
+
+        #[test]
+        fn quoting_leaves_nothing_raw(bytes: Vec<u8>) {
+            prop_assert!(!quote(&bytes).chars().any(char::is_control));
+        }
+
+        #[test]
+        fn no_long_message_passes_when_cut(bytes in proptest::collection::vec(97u8..123, 40..200), at in 1usize..39) {
+            let mut cut = bytes.clone();
+            cut.insert(at, b'!');
+            prop_assert_eq!(messages(&cut, std::slice::from_ref(&bytes)), Messages::Missing(0));
+        }
+    }
+}

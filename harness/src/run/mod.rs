@@ -1,0 +1,308 @@
+//! One run: a scenario, a cast of programs, a backend, and the record of what happened.
+
+pub mod actors;
+pub mod calls;
+pub mod event;
+pub mod judge;
+pub mod loosely;
+pub mod patience;
+pub mod ports;
+pub mod round_trips;
+pub mod stage;
+mod steps;
+pub mod transcript;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::scenario::Scenario;
+use crate::scenario::bytes::Payload;
+use crate::scenario::model::Step;
+use crate::submission::Cast;
+use actors::Actors;
+use event::{Event, Judgement, Log, What};
+use patience::{GaveUp, Patience};
+use ports::Ports;
+use stage::Stage;
+
+/// What a run found out: the stream, and how it ended.
+#[derive(Debug)]
+pub struct Record {
+    /// Everything that happened, in order.
+    pub events: Vec<Event>,
+    /// How the run ended.
+    pub end: End,
+    /// Length of the run on its own clock.
+    pub elapsed: Duration,
+    /// SHA-256 of all packets with their times, where the same seed gives the same run.
+    pub trace_sha256: Option<String>,
+}
+
+impl Record {
+    /// The record of a run that ended before anything happened.
+    pub fn empty(end: End) -> Self {
+        Self { events: Vec::new(), end, elapsed: Duration::ZERO, trace_sha256: None }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// All steps were played.
+    Played,
+    /// An expectation of the whole scenario failed.
+    Failed(Failure),
+    /// A program could not be started.
+    NotGradable(String),
+    /// The situation could not be made here.
+    Skipped(String),
+    /// The harness or the machine failed.
+    Harness(String),
+}
+
+/// An expectation that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub actual: String,
+    /// Why this is a failure, in one sentence.
+    pub reason: String,
+}
+
+/// What the reasons of failures have in them that are about what a program has printed.
+pub(crate) const OUTPUT: &str = "'s output: ";
+
+impl Failure {
+    /// Whether it is about what a program has printed.
+    pub fn is_about_output(&self) -> bool {
+        self.reason.contains(OUTPUT)
+    }
+}
+
+/// Why a step stops the run.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    Failed(Failure),
+    NotGradable(String),
+    Skipped(String),
+    Harness(String),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What came of a step that has no other result.
+pub(crate) type Done = Result<(), Halt>;
+
+/// Plays scenarios on a stage.
+pub struct Director {
+    pub(crate) stage: Rc<dyn Stage>,
+    pub(crate) scenario: Rc<Scenario>,
+    pub(crate) cast: Rc<Cast>,
+    pub(crate) seed: u64,
+    pub(crate) log: Log,
+    pub(crate) actors: Actors,
+    pub(crate) ports: Ports,
+}
+
+impl Director {
+    /// A director for one run.
+    pub fn new(stage: Rc<dyn Stage>, scenario: &Scenario, cast: &Cast, seed: u64, log: Log) -> Self {
+        let (scenario, cast) = (Rc::new(scenario.clone()), Rc::new(cast.clone()));
+        let ports = Ports::new(cast.parts.values().filter_map(|part| part.meeting.fixed_port).collect());
+        ports.own(stage.port(), "the port given");
+        Self { stage, scenario, cast, seed, log, actors: Actors::default(), ports }
+    }
+
+    /// Plays the scenario from beginning to end. Programs still running afterwards are the
+    /// stage's to stop.
+    pub async fn play(mut self) -> Record {
+        for role in self.scenario.roles() {
+            for finding in self.cast.findings(role) {
+                self.note("harness", What::Finding(finding));
+            }
+        }
+        let scenario = Rc::clone(&self.scenario);
+        let outcome = self.steps(&scenario.steps).await;
+        let end = match outcome {
+            Ok(()) => End::Played,
+            Err(Halt::Failed(failure)) => {
+                let failure = self.readable(failure);
+                self.judged(&scenario.decides, Some(&failure));
+                End::Failed(failure)
+            }
+            Err(Halt::NotGradable(why)) => End::NotGradable(self.ports.named(&why)),
+            Err(Halt::Skipped(why)) => End::Skipped(self.ports.named(&why)),
+            Err(Halt::Harness(why)) => End::Harness(why),
+        };
+        Record { events: self.log.take(), end, elapsed: self.stage.now(), trace_sha256: None }
+    }
+
+    fn steps<'a>(&'a mut self, steps: &'a [Step]) -> stage::Task<'a, Done> {
+        Box::pin(async move {
+            for step in steps {
+                self.within_limit()?;
+                self.step(step).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The whole run has a bound, too. Time that the programs lost to others does not count.
+    fn within_limit(&self) -> Done {
+        let limit = self.scenario.limit;
+        let (now, lost) = (self.stage.now(), self.stage.now().min(self.stage.starved_at_most()));
+        if now <= limit.max(Duration::from_secs(5)) + lost {
+            return Ok(());
+        }
+        let seconds = limit.as_secs();
+        Err(Failure {
+            expected: format!("all of this within {seconds} s of the programs' own time"),
+            actual: "after that time it was still under way".to_owned(),
+            reason: format!(
+                "the program is far too slow: after {seconds} s of its own time the exchange was still under way \
+                 (this bound depends on the machine's speed)"
+            ),
+        }
+        .into())
+    }
+
+    /// Plays a step. A failure that the step decides by itself is noted, and the run goes on;
+    /// any other ends it.
+    async fn step(&mut self, step: &Step) -> Done {
+        let outcome = match step {
+            Step::Repeat(repeat) => {
+                for _ in 0..repeat.times {
+                    self.steps(&repeat.steps).await?;
+                }
+                Ok(())
+            }
+            other => self.play_step(other).await,
+        };
+        match outcome {
+            Err(Halt::Failed(failure)) if step.or_skip().is_some() => {
+                let why = step.or_skip().unwrap_or_default();
+                self.note("harness", What::Finding(format!("{why}: {}", failure.reason)));
+                Err(Halt::Skipped(why.to_owned()))
+            }
+            Err(Halt::Failed(failure)) if !step.decides().is_empty() => {
+                self.judged(step.decides(), Some(&self.readable(failure)));
+                Ok(())
+            }
+            Ok(()) if !step.decides().is_empty() => {
+                self.judged(step.decides(), None);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The failure without numbers that mean nothing to a reader.
+    fn readable(&self, failure: Failure) -> Failure {
+        Failure {
+            expected: self.ports.named(&failure.expected),
+            actual: self.ports.named(&failure.actual),
+            reason: self.ports.named(&failure.reason),
+        }
+    }
+
+    fn judged(&self, decides: &[String], failure: Option<&Failure>) {
+        let judgement = match failure {
+            Some(failure) => Judgement {
+                decides: decides.to_vec(),
+                held: false,
+                expected: failure.expected.clone(),
+                actual: failure.actual.clone(),
+                reason: failure.reason.clone(),
+            },
+            None => Judgement {
+                decides: decides.to_vec(),
+                held: true,
+                expected: String::new(),
+                actual: String::new(),
+                reason: String::new(),
+            },
+        };
+        self.note("harness", What::Judged(judgement));
+    }
+
+    pub(crate) fn note(&self, who: &str, what: What) {
+        let what = match what {
+            What::Finding(text) => What::Finding(self.ports.named(&text)),
+            other => other,
+        };
+        self.log.add(self.stage.now(), who, what);
+    }
+
+    /// Waits until `ready` gives something.
+    pub(crate) async fn until<T>(
+        &self,
+        mut patience: Patience,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Result<T, GaveUp> {
+        loop {
+            if let Some(found) = ready() {
+                return Ok(found);
+            }
+            if let Err(why) = patience.moment(&*self.stage).await {
+                // What came during the last moment counts.
+                return ready().ok_or(why);
+            }
+        }
+    }
+
+    /// The bytes of a payload, addresses of this run filled in.
+    pub(crate) fn bytes(&self, payload: &Payload, index: u64) -> Result<Vec<u8>, Halt> {
+        match payload {
+            Payload::AddressOf(actor) => Ok(self.address_of(actor).to_string().into_bytes()),
+            Payload::Join(parts) => {
+                let parts: Result<Vec<Vec<u8>>, Halt> = parts.iter().map(|part| self.bytes(part, index)).collect();
+                Ok(parts?.concat())
+            }
+            other => other.bytes(index).map_err(|error| Halt::Harness(error.to_string())),
+        }
+    }
+
+    /// Why a wait for a program was given up, with what the program was doing.
+    pub(crate) fn explain(&self, why: &GaveUp) -> String {
+        let mut doing: BTreeMap<String, String> = BTreeMap::new();
+        for (name, actor) in &self.actors.programs {
+            let text = match actor.program.ended() {
+                Some(ended) => format!("{name} has ended ({ended})"),
+                None => match actor.program.blocked_in().as_slice() {
+                    [] => format!("{name} is running"),
+                    calls => format!("{name} is blocked in {}", calls.join(", ")),
+                },
+            };
+            doing.insert(name.clone(), text);
+        }
+        let doing: Vec<String> = doing.into_values().collect();
+        if doing.is_empty() { why.to_string() } else { format!("{why}; {}", doing.join("; ")) }
+    }
+
+    /// The address of a program that nothing else is known of.
+    pub(crate) fn usual_address(&self, program: &str) -> SocketAddr {
+        SocketAddr::new(self.stage.home(program), self.stage.port())
+    }
+}
+
+/// Runs a future with a bound on real time, against a stage that hangs.
+pub async fn bounded<F: Future<Output = Record>>(limit: Duration, run: F) -> Record {
+    match tokio::time::timeout(limit, run).await {
+        Ok(record) => record,
+        Err(_) => Record {
+            events: Vec::new(),
+            end: End::Harness(format!("the run did not come to an end within {} s", limit.as_secs())),
+            elapsed: limit,
+            trace_sha256: None,
+        },
+    }
+}

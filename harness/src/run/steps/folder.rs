@@ -1,0 +1,65 @@
+//! Expectations about files in a program's working directory.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::judge;
+use super::super::patience::Patience;
+use super::super::{Director, Done, Failure, Halt};
+use crate::scenario::model::{ExpectFile, ExpectNoFile};
+
+const USUAL: Duration = Duration::from_secs(5);
+
+impl Director {
+    fn path_of(&self, program: &str, path: &str) -> Result<PathBuf, Halt> {
+        let folder = self.stage.folder().ok_or_else(|| {
+            Halt::Skipped(format!("programs have no working directory on {}", self.stage.backend().as_str()))
+        })?;
+        let cwd = self
+            .actors
+            .programs_named(program)
+            .into_iter()
+            .next()
+            .map(|(_, actor)| actor.launch.invocation.cwd.clone());
+        Ok(folder.join(cwd.unwrap_or_default()).join(path))
+    }
+
+    pub(super) async fn expect_file(&mut self, step: &ExpectFile) -> Done {
+        let path = self.path_of(&step.program, &step.path)?;
+        let wanted = self.bytes(&step.equals, 0)?;
+        let limit = step.within.map_or(USUAL, |limit| limit.0);
+        let patience = Patience::new(&*self.stage, limit);
+        let written = self.until(patience, || std::fs::read(&path).ok().filter(|content| *content == wanted)).await;
+        let Err(why) = written else { return Ok(()) };
+        let why = self.explain(&why);
+        let (actual, reason) = match std::fs::read(&path) {
+            Ok(content) => (
+                judge::describe(&content),
+                format!("{} is there, but {}", step.path, judge::first_difference(&content, &wanted)),
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (
+                "there is no such file".to_owned(),
+                format!("there is no {} in the {}'s folder: {why}", step.path, step.program),
+            ),
+            Err(error) => (format!("it cannot be read: {error}"), format!("{} cannot be read: {error}", step.path)),
+        };
+        Err(Failure { expected: format!("a file {} with {}", step.path, judge::describe(&wanted)), actual, reason }
+            .into())
+    }
+
+    pub(super) async fn expect_no_file(&mut self, step: &ExpectNoFile) -> Done {
+        let path = self.path_of(&step.program, &step.path)?;
+        self.quiet_down(Duration::from_secs(1)).await;
+        if path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let content = std::fs::read(&path).unwrap_or_default();
+        Err(Failure {
+            expected: format!("no file {}", step.path),
+            actual: format!("it is there, with {}", judge::describe(&content)),
+            reason: format!("the {} made a file {} where there is nothing to keep", step.program, step.path),
+        }
+        .into())
+    }
+}

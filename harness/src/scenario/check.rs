@@ -1,0 +1,402 @@
+//! What types cannot say about a scenario: who is there when a step names them, which keys
+//! go together. Every message points at the value it is about.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::bytes::Payload;
+use super::model::{ScenarioFile, Step};
+use super::problem::{Problem, Source, nearest, suggestion};
+
+/// A place in a parsed file: a table whose entries can be asked for their span.
+pub struct Place<'a, 't> {
+    table: Option<&'a DeTable<'t>>,
+    span: Range<usize>,
+}
+
+impl<'a, 't> Place<'a, 't> {
+    /// The whole file.
+    pub fn top(tree: &'a Spanned<DeTable<'t>>) -> Self {
+        Self { table: Some(tree.get_ref()), span: tree.span() }
+    }
+
+    fn value(&self, key: &str) -> Option<&'a Spanned<DeValue<'t>>> {
+        self.table?.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    /// The body of the `index`-th step: what stands behind its verb.
+    pub fn step(&self, index: usize) -> Place<'a, 't> {
+        let found = self.value("steps").and_then(|steps| steps.get_ref().as_array()).and_then(|steps| steps.get(index));
+        let Some(entry) = found else {
+            return Place { table: None, span: self.span.clone() };
+        };
+        match entry.get_ref().as_table().and_then(|table| table.values().next()) {
+            Some(body) => Place { table: body.get_ref().as_table(), span: body.span() },
+            None => Place { table: None, span: entry.span() },
+        }
+    }
+
+    /// The span of the last of these nested keys, else of the whole place.
+    pub fn key(&self, path: &[&str]) -> Range<usize> {
+        let mut table = self.table;
+        let mut span = self.span.clone();
+        for name in path {
+            let Some((key, value)) = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref() == name)) else {
+                break;
+            };
+            span = key.span();
+            table = value.get_ref().as_table();
+        }
+        span
+    }
+
+    /// The span of the value of `key`, else of the whole place.
+    pub fn span(&self, key: &str) -> Range<usize> {
+        self.value(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+}
+
+/// Checks what stands outside the steps.
+pub fn file(
+    source: &Arc<Source>,
+    tree: &Spanned<DeTable<'_>>,
+    file: &ScenarioFile,
+    roles: &[&str],
+    problems: &mut Vec<Problem>,
+) {
+    let top = Place::top(tree);
+    if !roles.contains(&file.judges.as_str()) {
+        let help = nearest(&file.judges, roles.iter().copied()).map_or_else(
+            || format!("the task's roles: {}", roles.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        problems.push(
+            Problem::new(source, top.span("judges"), format!("the task has no role `{}`", file.judges))
+                .help(Some(help)),
+        );
+    }
+    if file.decides.is_empty() {
+        problems.push(Problem::new(source, top.span("decides"), "the scenario decides nothing"));
+    }
+    if file.steps.is_empty() {
+        problems.push(Problem::new(source, top.span("steps"), "the scenario has no steps"));
+    }
+    for (name, interface) in &file.interfaces {
+        let mut wrong = |title: String| problems.push(Problem::new(source, top.span("interfaces"), title));
+        if name.is_empty() || name.len() > LONGEST_INTERFACE {
+            wrong(format!("`{name}` is no name for an interface: 1 to {LONGEST_INTERFACE} bytes"));
+        }
+        if let Err(text) = interface.parsed() {
+            wrong(format!("`{text}` is no address with the length of its prefix, such as \"192.0.2.7/24\""));
+        }
+    }
+    for payload in file.files.values() {
+        if let Err(error) = payload.check() {
+            problems.push(Problem::new(source, top.span("files"), error.to_string()));
+        }
+    }
+}
+
+/// Longest name of an interface on Linux (IFNAMSIZ less the zero byte).
+const LONGEST_INTERFACE: usize = 15;
+
+const LEAVES: &str = "the path must stay below the program's working directory";
+
+fn leaves_the_folder(path: &str) -> bool {
+    let path = std::path::Path::new(path);
+    !path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+/// Checks one step by itself.
+pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &mut Vec<Problem>) {
+    let mut wrong = |key: &str, title: &str| problems.push(Problem::new(source, here.span(key), title));
+    match step {
+        Step::Send(send) => {
+            let cuts = [send.segments.is_some(), send.every.is_some(), send.random.is_some()];
+            if cuts.iter().filter(|given| **given).count() > 1 {
+                wrong("segments", "give one of `segments`, `every` and `random`");
+            }
+            if send.every == Some(0) {
+                wrong("every", "a segment has at least 1 byte");
+            }
+            if send.random.as_ref().is_some_and(|random| random.max == 0) {
+                wrong("random", "a segment has at least 1 byte");
+            }
+        }
+        Step::Receive(receive) => {
+            let criteria = [
+                receive.equals.is_some(),
+                receive.contains.is_some(),
+                receive.exactly.is_some(),
+                receive.sent_by.is_some(),
+                receive.at_least.is_some() || receive.at_most.is_some(),
+                receive.number.is_some() || receive.only_number.is_some(),
+                receive.complaint,
+                receive.heard_from.is_some(),
+            ];
+            if receive.number.is_some() && receive.only_number.is_some() {
+                wrong("number", "give one of `number` and `only-number`");
+            }
+            if receive.once && receive.contains.is_none() {
+                wrong("once", "`once` goes with `contains`");
+            }
+            if criteria.iter().filter(|given| **given).count() > 1 {
+                wrong(
+                    "peer",
+                    "give one of `equals`, `contains`, `exactly`, `sent-by`, `number`, `complaint`, `heard-from` and `at-least`/`at-most`",
+                );
+            }
+        }
+        Step::ExpectOutput(output) => {
+            let criteria = [
+                output.contains.is_some(),
+                output.equals.is_some(),
+                output.one_line.is_some(),
+                output.messages_from.is_some(),
+                output.number.is_some(),
+                output.lacks.is_some(),
+            ];
+            if criteria.iter().filter(|given| **given).count() != 1 {
+                wrong(
+                    "program",
+                    "give exactly one of `contains`, `equals`, `one-line`, `messages-from`, `number` and `lacks`",
+                );
+            }
+            if output.nothing_else && output.messages_from.is_none() {
+                wrong("nothing-else", "`nothing-else` goes with `messages-from`");
+            }
+        }
+        Step::ExpectSilence(silence) if silence.lacks.is_some() && silence.number.is_some() => {
+            wrong("lacks", "give one of `lacks` and `number`");
+        }
+        Step::ExpectFile(file) if leaves_the_folder(&file.path) => wrong("path", LEAVES),
+        Step::ExpectNoFile(file) if leaves_the_folder(&file.path) => wrong("path", LEAVES),
+        Step::AnswerPings(answer) if answer.replies.is_empty() => wrong("replies", "the plan is empty"),
+        Step::Ping(ping) if ping.times == 0 => wrong("times", "0 times is never"),
+        Step::Repeat(repeat) if repeat.times == 0 => wrong("times", "0 times is never"),
+        Step::Start(start) if start.count == Some(0) => wrong("count", "0 copies are none"),
+        Step::Connect(connect) if connect.count == Some(0) => wrong("count", "0 peers are none"),
+        _ => {}
+    }
+    for (key, payload) in payloads(step) {
+        if let Err(error) = payload.check() {
+            problems.push(Problem::new(source, here.span(key), error.to_string()));
+        }
+    }
+}
+
+fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
+    match step {
+        Step::Send(send) => vec![("data", &send.data)],
+        Step::Type(typed) => vec![("data", &typed.data)],
+        Step::Start(start) => start.input_file.iter().map(|payload| ("input-file", payload)).collect(),
+        Step::Receive(receive) => {
+            let exact = [("equals", &receive.equals), ("exactly", &receive.exactly)];
+            exact
+                .into_iter()
+                .chain([("contains", &receive.contains), ("lacks", &receive.lacks)])
+                .filter_map(|(key, payload)| payload.as_ref().map(|payload| (key, payload)))
+                .collect()
+        }
+        Step::ExpectOutput(output) => {
+            let whole = [("equals", &output.equals), ("one-line", &output.one_line)];
+            whole
+                .into_iter()
+                .chain([("contains", &output.contains), ("lacks", &output.lacks)])
+                .filter_map(|(key, payload)| payload.as_ref().map(|payload| (key, payload)))
+                .collect()
+        }
+        Step::ExpectSilence(silence) => silence.lacks.iter().map(|payload| ("lacks", payload)).collect(),
+        Step::ExpectFile(file) => vec![("equals", &file.equals)],
+        _ => Vec::new(),
+    }
+}
+
+/// Who has come on stage so far.
+pub struct Actors {
+    roles: BTreeSet<String>,
+    programs: BTreeSet<String>,
+    peers: BTreeSet<String>,
+    measurements: BTreeSet<String>,
+    /// Whether steps that could not be read may have brought others.
+    lost_count: bool,
+}
+
+impl Actors {
+    /// Nobody yet.
+    pub fn new(roles: &[&str]) -> Self {
+        Self {
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            programs: BTreeSet::new(),
+            peers: BTreeSet::new(),
+            measurements: BTreeSet::new(),
+            lost_count: false,
+        }
+    }
+
+    /// Steps are missing: from here on anybody may be there.
+    pub fn lose_count(&mut self) {
+        self.lost_count = true;
+    }
+
+    /// Checks that everybody whom a step names is there, and notes who comes with it.
+    pub fn step(&mut self, source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &mut Vec<Problem>) {
+        let mut lacking = Vec::new();
+        let mut needed = |key: &'static str, kind: Kind, name: &str| {
+            if let Some(problem) = self.missing(source, here.span(key), kind, name) {
+                lacking.push((kind, name.to_owned()));
+                problems.push(problem);
+            }
+        };
+        if let Some(name) = step.program() {
+            needed("program", Kind::Program, name);
+        }
+        if let Some(name) = step.peer() {
+            needed("peer", Kind::Peer, name);
+        }
+        for (key, payload) in payloads(step) {
+            payload.actors().into_iter().for_each(|name| needed(key, Kind::Either, name));
+        }
+        match step {
+            Step::Start(start) => {
+                needed("program", Kind::Role, &start.program);
+                if let Some(to) = &start.to {
+                    needed("to", Kind::Either, to);
+                }
+            }
+            Step::Listen(listen) => {
+                if let Some(role) = &listen.in_the_way_of {
+                    needed("in-the-way-of", Kind::Role, role);
+                }
+            }
+            Step::Accept(accept) => needed("peer", Kind::Peer, &accept.peer),
+            Step::Connect(connect) => needed("to", Kind::Either, &connect.to),
+            Step::Receive(receive) => {
+                if let Some(peer) = &receive.sent_by {
+                    needed("sent-by", Kind::Peer, peer);
+                }
+                for peer in receive.heard_from.iter().flatten() {
+                    needed("heard-from", Kind::Peer, peer);
+                }
+            }
+            Step::ExpectOutput(output) => {
+                for peer in output.messages_from.iter().flatten() {
+                    needed("messages-from", Kind::Peer, peer);
+                }
+            }
+            Step::ExpectToldApart(apart) => {
+                for program in &apart.programs {
+                    needed("programs", Kind::Program, program);
+                }
+            }
+            Step::ExpectGrowth(growth) => {
+                needed("from", Kind::Measurement, &growth.from);
+                needed("to", Kind::Measurement, &growth.to);
+            }
+            Step::ExpectLinear(linear) => {
+                needed("before", Kind::Measurement, &linear.before);
+                needed("small", Kind::Measurement, &linear.small);
+                needed("large", Kind::Measurement, &linear.large);
+            }
+            _ => {}
+        }
+        // Said once: later steps that name the same are the same mistake.
+        for (kind, name) in lacking {
+            self.pretend(kind, &name);
+        }
+        self.enter(step);
+    }
+
+    fn known(&self, kind: Kind) -> BTreeSet<String> {
+        match kind {
+            Kind::Role => self.roles.clone(),
+            Kind::Program => self.programs.clone(),
+            Kind::Peer => self.peers.clone(),
+            Kind::Either => self.programs.union(&self.peers).cloned().collect(),
+            Kind::Measurement => self.measurements.clone(),
+        }
+    }
+
+    fn missing(&self, source: &Arc<Source>, span: Range<usize>, kind: Kind, name: &str) -> Option<Problem> {
+        let known = self.known(kind);
+        // Roles are the task's: no step brings one.
+        if known.contains(name) || self.lost_count && kind != Kind::Role {
+            return None;
+        }
+        let what = kind.as_str();
+        let help = suggestion(name, known.iter().map(String::as_str), || match known.is_empty() {
+            true => format!("no {what} is there yet at this step"),
+            false => format!("there at this step: {}", known.iter().cloned().collect::<Vec<_>>().join(", ")),
+        });
+        Some(Problem::new(source, span, format!("there is no {what} `{name}` at this step")).help(Some(help)))
+    }
+
+    fn pretend(&mut self, kind: Kind, name: &str) {
+        let meant = nearest(name, self.roles.iter().map(String::as_str)).map(str::to_owned);
+        match kind {
+            Kind::Role => {
+                // Who starts a mistyped role goes on with the right one.
+                self.programs.extend(meant);
+            }
+            Kind::Program => drop(self.programs.insert(name.to_owned())),
+            Kind::Peer => drop(self.peers.insert(name.to_owned())),
+            Kind::Either => {
+                self.programs.insert(name.to_owned());
+                self.peers.insert(name.to_owned());
+            }
+            Kind::Measurement => drop(self.measurements.insert(name.to_owned())),
+        }
+    }
+
+    /// Notes who comes on stage with a step.
+    fn enter(&mut self, step: &Step) {
+        match step {
+            Step::Start(start) => {
+                let name = start.name.clone().unwrap_or_else(|| start.program.clone());
+                self.programs.extend((1..=start.count.unwrap_or(0)).map(|index| format!("{name}-{index}")));
+                self.programs.insert(name);
+            }
+            Step::Listen(listen) => {
+                self.peers.insert(listen.peer.clone());
+            }
+            Step::Accept(accept) => {
+                self.peers.insert(accept.name.clone().unwrap_or_else(|| accept.peer.clone()));
+            }
+            Step::Connect(connect) => {
+                let peer = &connect.peer;
+                self.peers.extend((1..=connect.count.unwrap_or(0)).map(|index| format!("{peer}-{index}")));
+                self.peers.insert(peer.clone());
+            }
+            Step::Measure(measure) => {
+                self.measurements.insert(measure.name.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a step may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Role,
+    Program,
+    Peer,
+    Either,
+    Measurement,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Program => "program",
+            Self::Peer => "peer",
+            Self::Either => "program or peer",
+            Self::Measurement => "measurement",
+        }
+    }
+}

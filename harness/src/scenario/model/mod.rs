@@ -1,0 +1,161 @@
+//! What a scenario file says, as types: nothing here reads a file or runs a step.
+//!
+//! One rule keeps error positions true: enums are externally tagged only (`send = { … }`),
+//! because internally tagged, untagged and flattened ones lose their place in the file.
+
+mod expect;
+mod folder;
+mod network;
+mod peers;
+mod pings;
+mod programs;
+mod resources;
+mod step;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::bytes::{Payload, SegmentSize};
+use super::duration::Limit;
+pub use expect::*;
+pub use folder::*;
+pub use network::*;
+pub use peers::*;
+pub use pings::*;
+pub use programs::*;
+pub use resources::*;
+pub use step::*;
+
+/// The programs of one side of a lab are named by their role: the first word of the
+/// task's default command (`server`, `client`, `proxy` …).
+pub type RoleName = String;
+
+/// A scenario file: one situation, the steps that make it, and what it decides.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ScenarioFile {
+    /// One line that an instructor can read aloud.
+    pub title: String,
+    /// The requirements that this scenario decides, by their short ids in the task
+    /// (`twenty-kb`); in `scenarios/common/` by their common id (`bind-error`).
+    pub decides: Vec<String>,
+    /// The role whose program is judged.
+    pub judges: RoleName,
+    /// Who plays the other side. Left out: the harness does.
+    #[serde(default)]
+    pub pairing: Pairing,
+    /// Backends that can play the scenario. Left out: all.
+    #[serde(default)]
+    pub backends: Option<Vec<BackendName>>,
+    /// Other requirements of the task whose failure explains a failure here: then this
+    /// scenario is skipped and not failed a second time.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Bound for the whole run in the scenario's own time. Default 30 s.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+    /// Forced short reads and writes at the system-call boundary (`sim` only).
+    #[serde(default)]
+    pub forced: Forced,
+    /// How the simulated network behaves (`sim` and `turmoil`).
+    #[serde(default)]
+    pub network: Network,
+    /// Files put into the programs' working directory before they start.
+    #[serde(default)]
+    pub files: BTreeMap<String, Payload>,
+    /// Network interfaces of the programs' machine besides `lo`, by name (`wire` only).
+    #[serde(default)]
+    pub interfaces: BTreeMap<String, Interface>,
+    /// A table of parameters: the scenario runs once per row, and `"$name"` anywhere in the
+    /// file stands for the row's value.
+    #[serde(default)]
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub rows: Vec<BTreeMap<String, toml::Value>>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A named piece of dialogue that several scenarios share (`openings/NAME.toml`), inlined by
+/// `perform = { opening = "NAME", with = { … } }`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OpeningFile {
+    /// What the piece of dialogue does.
+    pub title: String,
+    /// Names that `with` must give a value to.
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Who meets whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pairing {
+    /// The harness plays the other side.
+    #[default]
+    Harness,
+    /// The submission's own programs meet each other.
+    Own,
+}
+
+/// How the programs meet the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendName {
+    /// Real programs on the simulated network, in virtual time.
+    Sim,
+    /// Real programs on real kernel sockets.
+    Wire,
+    /// The reference's async programs inside one process.
+    Turmoil,
+}
+
+impl BackendName {
+    /// The name used in reports and flags.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::Wire => "wire",
+            Self::Turmoil => "turmoil",
+        }
+    }
+}
+
+/// Short counts forced on a program's own calls.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Forced {
+    /// How many bytes each read may yield.
+    #[serde(default)]
+    pub reads: Option<Schedule>,
+    /// How many bytes each write may take.
+    #[serde(default)]
+    pub writes: Option<Schedule>,
+    /// Interrupt the n-th blocking call of the judged program with a signal (`EINTR`).
+    #[serde(default)]
+    pub interrupts: Option<u32>,
+}
+
+/// Where a stream of bytes is cut.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Pieces of these sizes; `"rest"` takes what is left.
+    List(Vec<SegmentSize>),
+    /// Pieces of one size, in bytes.
+    Every(usize),
+    /// Pieces of 1 to `max` bytes, drawn from the run's seed.
+    Random(RandomSegments),
+}
+
+/// Bounds of randomly drawn pieces.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomSegments {
+    /// Largest piece, in bytes.
+    pub max: usize,
+}

@@ -1,0 +1,230 @@
+//! A real program under the simulation: started, drained, asked what it does.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use harness_os::trap::TrapError;
+use harness_os::{process, terminal};
+use harness_sim::{Exit, Handle, HostId, ProgramId, SimError, Stdio, Stream};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::resource::{Resource, setrlimit};
+use tokio::sync::Notify;
+
+use super::calls;
+use crate::machine::{self, OPEN_FILES, Prepared};
+use crate::run::calls::{Runtime, SocketCall};
+use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
+use crate::scenario::model::{OutputKind, SignalName, TransportName};
+
+/// What one call counts as processor time asked for: a program that asks again and again instead
+/// of waiting is made to wait this long for each answer, so it reaches a full share.
+const CALL: Duration = Duration::from_millis(1);
+
+/// Processor time, in seconds, that a program may use in one run: a bound that depends on the machine, far above
+/// what any scenario asks for.
+const PROCESSOR_TIME: u64 = 30;
+
+/// Bound, in virtual time, for a killed program to be gone.
+const GONE: Duration = Duration::from_secs(2);
+
+/// A program of a run.
+pub(super) struct SimulatedProgram {
+    handle: Handle,
+    id: ProgramId,
+    stdout: Rc<RefCell<Output>>,
+    stderr: Rc<RefCell<Output>>,
+    executable: PathBuf,
+}
+
+impl SimulatedProgram {
+    /// Starts a program on a host, below `scratch`, the run's copy of the submission.
+    pub fn launch(
+        handle: Handle,
+        host: HostId,
+        launch: Launch,
+        scratch: &Path,
+        stir: &Rc<Notify>,
+    ) -> Result<Self, LaunchError> {
+        let machine =
+            |what: &str, error: &dyn std::fmt::Display| LaunchError::Machine(format!("cannot {what}: {error}"));
+        let Prepared { program, args, env, cwd } = Prepared::new(&launch.invocation, scratch)?;
+        let content = launch.input_file.as_deref();
+        let file = content.map(|content| machine::input_file(&launch.invocation, &cwd, content)).transpose();
+        let stdin = match file.map_err(|error| machine("make the input file", &error))?.flatten() {
+            Some(file) => Stdio::Pair { program: file, ours: None },
+            None => Stdio::Pipe,
+        };
+        let on_terminal = launch.stdout == OutputKind::Terminal;
+        let stdout = if on_terminal {
+            let pty = terminal::Pty::open_raw().map_err(|error| machine("open a terminal", &error))?;
+            Stdio::Pair { program: pty.slave, ours: Some(pty.master) }
+        } else {
+            Stdio::Pipe
+        };
+        let executable = program.clone();
+        let nothing = std::fs::File::open("/dev/null").map_err(|error| machine("open /dev/null", &error))?;
+        let id = handle
+            .spawn(
+                host,
+                harness_sim::Launch {
+                    program,
+                    arguments: args,
+                    environment: env.into_iter().collect(),
+                    directory: cwd,
+                    stdin,
+                    stdout,
+                    stderr: Stdio::Pipe,
+                    terminal: on_terminal,
+                    prepare: Some(Box::new(move || {
+                        setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES).map_err(io::Error::from)?;
+                        // Virtual time does not bound a loop that goes round between two events.
+                        setrlimit(Resource::RLIMIT_CPU, PROCESSOR_TIME, PROCESSOR_TIME + 5)?;
+                        // Only system calls: this runs between fork and exec.
+                        for _ in 0..launch.open_files {
+                            fcntl(&nothing, FcntlArg::F_DUPFD(3))?;
+                        }
+                        Ok(())
+                    })),
+                },
+            )
+            .map_err(|error| match error {
+                SimError::Trap(TrapError::Exec { .. }) => LaunchError::NotStartable(error.to_string()),
+                other => machine("start the program", &other),
+            })?;
+        let drained = |stream| {
+            let output = Rc::new(RefCell::new(Output::default()));
+            tokio::task::spawn_local(drain(handle, id, stream, Rc::clone(&output), Rc::clone(stir)));
+            output
+        };
+        let (stdout, stderr) = (drained(Stream::Output), drained(Stream::Error));
+        let stir = Rc::clone(stir);
+        tokio::task::spawn_local(async move {
+            handle.exited(id).await;
+            stir.notify_one();
+        });
+        Ok(Self { handle, id, stdout, stderr, executable })
+    }
+
+    /// Its number in the simulation.
+    pub fn id(&self) -> ProgramId {
+        self.id
+    }
+
+    fn family(&self) -> Vec<i32> {
+        self.handle.process(self.id).map_or_else(Vec::new, |pid| process::tree(&[pid]))
+    }
+}
+
+async fn drain(handle: Handle, id: ProgramId, stream: Stream, output: Rc<RefCell<Output>>, stir: Rc<Notify>) {
+    loop {
+        let bytes = handle.read_output(id, stream).await;
+        if bytes.is_empty() {
+            break;
+        }
+        output.borrow_mut().push(&bytes);
+        stir.notify_one();
+    }
+    output.borrow_mut().ended = true;
+    stir.notify_one();
+}
+
+impl Program for SimulatedProgram {
+    fn stdout(&self) -> &RefCell<Output> {
+        &self.stdout
+    }
+
+    fn stderr(&self) -> &RefCell<Output> {
+        &self.stderr
+    }
+
+    fn type_in<'a>(&'a self, bytes: &'a [u8]) -> Task<'a, io::Result<()>> {
+        Box::pin(async move {
+            if self.ended().is_some() {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+            }
+            self.handle.write_input(self.id, bytes);
+            Ok(())
+        })
+    }
+
+    fn end_input(&self) {
+        self.handle.close_input(self.id);
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        self.handle.exit(self.id).map(|exit| match exit {
+            Exit::Status(code) => Ended::Status(code),
+            Exit::Signal(number) => Ended::Signal(number),
+        })
+    }
+
+    fn signal(&self, signal: SignalName) {
+        let signal = match signal {
+            SignalName::Interrupt => nix::libc::SIGINT,
+            SignalName::Terminate => nix::libc::SIGTERM,
+            SignalName::Kill => nix::libc::SIGKILL,
+        };
+        self.handle.signal_all(self.id, signal);
+    }
+
+    fn crash(&self) -> Task<'_, ()> {
+        Box::pin(async {
+            self.handle.signal_all(self.id, nix::libc::SIGKILL);
+            // One that does not end is reported when the simulation is.
+            let _ = tokio::time::timeout(GONE, self.handle.exited(self.id)).await;
+            self.handle.settled().await;
+        })
+    }
+
+    fn listening(&self, transport: TransportName) -> Vec<SocketAddr> {
+        self.handle.addresses(self.id, transport == TransportName::Tcp)
+    }
+
+    fn blocked_in(&self) -> Vec<String> {
+        let mut calls: Vec<String> = self
+            .handle
+            .blocked()
+            .into_iter()
+            .filter(|blocked| blocked.program == self.id)
+            .map(|blocked| blocked.call)
+            .collect();
+        calls.sort();
+        calls.dedup();
+        // A runtime's own helper threads explain nothing when there is something better.
+        if calls.iter().any(|call| !call.starts_with("futex")) {
+            calls.retain(|call| !call.starts_with("futex"));
+        }
+        calls
+    }
+
+    fn socket_calls(&self) -> Option<Vec<SocketCall>> {
+        Some(self.handle.calls(self.id).iter().filter_map(calls::of_record).collect())
+    }
+
+    fn runtime(&self) -> Option<Runtime> {
+        calls::runtime_of(&self.executable)
+    }
+
+    fn vitals(&self) -> Option<Vitals> {
+        let family = self.family();
+        (!family.is_empty()).then(|| machine::vitals(&family))
+    }
+
+    fn appetite(&self, since: &Appetite) -> Option<f64> {
+        let now = self.appetite_now();
+        let elapsed = now.at.saturating_sub(since.at).as_secs_f64();
+        Some(now.wanted.saturating_sub(since.wanted).as_secs_f64() / elapsed.max(0.001))
+    }
+
+    fn appetite_now(&self) -> Appetite {
+        let calls = u32::try_from(self.handle.traps()).unwrap_or(u32::MAX);
+        Appetite {
+            at: self.handle.now().since_start(),
+            wanted: CALL.saturating_mul(calls) + machine::wanted(&self.family()),
+        }
+    }
+}

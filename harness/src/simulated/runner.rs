@@ -1,0 +1,165 @@
+//! One run on a thread of its own: the simulation is made, played in, and taken down.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use harness_os::sniff::Frame;
+use harness_sim::{Config, DatagramFaults, SimError, Simulation};
+
+use super::stage::{SimulatedStage, apart};
+use crate::machine::{self, Scratch};
+use crate::run::event::Log;
+use crate::run::stage::Stage;
+use crate::run::{Director, End, Failure, Record};
+use crate::scenario::Scenario;
+use crate::scenario::bytes::SegmentSize;
+use crate::scenario::model::Schedule;
+use crate::submission::Cast;
+
+/// Virtual time that a run may take beyond ten times its own limit, which the director watches.
+const SPARE: Duration = Duration::from_secs(600);
+
+/// Largest packet of a machine to itself: the most that IPv4's length field can say (Linux: 65 536).
+const LOOPBACK_MTU: u32 = 65_535;
+
+/// What a run leaves.
+pub struct Outcome {
+    /// What happened.
+    pub record: Record,
+    /// All packets, as raw IP, if they were asked for.
+    pub frames: Vec<Frame>,
+    /// All calls, one a line, if they were asked for.
+    pub calls: String,
+}
+
+impl Outcome {
+    fn of(end: End) -> Self {
+        Self { record: Record::empty(end), frames: Vec::new(), calls: String::new() }
+    }
+}
+
+/// Plays a scenario on the simulated network. `keep` asks for packets and calls.
+pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome {
+    if !scenario.network.duplicate.is_empty() || !scenario.network.reorder.is_empty() {
+        let why = "the simulated network duplicates and reorders by chance only, not by number";
+        return Outcome::of(End::Skipped(why.to_owned()));
+    }
+    if !scenario.interfaces.is_empty() {
+        let why = "the simulated network has no interfaces to list: this needs wire";
+        return Outcome::of(End::Skipped(why.to_owned()));
+    }
+    let run = || {
+        let scratch = Scratch::of(&cast.root)?;
+        machine::write_files(scenario, scratch.folder())
+            .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
+        simulate(scenario, cast, seed, keep, scratch.folder())
+            .map_err(|error| format!("the simulation failed: {error}"))
+    };
+    // A thread holds one simulation, and is kept to one processor by it.
+    let outcome = std::thread::scope(|scope| scope.spawn(run).join())
+        .unwrap_or_else(|_| Err("the run's thread came to a sudden end".to_owned()));
+    outcome.unwrap_or_else(|why| Outcome::of(End::Harness(why)))
+}
+
+fn simulate(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, scratch: &Path) -> Result<Outcome, SimError> {
+    let config = Config { keep_packets: keep, ..config(scenario, seed) };
+    let mtu = config.mtu;
+    let mut sim = Simulation::new(config)?;
+    let stage = Rc::new(SimulatedStage::new(&mut sim, scenario, scratch.to_owned())?);
+    let log = Log::default();
+    let director = Director::new(Rc::clone(&stage) as Rc<dyn Stage>, scenario, cast, seed, log.clone());
+    let result = sim.run(director.play());
+    let mut record = match result {
+        Ok(record) => record,
+        Err(error) => {
+            let end = match error {
+                SimError::CpuBudget { .. } => End::Failed(busy()),
+                other => End::Harness(format!("the simulation failed: {other}")),
+            };
+            Record { events: log.take(), end, elapsed: sim.now().since_start(), trace_sha256: None }
+        }
+    };
+    if record.end == End::Played && stage.lacks_interrupt() {
+        record.end = End::Skipped("the program made no waiting call that a signal could break off".to_owned());
+    }
+    record.trace_sha256 = Some(sim.trace_sha256());
+    if sim.slips() > 0 {
+        record.trace_sha256 = None;
+    }
+    let (mut frames, mut calls) = (Vec::new(), String::new());
+    if keep {
+        for (number, packet) in sim.packets().into_iter().enumerate() {
+            let at = packet.at.since_start();
+            let parts = packet.packet.to_frames(mtu, number as u16);
+            frames.extend(parts.into_iter().map(|bytes| Frame { at, bytes }));
+        }
+        for call in sim.calls() {
+            calls.push_str(&format!("{call}\n"));
+        }
+    }
+    Ok(Outcome { record, frames, calls })
+}
+
+fn busy() -> Failure {
+    Failure {
+        expected: "the program waits when there is nothing to do".to_owned(),
+        actual: "it uses the processor without end".to_owned(),
+        reason: "a program uses the processor without end and makes no call meanwhile: as in an endless loop"
+            .to_owned(),
+    }
+}
+
+fn config(scenario: &Scenario, seed: u64) -> Config {
+    let network = &scenario.network;
+    let usual = Config::default();
+    Config {
+        seed,
+        latency: network.latency.map_or(usual.latency, |limit| limit.0),
+        jitter: network.jitter.map_or(usual.jitter, |limit| limit.0),
+        datagrams: DatagramFaults {
+            lose: network.lose.iter().map(|number| u64::from(*number)).collect(),
+            ..DatagramFaults::default()
+        },
+        reads: schedule(scenario.forced.reads.as_ref()),
+        writes: schedule(scenario.forced.writes.as_ref()),
+        ipv6: !network.no_ipv6,
+        limit: scenario.limit * 10 + SPARE,
+        // As on Linux: a loopback carries whole buffers, a network Ethernet's frames.
+        mtu: if apart(scenario) { usual.mtu } else { LOOPBACK_MTU },
+        ..usual
+    }
+}
+
+fn schedule(wish: Option<&Schedule>) -> harness_sim::Schedule {
+    match wish {
+        None => harness_sim::Schedule::Whole,
+        Some(Schedule::Every(size)) => harness_sim::Schedule::Fixed(*size),
+        Some(Schedule::Random(random)) => harness_sim::Schedule::Random { chance: 1.0, max: Some(random.max) },
+        Some(Schedule::List(sizes)) => harness_sim::Schedule::PerCall(
+            sizes
+                .iter()
+                .map_while(|size| match size {
+                    SegmentSize::Bytes(bytes) => Some(*bytes),
+                    SegmentSize::Rest => None,
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// Whether this machine lets a program's calls be answered by another.
+///
+/// # Errors
+/// Why it does not.
+pub fn possible() -> Result<(), String> {
+    let attempt = || -> Result<(), SimError> {
+        let mut sim = Simulation::new(Config::default())?;
+        let host = sim.add_host("probe")?;
+        let handle = sim.handle();
+        let program = sim.spawn(host, harness_sim::Launch::new("/bin/true", &[]))?;
+        sim.run(handle.exited(program)).map(|_| ())
+    };
+    let tried = std::thread::scope(|scope| scope.spawn(|| attempt().map_err(|error| error.to_string())).join());
+    tried.unwrap_or_else(|_| Err("the attempt came to a sudden end".to_owned()))
+}

@@ -1,0 +1,163 @@
+//! The build step: once, in a copy of the submission, offline, with a limit of its own.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use harness_os::process::{self, Belonging};
+use harness_os::spawn::{self, ExitStatus, Limits, SpawnError};
+use harness_os::{namespace, pipe};
+
+use super::cast::Command;
+use super::toolchain;
+
+/// Default limit of the whole build.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Bytes of a failing build's output that are kept.
+const KEPT: usize = 8 * 1024;
+
+/// Why a build failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The compiler or build tool is not on this machine.
+    #[error("`{tool}` is not installed on this machine, and the submission is built with `{command}`")]
+    Missing {
+        /// What is missing.
+        tool: String,
+        /// The command.
+        command: String,
+    },
+    /// The command failed.
+    #[error("the build failed: `{command}` ended with {status}\n{output}")]
+    Failed {
+        /// The command.
+        command: String,
+        /// How it ended.
+        status: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The command took too long.
+    #[error("the build did not end within {seconds} s: `{command}` was stopped\n{output}")]
+    TooLong {
+        /// The command.
+        command: String,
+        /// The limit.
+        seconds: u64,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The machine's fault.
+    #[error("the build could not be started: {0}")]
+    Machine(String),
+}
+
+impl BuildError {
+    /// Whether the submission has no part in the failure.
+    pub fn is_machines(&self) -> bool {
+        matches!(self, Self::Machine(_))
+    }
+}
+
+/// Builds the submission in `folder`, which is a copy that may be written to.
+///
+/// # Errors
+/// If a command is missing, fails or does not end in time.
+pub fn build(commands: &[Command], folder: &Path, offline: bool, limit: Duration) -> Result<(), BuildError> {
+    let deadline = Instant::now() + limit;
+    for command in commands {
+        run(command, folder, offline, deadline, limit)?;
+    }
+    Ok(())
+}
+
+fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit: Duration) -> Result<(), BuildError> {
+    let machine = |error: &dyn std::fmt::Display| BuildError::Machine(error.to_string());
+    let invocation = command.invoke(&BTreeMap::new(), false).map_err(|error| machine(&error))?;
+    let text = invocation.to_string();
+    let cwd = folder.join(&invocation.cwd);
+    let home = tempfile::tempdir().map_err(|error| machine(&error))?;
+    let (program, args): (_, Vec<_>) = if invocation.shell {
+        ("/bin/sh".into(), vec!["-c".into(), invocation.words[0].clone().into()])
+    } else {
+        let word = &invocation.words[0];
+        let found = if word.contains('/') { toolchain::find(word, &cwd) } else { toolchain::interpreter(word) };
+        let found = found.ok_or_else(|| BuildError::Missing { tool: word.clone(), command: text.clone() })?;
+        (found, invocation.words[1..].iter().map(Into::into).collect())
+    };
+    let mut env = toolchain::environment(home.path());
+    // One cache for all builds of this user: compilers that keep one are slow without.
+    env.insert("GOCACHE".into(), std::env::temp_dir().join("harness-gocache").into());
+    env.extend(invocation.env.iter().map(|(name, value)| (name.into(), value.into())));
+    let (from_child, output) = pipe::pipe().map_err(|error| machine(&error))?;
+    let errors = output.try_clone().map_err(|error| machine(&error))?;
+    let stdin = std::fs::File::open("/dev/null").map_err(|error| machine(&error))?;
+    let launch = spawn::Launch {
+        program,
+        args,
+        env,
+        cwd,
+        stdin: stdin.into(),
+        stdout: output,
+        stderr: errors,
+        controlling_terminal: false,
+        limits: Limits::default(),
+    };
+    // A namespace without a way out is what makes a build offline; its thread is what enters it.
+    let work = || -> Result<(), BuildError> {
+        if offline {
+            namespace::enter_private_network().map_err(|error| machine(&error))?;
+        }
+        let mut child = spawn::spawn(launch).map_err(|error| match error {
+            SpawnError::NotFound { .. } => {
+                BuildError::Missing { tool: invocation.words[0].clone(), command: text.clone() }
+            }
+            other => machine(&other),
+        })?;
+        let reader = std::thread::spawn(move || {
+            let mut file = std::fs::File::from(from_child);
+            let mut all = Vec::new();
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(count @ 1..) = file.read(&mut buffer) {
+                all.extend_from_slice(&buffer[..count]);
+                let surplus = all.len().saturating_sub(2 * KEPT);
+                all.drain(..surplus);
+            }
+            all
+        });
+        let ended = wait(&mut child, deadline);
+        process::kill_members(&Belonging { namespace: None, roots: &[child.pid], marker: None });
+        let status = ended.map_err(|error| machine(&error))?;
+        let _ = child.try_wait();
+        let printed = reader.join().unwrap_or_default();
+        let output = String::from_utf8_lossy(&printed[printed.len().saturating_sub(KEPT)..]).trim_end().to_owned();
+        match status {
+            Some(ExitStatus::Code(0)) => Ok(()),
+            Some(status) => Err(BuildError::Failed { command: text.clone(), status: status.to_string(), output }),
+            None => Err(BuildError::TooLong { command: text.clone(), seconds: limit.as_secs(), output }),
+        }
+    };
+    std::thread::scope(|scope| scope.spawn(work).join())
+        .unwrap_or_else(|_| Err(BuildError::Machine("the build's thread came to a sudden end".to_owned())))
+}
+
+/// Waits for the end of a child, at most until the deadline.
+fn wait(child: &mut spawn::Child, deadline: Instant) -> Result<Option<ExitStatus>, harness_os::error::OsError> {
+    use std::os::fd::AsFd;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        let mut watched = [nix::poll::PollFd::new(child.as_fd(), nix::poll::PollFlags::POLLIN)];
+        let bound = nix::poll::PollTimeout::try_from(left.as_millis().min(60_000) as i32 + 1)
+            .unwrap_or(nix::poll::PollTimeout::MAX);
+        // EINTR and the like lead back to the question whether it has ended.
+        let _ = nix::poll::poll(&mut watched, bound);
+    }
+}

@@ -1,0 +1,343 @@
+//! A cast: the programs of one submission for one task, ready to be started, and what was
+//! learned when they were first met.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::catalogue::model::{FramingName, Input, Role, RoleKind};
+use crate::scenario::model::TransportName;
+
+/// A command with placeholders such as `{port}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Command {
+    /// The words, or, for a shell, the whole line as one.
+    pub words: Vec<String>,
+    /// Whether a shell reads it.
+    pub shell: bool,
+    /// Working directory below the submission's folder.
+    pub cwd: PathBuf,
+    /// Environment variables besides the usual ones.
+    pub env: BTreeMap<String, String>,
+    /// Lines that the program asks for on standard input, in order.
+    pub stdin: Vec<String>,
+    /// Text of the prompt after which the program reads.
+    pub expect_prompt: Option<String>,
+    /// The port that is built in.
+    pub port: Option<u16>,
+}
+
+/// A command with everything filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The words, or, for a shell, the whole line as one.
+    pub words: Vec<String>,
+    /// Whether a shell reads it.
+    pub shell: bool,
+    /// Working directory below the submission's folder.
+    pub cwd: PathBuf,
+    /// Environment variables besides the usual ones.
+    pub env: BTreeMap<String, String>,
+    /// Whether the program is given its input file by name.
+    pub names_file: bool,
+}
+
+/// The name under which a program finds its input file, where the command names it.
+pub const INPUT_FILE: &str = "message.txt";
+
+impl fmt::Display for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.shell {
+            return f.write_str(self.words.first().map_or("", String::as_str));
+        }
+        let words = shlex::try_join(self.words.iter().map(String::as_str)).unwrap_or_else(|_| self.words.join(" "));
+        f.write_str(&words)
+    }
+}
+
+/// Why a command cannot be filled in.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CommandError {
+    /// A placeholder without a value.
+    #[error("nothing gives {{{name}}} a value in `{command}`; known: {known}")]
+    Placeholder {
+        /// The placeholder.
+        name: String,
+        /// The command.
+        command: String,
+        /// Placeholders that have a value.
+        known: String,
+    },
+    /// The submission has no such program.
+    #[error("the submission has no {0}")]
+    NoProgram(String),
+}
+
+/// Placeholders in a text.
+pub fn placeholders(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        let Some(close) = rest[open..].find('}') else { break };
+        let name = &rest[open + 1..open + close];
+        if !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c == '_') {
+            found.push(name);
+        }
+        rest = &rest[open + close..];
+    }
+    found
+}
+
+fn fill(text: &str, values: &BTreeMap<String, String>) -> Result<String, CommandError> {
+    let mut filled = text.to_owned();
+    for name in placeholders(text) {
+        let value = values.get(name).ok_or_else(|| CommandError::Placeholder {
+            name: name.to_owned(),
+            command: text.to_owned(),
+            known: values.keys().cloned().collect::<Vec<_>>().join(", "),
+        })?;
+        filled = filled.replace(&format!("{{{name}}}"), value);
+    }
+    Ok(filled)
+}
+
+impl Command {
+    /// Whether the program is told where to go on its standard input.
+    pub fn asks_for_its_address(&self) -> bool {
+        self.stdin.iter().any(|line| placeholders(line).iter().any(|name| ["host", "port"].contains(name)))
+    }
+
+    /// Whether the command tells the program anything.
+    pub fn takes_arguments(&self) -> bool {
+        self.words.iter().any(|word| !placeholders(word).is_empty())
+    }
+
+    /// Fills in the placeholders; `bare` leaves out the arguments that hold some, with the flags
+    /// before them.
+    ///
+    /// # Errors
+    /// If a placeholder has no value.
+    pub fn invoke(&self, values: &BTreeMap<String, String>, bare: bool) -> Result<Invocation, CommandError> {
+        let mut values = values.clone();
+        values.entry("file".to_owned()).or_insert_with(|| INPUT_FILE.to_owned());
+        let mut words: Vec<String> = Vec::new();
+        for (index, word) in self.words.iter().enumerate() {
+            let holds = !placeholders(word).is_empty();
+            if bare && holds {
+                if index > 0 && words.last().is_some_and(|flag| flag.starts_with('-')) {
+                    words.pop();
+                }
+                continue;
+            }
+            words.push(fill(word, &values)?);
+        }
+        Ok(Invocation {
+            words,
+            shell: self.shell,
+            cwd: self.cwd.clone(),
+            env: self.env.clone(),
+            names_file: self.words.iter().chain(&self.stdin).any(|word| placeholders(word).contains(&"file")),
+        })
+    }
+}
+
+/// How a program tells where a message ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// It takes what one read yields.
+    #[default]
+    Bare,
+    /// By line.
+    Line,
+    /// By the end of the stream.
+    End,
+}
+
+impl From<FramingName> for Framing {
+    fn from(name: FramingName) -> Self {
+        match name {
+            FramingName::Bare => Self::Bare,
+            FramingName::Line => Self::Line,
+            FramingName::End => Self::End,
+        }
+    }
+}
+
+/// What was learned when a program was first met.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Meeting {
+    /// The port that it uses whatever it is told.
+    pub fixed_port: Option<u16>,
+    /// The host that it goes to whatever it is told.
+    pub fixed_host: Option<IpAddr>,
+    /// Names that it looked up.
+    pub names: Vec<String>,
+    /// In which way it does not keep to the address that it was given.
+    pub strays: Option<String>,
+    /// How it tells where a message ends.
+    pub framing: Framing,
+    /// What it sends after a message besides a line end (a client).
+    pub suffix: Vec<u8>,
+    /// Nothing made it answer (a server that should).
+    pub mute: bool,
+    /// Why only its own other half understands it.
+    pub private: Option<String>,
+    /// What was noticed and costs nothing.
+    pub findings: Vec<String>,
+}
+
+/// One program of a cast.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// How it is started.
+    pub command: Command,
+    /// What kind of program the role is.
+    pub kind: RoleKind,
+    /// What it speaks.
+    pub transport: TransportName,
+    /// What it reads on standard input.
+    pub input: Input,
+    /// What placeholders other than host and port stand for by default.
+    pub values: BTreeMap<String, String>,
+    /// What was learned.
+    pub meeting: Meeting,
+    /// Where it already runs, if the harness does not start it (`--attach`).
+    pub attached: Option<std::net::SocketAddr>,
+}
+
+impl Part {
+    /// A part of this role, not met yet.
+    pub fn new(role: &Role, command: Command) -> Self {
+        let meeting = Meeting { fixed_port: command.port, ..Meeting::default() };
+        let values = role.values.clone();
+        Self { command, kind: role.kind, transport: role.transport, input: role.input, values, meeting, attached: None }
+    }
+}
+
+impl Part {
+    fn with_defaults(&self, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut all = self.values.clone();
+        all.extend(values.clone());
+        all
+    }
+}
+
+/// The programs of one submission for one task.
+#[derive(Debug, Clone, Default)]
+pub struct Cast {
+    /// The folder that holds them, built; copied for each run.
+    pub root: PathBuf,
+    /// By role.
+    pub parts: BTreeMap<String, Part>,
+}
+
+impl Cast {
+    /// The command of a role, filled in.
+    ///
+    /// # Errors
+    /// If there is no such program or a placeholder has no value.
+    pub fn invocation(
+        &self,
+        role: &str,
+        values: &BTreeMap<String, String>,
+        bare: bool,
+    ) -> Result<Invocation, CommandError> {
+        let part = self.parts.get(role).ok_or_else(|| CommandError::NoProgram(role.to_owned()))?;
+        part.command.invoke(&part.with_defaults(values), bare)
+    }
+
+    /// What the program asks for before anything else, filled in.
+    pub fn answers(&self, role: &str, values: &BTreeMap<String, String>) -> Vec<String> {
+        let Some(part) = self.parts.get(role) else { return Vec::new() };
+        let mut values = part.with_defaults(values);
+        values.entry("file".to_owned()).or_insert_with(|| INPUT_FILE.to_owned());
+        let own = part
+            .command
+            .stdin
+            .iter()
+            .take_while(|line| !placeholders(line).iter().any(|name| ["sentence", "line"].contains(name)));
+        own.filter_map(|line| fill(line, &values).ok()).collect()
+    }
+
+    /// Whether the role's program is told its address.
+    pub fn takes_arguments(&self, role: &str) -> bool {
+        self.parts.get(role).is_some_and(|part| part.command.takes_arguments())
+    }
+
+    /// Whether the role's program is told this value.
+    pub fn takes(&self, role: &str, placeholder: &str) -> bool {
+        let command = self.parts.get(role).map(|part| &part.command);
+        command.is_some_and(|command| {
+            let texts = command.words.iter().chain(&command.stdin);
+            texts.flat_map(|text| placeholders(text)).any(|name| name == placeholder)
+        })
+    }
+
+    /// What kind of program a role is.
+    pub fn kind(&self, role: &str) -> Option<RoleKind> {
+        self.parts.get(role).map(|part| part.kind)
+    }
+
+    /// Whether others come to a role's program.
+    pub fn listens(&self, role: &str) -> bool {
+        self.kind(role).is_some_and(RoleKind::listens)
+    }
+
+    /// What a role speaks.
+    pub fn transport(&self, role: &str) -> TransportName {
+        self.parts.get(role).map_or(TransportName::Tcp, |part| part.transport)
+    }
+
+    /// The port that a role's program uses whatever it is told.
+    pub fn fixed_port(&self, role: &str) -> Option<u16> {
+        self.parts.get(role).and_then(|part| part.meeting.fixed_port)
+    }
+
+    /// In which way a role's program does not keep to its address.
+    pub fn strays(&self, role: &str) -> Option<String> {
+        self.parts.get(role).and_then(|part| part.meeting.strays.clone())
+    }
+
+    /// How a role's program tells where a message ends.
+    pub fn framing(&self, role: &str) -> Framing {
+        self.parts.get(role).map_or(Framing::Bare, |part| part.meeting.framing)
+    }
+
+    /// Findings about a role's program from when it was met.
+    pub fn findings(&self, role: &str) -> Vec<String> {
+        self.parts.get(role).map(|part| part.meeting.findings.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn values() -> BTreeMap<String, String> {
+        BTreeMap::from([("host".to_owned(), "127.0.0.1".to_owned()), ("port".to_owned(), "5000".to_owned())])
+    }
+
+    fn command(words: &str) -> Command {
+        Command { words: shlex::split(words).unwrap(), ..Command::default() }
+    }
+
+    #[rstest]
+    #[case("python3 server.py {port}", false, "python3 server.py 5000")]
+    #[case("python3 server.py {port}", true, "python3 server.py")]
+    #[case("./client --ip {host} -p {port} -v", false, "./client --ip 127.0.0.1 -p 5000 -v")]
+    #[case("./client --ip {host} -p {port} -v", true, "./client -v")]
+    #[case("./server --port={port}", false, "./server '--port=5000'")]
+    #[case("'my server' {port}", false, "'my server' 5000")]
+    #[case("./client {file}", false, "./client message.txt")]
+    #[case("awk {print}x", false, "")]
+    fn fills_in(#[case] words: &str, #[case] bare: bool, #[case] filled: &str) {
+        match command(words).invoke(&values(), bare) {
+            Ok(invocation) => assert_eq!(invocation.to_string(), filled),
+            Err(error) => {
+                assert_eq!(error.to_string(), "nothing gives {print} a value in `{print}x`; known: file, host, port")
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! `submission.toml`: how a submission differs from the default commands.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::cast::{Command, placeholders};
+use crate::catalogue::Catalogue;
+use crate::scenario::problem::{Problem, Problems, Source, nearest};
+
+/// The name of the file.
+pub const FILE: &str = "submission.toml";
+
+/// What a manifest says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Manifest {
+    /// Who handed it in.
+    pub student: Option<String>,
+    /// Commands that build it, in order.
+    pub build: Vec<Command>,
+    /// Commands by task and role.
+    pub tasks: BTreeMap<String, BTreeMap<String, Command>>,
+}
+
+/// How a program is started: one line, or a table.
+#[derive(Debug, Clone)]
+struct Entry(Command);
+
+/// The table form of a command.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CommandTable {
+    /// The command, split into words.
+    #[serde(default)]
+    run: Option<String>,
+    /// A line for a shell.
+    #[serde(default)]
+    sh: Option<String>,
+    /// Working directory below the submission's folder.
+    #[serde(default)]
+    cwd: Option<PathBuf>,
+    /// Environment variables.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// Lines that the program asks for on standard input, in order.
+    #[serde(default)]
+    stdin: Vec<String>,
+    /// Text of the prompt after which the program reads.
+    #[serde(default)]
+    expect_prompt: Option<String>,
+    /// The port that is built in.
+    #[serde(default)]
+    port: Option<u16>,
+}
+
+/// Splits a command line into words.
+///
+/// # Errors
+/// If a quote is left open or there is no word.
+pub fn words(line: &str) -> Result<Vec<String>, String> {
+    match shlex::split(line) {
+        Some(words) if !words.is_empty() => Ok(words),
+        Some(_) => Err("the command is empty".to_owned()),
+        None => Err(format!("a quote is left open in `{line}`")),
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Entry;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a command such as \"python3 server.py {port}\", or { run = \"…\", cwd = \"…\" }")
+            }
+            fn visit_str<E: de::Error>(self, line: &str) -> Result<Entry, E> {
+                Ok(Entry(Command { words: words(line).map_err(E::custom)?, ..Command::default() }))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
+                let table = CommandTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                let (words, shell) = match (&table.run, &table.sh) {
+                    (Some(line), None) => (words(line).map_err(de::Error::custom)?, false),
+                    (None, Some(line)) => (vec![line.clone()], true),
+                    _ => {
+                        return Err(de::Error::custom(
+                            "give either `run` (split into words) or `sh` (a line for a shell)",
+                        ));
+                    }
+                };
+                let cwd = table.cwd.unwrap_or_default();
+                if cwd.is_absolute() || cwd.components().any(|part| part == std::path::Component::ParentDir) {
+                    return Err(de::Error::custom("`cwd` is a folder below the submission's own"));
+                }
+                Ok(Entry(Command {
+                    words,
+                    shell,
+                    cwd,
+                    env: table.env,
+                    stdin: table.stdin,
+                    expect_prompt: table.expect_prompt,
+                    port: table.port,
+                }))
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+/// One command or several.
+struct Commands(Vec<Command>);
+
+impl<'de> Deserialize<'de> for Commands {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Commands;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a command such as \"make\", or a list of commands")
+            }
+            fn visit_str<E: de::Error>(self, line: &str) -> Result<Commands, E> {
+                Ok(Commands(vec![Command { words: words(line).map_err(E::custom)?, ..Command::default() }]))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Commands, A::Error> {
+                let mut commands = Vec::new();
+                while let Some(Entry(command)) = list.next_element()? {
+                    commands.push(command);
+                }
+                Ok(Commands(commands))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Commands, A::Error> {
+                let Entry(command) = Entry::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(Commands(vec![command]))
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+fn typed<'t, T: Deserialize<'t>>(source: &Arc<Source>, value: &Spanned<DeValue<'t>>) -> Result<T, Problem> {
+    T::deserialize(ValueDeserializer::from(value.clone())).map_err(|error| {
+        let span = value.span();
+        let mut problem = Problem::from_toml(source, &error);
+        if problem.span.is_empty() {
+            problem.span = span;
+        }
+        problem
+    })
+}
+
+/// Placeholders that commands may hold.
+const PLACEHOLDERS: [&str; 9] = ["host", "port", "local-port", "file", "user", "password", "name", "sentence", "line"];
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place.
+    pub fn read(source: &Arc<Source>, catalogue: &Catalogue) -> Result<Self, Problems> {
+        let tree = DeTable::parse(&source.text).map_err(|error| Problem::from_toml(source, &error))?;
+        let mut manifest = Self::default();
+        let mut problems = Vec::new();
+        for (key, value) in tree.get_ref() {
+            let outcome = match key.get_ref().as_ref() {
+                "student" => typed(source, value).map(|student| manifest.student = Some(student)),
+                "build" => typed::<Commands>(source, value).map(|Commands(build)| manifest.build = build),
+                _ => manifest.task(source, key, value, catalogue, &mut problems),
+            };
+            if let Err(problem) = outcome {
+                problems.push(problem);
+            }
+        }
+        if problems.is_empty() { Ok(manifest) } else { Err(Problems(problems)) }
+    }
+
+    fn task<'t>(
+        &mut self,
+        source: &Arc<Source>,
+        key: &Spanned<std::borrow::Cow<'t, str>>,
+        value: &Spanned<DeValue<'t>>,
+        catalogue: &Catalogue,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), Problem> {
+        let name = key.get_ref();
+        let Some(task) = catalogue.task(name) else {
+            let known = catalogue.tasks.iter().map(|task| task.id()).chain(["student", "build"]);
+            let help = nearest(name, known).map_or_else(
+                || "the tasks there are: see `harness list`".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return Err(Problem::new(source, key.span(), format!("there is no task `{name}`")).help(Some(help)));
+        };
+        let Some(table) = value.get_ref().as_table() else {
+            let help = format!("write\n[{name}]\nserver = \"…\"");
+            return Err(Problem::new(source, value.span(), format!("`{name}` is a table of commands")).help(Some(help)));
+        };
+        let mut roles = BTreeMap::new();
+        let mut port = None;
+        for (role, value) in table {
+            let known: Vec<&str> = task.file.roles.iter().map(|role| role.name.as_str()).collect();
+            if role.get_ref() == "port" {
+                port = Some(typed::<u16>(source, value)?);
+                continue;
+            }
+            if !known.contains(&role.get_ref().as_ref()) {
+                let help = nearest(role.get_ref(), known.iter().copied()).map_or_else(
+                    || format!("its roles: {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let title = format!("task `{name}` has no role `{}`", role.get_ref());
+                problems.push(Problem::new(source, role.span(), title).help(Some(help)));
+                continue;
+            }
+            let Entry(command) = typed(source, value)?;
+            // Besides the usual ones: what the task gives its programs.
+            let own = task.role(role.get_ref());
+            let values: Vec<&str> = own.iter().flat_map(|role| role.values.keys().map(String::as_str)).collect();
+            for word in command.words.iter().chain(&command.stdin) {
+                for placeholder in placeholders(word) {
+                    let known: Vec<&str> = PLACEHOLDERS.into_iter().chain(values.iter().copied()).collect();
+                    if !known.contains(&placeholder) {
+                        let list = || known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(" ");
+                        let help = nearest(placeholder, known.iter().copied())
+                            .map_or_else(|| format!("known: {}", list()), |near| format!("did you mean `{{{near}}}`?"));
+                        let title = format!("nothing fills in {{{placeholder}}}");
+                        problems.push(Problem::new(source, value.span(), title).help(Some(help)));
+                    }
+                }
+            }
+            roles.insert(role.get_ref().to_string(), command);
+        }
+        for command in roles.values_mut() {
+            command.port = command.port.or(port);
+        }
+        self.tasks.insert(name.to_string(), roles);
+        Ok(())
+    }
+}
+
+/// The JSON Schema of manifests.
+pub fn schema() -> schemars::Schema {
+    let table = schemars::schema_for!(CommandTable);
+    let command = serde_json::json!({
+        "oneOf": [{ "type": "string", "description": "A command, split into words; {host}, {port} and {file} are filled in." }, table]
+    });
+    schemars::json_schema!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "submission.toml",
+        "type": "object",
+        "properties": {
+            "student": { "type": "string", "description": "Who handed it in." },
+            "build": {
+                "description": "What builds it: run once, offline, with a time limit of its own.",
+                "oneOf": [command, { "type": "array", "items": command }]
+            }
+        },
+        "additionalProperties": {
+            "description": "A task: commands by role.",
+            "type": "object",
+            "properties": { "port": { "type": "integer", "minimum": 1, "maximum": 65535, "description": "The port that is built in." } },
+            "additionalProperties": command
+        }
+    })
+}

@@ -1,0 +1,533 @@
+//! Opening a submission: from what the command line names to casts that can be played.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::cast::{Cast, Command, Framing, Part};
+use super::manifest::{self, Manifest};
+use super::survey::{self, Met};
+use super::{build, discover, probe};
+use crate::catalogue::{Catalogue, Meeting, Task};
+use crate::diagnose::counted;
+use crate::run::End;
+use crate::run::judge;
+use crate::scenario::problem::{Problems, Source, suggestion};
+use crate::wire::{Setup, copy_tree, with_stage};
+
+/// What is to be opened.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// A folder or a lone program; without one, the commands alone.
+    pub target: Option<PathBuf>,
+    /// Commands from the command line, by role.
+    pub commands: BTreeMap<String, Command>,
+    /// Roles that already run somewhere.
+    pub attached: BTreeMap<String, SocketAddr>,
+    /// The role of a lone program.
+    pub role: Option<String>,
+    /// Only these tasks; empty: all.
+    pub tasks: Vec<String>,
+    /// Limit of the build.
+    pub build_limit: Option<Duration>,
+}
+
+/// An opened submission. Its folder lives as long as this does.
+pub struct Opened {
+    /// Casts by task.
+    pub casts: BTreeMap<String, Cast>,
+    /// Programs that could not be met, by task and role: why.
+    pub unmet: BTreeMap<(String, String), String>,
+    /// What was inferred, for the reader.
+    pub notes: Vec<String>,
+    /// Who handed it in.
+    pub student: Option<String>,
+    /// SHA-256 of its files.
+    pub sha256: String,
+    _folder: TempDir,
+}
+
+/// Why a submission cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The command line is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The manifest is wrong.
+    #[error(transparent)]
+    Manifest(#[from] Problems),
+    /// Several roles fit, or none: the user must say which.
+    #[error("{0}")]
+    Ambiguous(String),
+    /// There is nothing that could be graded.
+    #[error("{0}")]
+    NotGradable(String),
+    /// The machine's fault.
+    #[error("{0}")]
+    Machine(String),
+}
+
+/// Said of a program that wants a name on a machine where it cannot be led anywhere.
+const NAMES_LEAD_NOWHERE: &str = "; a name that is built in cannot be led to the harness's peers on this machine, which \
+                                  allows no namespaces (see `harness doctor`)";
+
+/// Largest submission that is copied for every run, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// Opens a submission: copies, builds, finds its programs, meets each of them once.
+///
+/// # Errors
+/// If there is nothing to grade, or the request or the manifest is wrong.
+pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<Opened, OpenError> {
+    for id in &request.tasks {
+        if catalogue.task(id).is_none() {
+            return Err(OpenError::Usage(catalogue.no_task(id)));
+        }
+    }
+    let folder = tempfile::Builder::new()
+        .prefix("submission-")
+        .tempdir()
+        .map_err(|error| OpenError::Machine(format!("cannot make a folder: {error}")))?;
+    let root = folder.path().join("submission");
+    let mut opened = Opened {
+        casts: BTreeMap::new(),
+        unmet: BTreeMap::new(),
+        notes: Vec::new(),
+        student: None,
+        sha256: String::new(),
+        _folder: folder,
+    };
+    let wanted = |task: &Task| request.tasks.is_empty() || request.tasks.iter().any(|id| id == task.id());
+    match &request.target {
+        None => {
+            std::fs::create_dir_all(&root).map_err(|error| OpenError::Machine(error.to_string()))?;
+        }
+        Some(path) => take_over(path, &root)?,
+    }
+    opened.sha256 =
+        fingerprint(&root).map_err(|error| OpenError::Machine(format!("cannot read the submission: {error}")))?;
+    if !request.commands.is_empty() || !request.attached.is_empty() {
+        from_commands(request, catalogue, &root, &mut opened)?;
+    } else if let Some(path) = &request.target {
+        if path.is_dir() {
+            from_folder(path, request, catalogue, setup, &root, &wanted, &mut opened)?;
+        } else {
+            from_lone_program(path, request, catalogue, setup, &root, &wanted, &mut opened)?;
+        }
+    }
+    opened.casts.retain(|id, cast| !cast.parts.is_empty() && catalogue.task(id).is_some_and(&wanted));
+    if opened.casts.is_empty() {
+        return Err(OpenError::NotGradable("no program of any of the tasks asked for was found".to_owned()));
+    }
+    meet_all(catalogue, setup, &mut opened)?;
+    Ok(opened)
+}
+
+/// Copies what was handed in, so that nothing a program does can touch it.
+fn take_over(path: &Path, root: &Path) -> Result<(), OpenError> {
+    let meta = path.metadata().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            OpenError::Usage(format!("{}: there is no such file or folder", path.display()))
+        }
+        _ => OpenError::Usage(format!("{}: {error}", path.display())),
+    })?;
+    let unreadable = |error: std::io::Error| OpenError::Usage(format!("{}: {error}", path.display()));
+    if meta.is_dir() {
+        let size = folder_size(path).map_err(unreadable)?;
+        if size > LARGEST {
+            let mib = size >> 20;
+            return Err(OpenError::Usage(format!(
+                "{}: {mib} MiB are too much for a submission (at most 256)",
+                path.display()
+            )));
+        }
+        return copy_tree(path, root).map_err(unreadable);
+    }
+    std::fs::create_dir_all(root).map_err(|error| OpenError::Machine(error.to_string()))?;
+    let name = path.file_name().ok_or_else(|| OpenError::Usage(format!("{}: not a file", path.display())))?;
+    std::fs::copy(path, root.join(name)).map_err(unreadable)?;
+    Ok(())
+}
+
+fn folder_size(path: &Path) -> std::io::Result<u64> {
+    let mut size = 0;
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        size += if meta.is_dir() { folder_size(&entry.path())? } else { meta.len() };
+    }
+    Ok(size)
+}
+
+/// SHA-256 of a submission's files, names and contents, as reports carry it.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sha256(target: &Path) -> std::io::Result<String> {
+    if target.is_dir() {
+        return fingerprint(target);
+    }
+    let mut hash = Sha256::new();
+    add_file(target, Path::new(target.file_name().unwrap_or_default()), &mut hash);
+    Ok(hexadecimal(hash))
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn add_file(file: &Path, name: &Path, hash: &mut Sha256) {
+    // What cannot be read counts by its name alone.
+    let content = std::fs::read(file).unwrap_or_default();
+    hash.update(name.as_os_str().as_encoded_bytes());
+    hash.update([0]);
+    hash.update((content.len() as u64).to_le_bytes());
+    hash.update(&content);
+}
+
+fn fingerprint(root: &Path) -> std::io::Result<String> {
+    fn walk(at: &Path, below: &Path, hash: &mut Sha256) -> std::io::Result<()> {
+        let mut entries: Vec<_> = std::fs::read_dir(at)?.collect::<Result<_, _>>()?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let below = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                walk(&entry.path(), &below, hash)?;
+            } else {
+                add_file(&entry.path(), &below, hash);
+            }
+        }
+        Ok(())
+    }
+    let mut hash = Sha256::new();
+    walk(root, Path::new(""), &mut hash)?;
+    Ok(hexadecimal(hash))
+}
+
+/// Commands given on the command line. Words that name files of the caller's folder are made
+/// absolute, because the programs run in folders of their own.
+fn from_commands(request: &Request, catalogue: &Catalogue, root: &Path, opened: &mut Opened) -> Result<(), OpenError> {
+    let named: Vec<&String> = request.commands.keys().chain(request.attached.keys()).collect();
+    let fits = |task: &&Task| named.iter().all(|role| task.role(role).is_some());
+    let asked: Vec<&Task> =
+        catalogue.tasks.iter().filter(|task| request.tasks.iter().any(|id| id == task.id())).collect();
+    if asked.is_empty() {
+        for role in &named {
+            if !catalogue.tasks.iter().any(|task| task.role(role).is_some()) {
+                let all = catalogue.tasks.iter().flat_map(Task::role_names);
+                let known: BTreeSet<&str> = all.collect();
+                let known: Vec<&str> = known.into_iter().collect();
+                let hint = suggestion(role, known.iter().copied(), || format!("the roles: {}", known.join(", ")));
+                return Err(OpenError::Usage(format!("no task has a role `{role}`: {hint}")));
+            }
+        }
+        let fitting: Vec<&str> = catalogue.tasks.iter().filter(fits).map(Task::id).collect();
+        return Err(OpenError::Usage(format!(
+            "say which task the commands are for: --task {}",
+            if fitting.is_empty() { "TASK".to_owned() } else { fitting.join(" or --task ") }
+        )));
+    }
+    let here = std::env::current_dir().map_err(|error| OpenError::Machine(error.to_string()))?;
+    for task in asked {
+        let mut cast = Cast { root: root.to_owned(), parts: BTreeMap::new() };
+        for role in named.iter().copied() {
+            let Some(kind) = task.role(role) else {
+                return Err(OpenError::Usage(task.no_role(role)));
+            };
+            let mut command = request.commands.get(role).cloned().unwrap_or_default();
+            if request.target.is_none() {
+                for word in &mut command.words {
+                    if !command.shell && here.join(&*word).is_file() {
+                        *word = here.join(&*word).display().to_string();
+                    }
+                }
+            }
+            let mut part = Part::new(kind, command);
+            part.attached = request.attached.get(role).copied();
+            cast.parts.insert(role.clone(), part);
+        }
+        opened.casts.insert(task.id().to_owned(), cast);
+    }
+    Ok(())
+}
+
+fn from_folder(
+    path: &Path,
+    request: &Request,
+    catalogue: &Catalogue,
+    setup: &Setup,
+    root: &Path,
+    wanted: &dyn Fn(&Task) -> bool,
+    opened: &mut Opened,
+) -> Result<(), OpenError> {
+    let limit = request.build_limit.unwrap_or(build::LIMIT);
+    let built = |commands: &[Command]| {
+        build::build(commands, root, setup.private_network, limit).map_err(|error| match error.is_machines() {
+            true => OpenError::Machine(error.to_string()),
+            false => OpenError::NotGradable(error.to_string()),
+        })
+    };
+    let file = root.join(manifest::FILE);
+    if file.exists() {
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| OpenError::Usage(format!("{}: {error}", path.join(manifest::FILE).display())))?;
+        let manifest = Manifest::read(&Source::new(path.join(manifest::FILE).display().to_string(), text), catalogue)?;
+        opened.student.clone_from(&manifest.student);
+        built(&manifest.build)?;
+        for (id, commands) in manifest.tasks {
+            let Some(task) = catalogue.task(&id) else { continue };
+            let parts = commands
+                .into_iter()
+                .filter_map(|(role, command)| task.role(&role).map(|kind| (role.clone(), Part::new(kind, command))));
+            opened.casts.insert(id, Cast { root: root.to_owned(), parts: parts.collect() });
+        }
+        return Ok(());
+    }
+    let found = discover::look(root).map_err(|error| OpenError::Machine(error.to_string()))?;
+    if found.programs.is_empty() && found.build.is_empty() {
+        return Err(OpenError::NotGradable(nothing_found(path, &found.looked_at)));
+    }
+    built(&found.build)?;
+    let mut tried = Vec::new();
+    for program in &found.programs {
+        let cwd = program.file.parent().unwrap_or(Path::new(""));
+        let looked = probe::recognise(setup, catalogue, root, &program.words, cwd, &|task, role| {
+            wanted(task) && request.role.as_ref().is_none_or(|asked| asked == &role.name)
+        })
+        .map_err(OpenError::Machine)?;
+        let name = program.file.display();
+        if let Some(why) = looked.not_startable {
+            tried.push(format!("{name}: cannot be started: {why}"));
+            continue;
+        }
+        if looked.fits.is_empty() {
+            tried.push(format!("{name}: {}", looked.tried.last().cloned().unwrap_or_default()));
+        }
+        for fit in looked.fits {
+            let Some(task) = catalogue.task(&fit.task) else { continue };
+            let Some(role) = task.role(&fit.role) else { continue };
+            let cast = opened
+                .casts
+                .entry(fit.task.clone())
+                .or_insert_with(|| Cast { root: root.to_owned(), ..Cast::default() });
+            if let std::collections::btree_map::Entry::Vacant(place) = cast.parts.entry(fit.role.clone()) {
+                opened.notes.push(format!("{name} is taken for the {} of {}: {}", fit.role, fit.task, fit.because));
+                place.insert(Part::new(role, fit.command));
+            }
+        }
+    }
+    if opened.casts.is_empty() {
+        return Err(OpenError::NotGradable(format!(
+            "{}\n  {}",
+            nothing_found(path, &found.looked_at),
+            tried.join("\n  ")
+        )));
+    }
+    Ok(())
+}
+
+fn nothing_found(path: &Path, looked_at: &[String]) -> String {
+    let files = match looked_at.len() {
+        0 => "it is empty".to_owned(),
+        1..=12 => format!("looked at {}", looked_at.join(", ")),
+        more => format!("looked at {} and {}", looked_at[..12].join(", "), counted(more - 12, "more file")),
+    };
+    format!(
+        "{}: no program of any task was found ({files}).\nIf there is one, say so in {}:\n  [message]\n  server = \"python3 server.py {{port}}\"\n  client = \"python3 client.py {{host}} {{port}}\"",
+        path.display(),
+        path.join(manifest::FILE).display(),
+    )
+}
+
+fn from_lone_program(
+    path: &Path,
+    request: &Request,
+    catalogue: &Catalogue,
+    setup: &Setup,
+    root: &Path,
+    wanted: &dyn Fn(&Task) -> bool,
+    opened: &mut Opened,
+) -> Result<(), OpenError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some(words) = discover::lone_program(&root.join(&name)) else {
+        return Err(OpenError::NotGradable(format!(
+            "{}: this is neither a program that this machine can execute nor a script in a language that is known here \
+             (is it executable? a script needs a first line such as #!/usr/bin/env python3)",
+            path.display()
+        )));
+    };
+    let looked = probe::recognise(setup, catalogue, root, &words, Path::new(""), &|task, role| {
+        wanted(task) && request.role.as_ref().is_none_or(|asked| asked == &role.name)
+    })
+    .map_err(OpenError::Machine)?;
+    if let Some(why) = looked.not_startable {
+        return Err(OpenError::NotGradable(format!("{}: {why}", path.display())));
+    }
+    match looked.fits.as_slice() {
+        [one] => {
+            let arguments = one.command.words[words.len()..].join(" ");
+            let with = if arguments.is_empty() { String::new() } else { format!(", started with {arguments}") };
+            opened.notes.push(format!("{name} is taken for the {} of {}{with}: {}", one.role, one.task, one.because));
+            if let Some(role) = catalogue.task(&one.task).and_then(|task| task.role(&one.role)) {
+                let part = Part::new(role, one.command.clone());
+                opened.casts.insert(
+                    one.task.clone(),
+                    Cast { root: root.to_owned(), parts: BTreeMap::from([(one.role.clone(), part)]) },
+                );
+            }
+            Ok(())
+        }
+        fits => {
+            let mut lines = vec![if fits.is_empty() {
+                format!("{}: it was not recognised as a program of any task.", path.display())
+            } else {
+                format!("{}: it could be several things.", path.display())
+            }];
+            lines.extend(looked.tried.iter().map(|tried| format!("  {tried}")));
+            lines.push("Say what it is; for example:".to_owned());
+            let choices: Vec<(String, String, String)> = if fits.is_empty() {
+                let tasks = catalogue.tasks.iter().filter(|task| wanted(task));
+                let roles = tasks.flat_map(|task| task.file.roles.iter().map(move |role| (task, role)));
+                roles.map(|(task, role)| (task.id().to_owned(), role.name.clone(), role.arguments.clone())).collect()
+            } else {
+                fits.iter()
+                    .map(|fit| (fit.task.clone(), fit.role.clone(), fit.command.words[words.len()..].join(" ")))
+                    .collect()
+            };
+            for (task, role, arguments) in choices {
+                let program = shlex::try_quote(&words.join(" ")).map_or_else(|_| words.join(" "), |_| words.join(" "));
+                lines.push(format!(
+                    "  harness --target {} --task {task} --cmd {role}='{} {arguments}'",
+                    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).display(),
+                    program.trim()
+                ));
+            }
+            Err(OpenError::Ambiguous(lines.join("\n")))
+        }
+    }
+}
+
+/// Meets every program once.
+fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result<(), OpenError> {
+    let watch = Setup { sniff: true, ..setup.clone() };
+    for (id, cast) in &mut opened.casts {
+        let Some(task) = catalogue.task(id) else { continue };
+        let roles: Vec<String> = cast.parts.keys().cloned().collect();
+        for role in roles {
+            if cast.parts[&role].attached.is_some() {
+                continue;
+            }
+            let met = {
+                let (cast, role) = (&*cast, &role);
+                with_stage(&watch, &cast.root, |stage| {
+                    let talk = !task.meetings.contains_key(role);
+                    Box::pin(async move { survey::meet(stage, cast, task, role, talk).await })
+                })
+            };
+            match met.map_err(OpenError::Machine)? {
+                Met::As(meeting, _) => {
+                    if let Some(part) = cast.parts.get_mut(&role) {
+                        part.meeting = meeting;
+                        part.meeting.findings.extend(part.meeting.strays.clone());
+                    }
+                }
+                Met::NotStartable(why) => {
+                    opened.unmet.insert((id.clone(), role.clone()), why);
+                }
+                Met::Machine(why) => return Err(OpenError::Machine(why)),
+                Met::Not(seen) => {
+                    let words = if seen.stderr.is_empty() { &seen.stdout } else { &seen.stderr };
+                    let said = if words.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; it last said {}", judge::quote(&words[words.len().saturating_sub(300)..]))
+                    };
+                    let did = match (&seen.ended, task.role(&role).map(|role| role.kind)) {
+                        (Some(ended), _) => format!("the {role} ended ({ended}) before it could be met{said}"),
+                        (None, Some(kind)) if kind.listens() => {
+                            format!("the {role} runs and does not listen{said}")
+                        }
+                        _ => format!("the {role} runs and does not connect to anything{said}"),
+                    };
+                    // On a network of its own every name leads to a peer.
+                    let unnamed = !setup.private_network && !setup.private_files && survey::lacks_a_name(words);
+                    let why = if unnamed { NAMES_LEAD_NOWHERE } else { "" };
+                    opened.unmet.insert((id.clone(), role.clone()), format!("{did}{why}"));
+                }
+            }
+        }
+        for (role, meeting) in &task.meetings {
+            if cast.parts.contains_key(role) && !opened.unmet.contains_key(&(id.clone(), role.clone())) {
+                converse(meeting, cast, role, setup).map_err(OpenError::Machine)?;
+            }
+        }
+        share_private_framing(cast);
+    }
+    Ok(())
+}
+
+/// Has the first conversation with a program, with each way of ending a message in turn.
+fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Result<(), String> {
+    if cast.parts[role].attached.is_some() {
+        return Ok(());
+    }
+    let mut why_not = String::new();
+    for framing in &meeting.framings {
+        let framing = Framing::from(*framing);
+        if let Some(part) = cast.parts.get_mut(role) {
+            part.meeting.framing = framing;
+        }
+        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1);
+        match record.end {
+            End::Played => {
+                let findings = match framing {
+                    Framing::Line => None,
+                    Framing::Bare => {
+                        Some(format!("the {role} takes what one read yields for a whole message, and wants no newline"))
+                    }
+                    Framing::End => Some(format!("the {role} answers only when the client has ended its direction")),
+                };
+                if let Some(part) = cast.parts.get_mut(role) {
+                    part.meeting.findings.extend(findings);
+                }
+                return Ok(());
+            }
+            End::Harness(why) => return Err(why),
+            End::Failed(failure) if why_not.is_empty() => why_not = failure.reason,
+            End::Failed(_) | End::NotGradable(_) | End::Skipped(_) => {}
+        }
+    }
+    let alone = cast.parts.len() < 2;
+    if let Some(part) = cast.parts.get_mut(role) {
+        part.meeting.framing = Framing::Line;
+        part.meeting.mute = true;
+        if !alone {
+            part.meeting.private = Some(format!("in plain text the {role} cannot be talked to: {why_not}"));
+        }
+    }
+    Ok(())
+}
+
+/// A framing that one half has of its own is the other half's, too.
+fn share_private_framing(cast: &mut Cast) {
+    if cast.parts.len() < 2 {
+        return;
+    }
+    let mute = cast.parts.values().any(|part| part.meeting.mute);
+    let private = cast.parts.iter().find_map(|(role, part)| {
+        let by_suffix = mute && !part.meeting.suffix.is_empty();
+        let ends = || {
+            format!("the {role} ends a message with {}, and nothing else ends one", judge::quote(&part.meeting.suffix))
+        };
+        part.meeting.private.clone().or_else(|| by_suffix.then(ends))
+    });
+    if let Some(private) = private {
+        for part in cast.parts.values_mut() {
+            part.meeting.private = Some(private.clone());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Interpreters and compilers of this machine: where they really are, which are missing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+/// Finds a program as a shell would: by path if it has a `/`, else along `PATH`.
+pub fn find(word: &str, cwd: &Path) -> Option<PathBuf> {
+    if word.contains('/') {
+        let path = cwd.join(word);
+        return path.exists().then_some(path);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(word)).find(|candidate| is_executable(candidate))
+}
+
+/// Whether a file may be executed.
+pub fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The real interpreter behind a word such as `python3`: version managers put scripts in the
+/// way that take longer to start than the interpreter itself.
+pub fn interpreter(word: &str) -> Option<PathBuf> {
+    static KNOWN: OnceLock<Mutex<BTreeMap<String, Option<PathBuf>>>> = OnceLock::new();
+    let known = KNOWN.get_or_init(Mutex::default);
+    let mut known = known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    known.entry(word.to_owned()).or_insert_with(|| resolve(word)).clone()
+}
+
+fn resolve(word: &str) -> Option<PathBuf> {
+    let found = find(word, Path::new("/"))?;
+    if !word.starts_with("python") {
+        return Some(found);
+    }
+    let starts_as_script = std::fs::read(&found).is_ok_and(|bytes| bytes.starts_with(b"#!"));
+    if !starts_as_script {
+        return Some(found);
+    }
+    let asked = std::process::Command::new(&found).args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
+    let path = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
+    if asked.status.success() && path.exists() { Some(path) } else { None }
+}
+
+/// Environment of every program: complete, the same everywhere, nothing of the caller's that
+/// could change how a program behaves (`PYTHONUNBUFFERED` would hide a missing flush).
+pub fn environment(home: &Path) -> BTreeMap<OsString, OsString> {
+    let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
+    for name in ["PATH", "JAVA_HOME", "RUSTUP_HOME", "CARGO_HOME", "GOROOT"] {
+        if let Some(value) = std::env::var_os(name) {
+            env.insert(name.into(), value);
+        }
+    }
+    // Compilers look for their toolchain below the caller's home.
+    if let (Some(caller), None) = (std::env::var_os("HOME"), std::env::var_os("RUSTUP_HOME")) {
+        let rustup = Path::new(&caller).join(".rustup");
+        if rustup.exists() {
+            env.insert("RUSTUP_HOME".into(), rustup.into());
+        }
+    }
+    for (name, value) in [
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        ("TERM", "dumb"),
+        ("TZ", "UTC"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("JAVA_TOOL_OPTIONS", "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -Xmn8m -XX:-UsePerfData"),
+        ("GOMEMLIMIT", "256MiB"),
+        ("NODE_OPTIONS", "--max-old-space-size=256"),
+        ("GOFLAGS", "-mod=mod"),
+        ("GOPROXY", "off"),
+    ] {
+        env.insert(name.into(), value.into());
+    }
+    env.insert("HOME".into(), home.into());
+    env.insert("TMPDIR".into(), home.into());
+    env
+}
+
+/// The name of a missing interpreter or compiler in a command, if one is missing.
+pub fn missing(words: &[String], cwd: &Path) -> Option<String> {
+    let word = words.first()?;
+    find(word, cwd).is_none().then(|| word.clone())
+}

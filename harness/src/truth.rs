@@ -1,0 +1,483 @@
+//! The truth table: every requirement against every good and bad program. It shows that each
+//! check can fail, that it fails for the right reason only, and that nothing right is failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Deserialize;
+
+use crate::catalogue::Catalogue;
+use crate::catalogue::files::SUBMISSIONS;
+use crate::catalogue::model::Level;
+use crate::diagnose::counted;
+use crate::grade::{Filter, Options, Rubric, Subject, grade};
+use crate::report::model::Status;
+use crate::scenario::load;
+use crate::scenario::model::BackendName;
+use crate::scenario::problem::Source;
+use crate::submission::open::{self, OpenError, Request};
+use crate::submission::toolchain;
+
+/// What a program of the table must come to (`expected.toml`).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Expected {
+    /// What the program is, in one sentence.
+    pub title: String,
+    /// Its language.
+    pub language: String,
+    /// Tools that it needs.
+    pub needs: Vec<String>,
+    /// Must- and should-requirements that it fails, exactly.
+    pub fails: Vec<String>,
+    /// Those that it fails besides on the simulated network.
+    #[serde(default)]
+    pub fails_sim: Vec<String>,
+    /// It cannot be built or started.
+    #[serde(default)]
+    pub not_gradable: bool,
+    /// Words that stand in its findings.
+    #[serde(default)]
+    pub findings: Vec<String>,
+    /// Requirements that may come out either way, because the program's own mistake is a race.
+    #[serde(default)]
+    pub undecided: Vec<String>,
+}
+
+/// A program of the table.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The task.
+    pub task: String,
+    /// `task/good/name` or `task/bad/name`.
+    pub name: String,
+    /// Where it is.
+    pub folder: PathBuf,
+    /// What it must come to.
+    pub expected: Expected,
+}
+
+/// The programs, unpacked.
+pub struct Programs {
+    /// In the order of their names.
+    pub entries: Vec<Entry>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Why the programs cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramsError {
+    /// A folder or file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// An `expected.toml` is wrong.
+    #[error("{0}")]
+    Expected(#[from] crate::scenario::problem::Problem),
+}
+
+impl Programs {
+    /// The built-in programs, or those in a folder.
+    ///
+    /// # Errors
+    /// If they cannot be unpacked or read.
+    pub fn open(folder: Option<&Path>) -> Result<Self, ProgramsError> {
+        if let Some(path) = folder {
+            return Ok(Self { entries: entries(path)?, _folder: None });
+        }
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| ProgramsError::Io { path, error }
+        };
+        let unpacked =
+            tempfile::Builder::new().prefix("programs-").tempdir().map_err(io(Path::new("temporary folder")))?;
+        SUBMISSIONS.extract(unpacked.path()).map_err(io(unpacked.path()))?;
+        restore_modes(unpacked.path()).map_err(io(unpacked.path()))?;
+        Ok(Self { entries: entries(unpacked.path())?, _folder: Some(unpacked) })
+    }
+
+    /// The tasks that there are programs for, each once.
+    pub fn tasks(&self) -> impl Iterator<Item = &str> {
+        let tasks: BTreeSet<&str> = self.entries.iter().map(|entry| entry.task.as_str()).collect();
+        tasks.into_iter()
+    }
+}
+
+/// Embedding keeps no file modes: what begins like a program is one.
+fn restore_modes(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            restore_modes(&path)?;
+        } else if crate::submission::discover::starts(&path) {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+        }
+    }
+    Ok(())
+}
+
+fn entries(root: &Path) -> Result<Vec<Entry>, ProgramsError> {
+    let folders = |path: &Path| -> Result<Vec<PathBuf>, ProgramsError> {
+        let io = |error| ProgramsError::Io { path: path.to_owned(), error };
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if path.is_dir() {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    };
+    let mut entries = Vec::new();
+    for task in folders(root)? {
+        for kind in folders(&task)? {
+            for folder in folders(&kind)? {
+                let file = folder.join("expected.toml");
+                let text =
+                    std::fs::read_to_string(&file).map_err(|error| ProgramsError::Io { path: file.clone(), error })?;
+                let expected = load::typed(&Source::new(file.display().to_string(), text))?;
+                let part =
+                    |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let name = format!("{}/{}/{}", part(&task), part(&kind), part(&folder));
+                entries.push(Entry { task: part(&task), name, folder, expected });
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// How a program came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A tool that it needs is not here.
+    Skipped(String),
+    /// It could not be built or started.
+    NotGradable(String),
+    /// It was graded.
+    Graded {
+        /// Must- and should-requirements that it failed, with the reason.
+        failed: BTreeMap<String, String>,
+        /// All that were decided.
+        decided: BTreeSet<String>,
+        /// Findings.
+        findings: BTreeSet<String>,
+    },
+    /// The harness failed.
+    Harness(String),
+}
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The program.
+    pub entry: Entry,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What it had to fail here.
+    pub declared: BTreeSet<String>,
+    /// Wall-clock milliseconds.
+    pub duration_ms: u128,
+    /// What was not as declared in earlier attempts, where another attempt was asked for: a verdict that
+    /// changes is never kept quiet.
+    pub before: Vec<String>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// One row per program.
+    pub rows: Vec<Row>,
+    /// Wall-clock milliseconds.
+    pub duration_ms: u128,
+}
+
+impl Row {
+    fn is_bad(&self) -> bool {
+        self.entry.name.split('/').nth(1) == Some("bad")
+    }
+
+    /// Differences between what was declared and what came.
+    pub fn mistakes(&self) -> Vec<String> {
+        let expected = &self.entry.expected;
+        match &self.outcome {
+            Outcome::Skipped(_) => Vec::new(),
+            Outcome::Harness(why) => vec![format!("the harness failed: {why}")],
+            Outcome::NotGradable(_) if expected.not_gradable => Vec::new(),
+            Outcome::NotGradable(why) => vec![format!("is not gradable: {why}")],
+            Outcome::Graded { .. } if expected.not_gradable => {
+                vec!["was expected to be not gradable, and was graded".to_owned()]
+            }
+            Outcome::Graded { .. } if self.is_bad() && expected.fails.is_empty() && expected.fails_sim.is_empty() => {
+                vec!["is a bad program that declares no failure".to_owned()]
+            }
+            Outcome::Graded { failed, findings, .. } => {
+                let free = |id: &&String| !expected.undecided.contains(id);
+                let survived = self.declared.iter().filter(|id| !failed.contains_key(*id)).filter(free);
+                let unexpected =
+                    failed.iter().filter(|(id, _)| !self.declared.contains(*id)).filter(|(id, _)| free(id));
+                let silent = expected
+                    .findings
+                    .iter()
+                    .filter(|word| !findings.iter().any(|finding| finding.contains(word.as_str())));
+                survived
+                    .map(|id| format!("survives {id}"))
+                    .chain(unexpected.map(|(id, why)| format!("fails {id}, undeclared: {why}")))
+                    .chain(silent.map(|word| format!("no finding says `{word}`")))
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Table {
+    /// Number of differences in all rows.
+    pub fn mistakes(&self) -> usize {
+        self.rows.iter().map(|row| row.mistakes().len()).sum()
+    }
+}
+
+/// Plays the table, several programs side by side. `row` is called for each in their order, as
+/// soon as it and all before it are there.
+pub fn play(
+    catalogue: &Catalogue,
+    programs: &Programs,
+    wanted: &dyn Fn(&str, &str) -> bool,
+    options: &Options,
+    again: u32,
+    row: &(dyn Fn(&Row) + Sync),
+) -> Table {
+    let began = std::time::Instant::now();
+    let entries: Vec<&Entry> = programs.entries.iter().filter(|entry| wanted(&entry.task, &entry.name)).collect();
+    let next = AtomicUsize::new(0);
+    let shown = Mutex::new(0);
+    let rows: Vec<Mutex<Option<Row>>> = entries.iter().map(|_| Mutex::new(None)).collect();
+    let alone = Options { jobs: 2, ..options.clone() };
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.div_ceil(2).max(1) {
+            scope.spawn(|| {
+                while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let played = play_entry(catalogue, entry, &alone, again);
+                    let index = entries.iter().position(|other| other.name == entry.name).unwrap_or(0);
+                    if let Ok(mut slot) = rows[index].lock() {
+                        *slot = Some(played);
+                    }
+                    show_finished(&rows, &shown, row);
+                }
+            });
+        }
+    });
+    let rows = rows.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect();
+    Table { rows, duration_ms: began.elapsed().as_millis() }
+}
+
+fn show_finished(rows: &[Mutex<Option<Row>>], shown: &Mutex<usize>, show: &(dyn Fn(&Row) + Sync)) {
+    let Ok(mut next) = shown.lock() else { return };
+    while let Some(slot) = rows.get(*next) {
+        match slot.lock().as_deref() {
+            Ok(Some(row)) => show(row),
+            _ => return,
+        }
+        *next += 1;
+    }
+}
+
+fn play_entry(catalogue: &Catalogue, entry: &Entry, options: &Options, again: u32) -> Row {
+    let mut before = Vec::new();
+    for _ in 0..again {
+        let row = play_once(catalogue, entry, options);
+        let mistakes = row.mistakes();
+        if mistakes.is_empty() {
+            return Row { before, ..row };
+        }
+        before.extend(mistakes);
+    }
+    Row { before, ..play_once(catalogue, entry, options) }
+}
+
+fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options) -> Row {
+    let began = std::time::Instant::now();
+    let mut declared: BTreeSet<String> = entry.expected.fails.iter().cloned().collect();
+    if options.backend == BackendName::Sim {
+        declared.extend(entry.expected.fails_sim.iter().cloned());
+    }
+    let outcome = outcome(catalogue, entry, options);
+    Row { entry: entry.clone(), outcome, declared, duration_ms: began.elapsed().as_millis(), before: Vec::new() }
+}
+
+fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options) -> Outcome {
+    let missing: Vec<&str> = entry
+        .expected
+        .needs
+        .iter()
+        .map(String::as_str)
+        .filter(|tool| toolchain::find(tool, Path::new("/")).is_none())
+        .collect();
+    if !missing.is_empty() {
+        return Outcome::Skipped(format!("{} not installed", missing.join(", ")));
+    }
+    let request = Request { target: Some(entry.folder.clone()), tasks: vec![entry.task.clone()], ..Request::default() };
+    let opened = match open::open(&request, catalogue, &options.setup) {
+        Ok(opened) => opened,
+        Err(OpenError::NotGradable(why)) => return Outcome::NotGradable(why),
+        Err(OpenError::Machine(why)) => return Outcome::Harness(why),
+        Err(other) => return Outcome::Harness(other.to_string()),
+    };
+    let subject = Subject {
+        target: entry.name.clone(),
+        sha256: opened.sha256.clone(),
+        casts: &opened.casts,
+        unmet: &opened.unmet,
+        notes: Vec::new(),
+    };
+    let graded = grade(catalogue, &subject, &Filter::default(), &Rubric::default(), options, &|_, _, _| {});
+    let requirements: Vec<_> = graded.report.tasks.iter().flat_map(|task| &task.requirements).collect();
+    if let Some(broken) = requirements.iter().find(|requirement| requirement.status == Status::HarnessError) {
+        let why = broken
+            .runs
+            .iter()
+            .find(|run| run.status == Status::HarnessError)
+            .map(|run| format!("{}: {}", run.id, run.reason));
+        return Outcome::Harness(why.unwrap_or_else(|| broken.id.clone()));
+    }
+    let counts = |level| level != Level::May;
+    let decided: BTreeSet<String> = requirements
+        .iter()
+        .filter(|it| counts(it.level) && matches!(it.status, Status::Pass | Status::Fail))
+        .map(|it| it.id.clone())
+        .collect();
+    if decided.is_empty() {
+        let why = requirements.iter().flat_map(|it| &it.runs).find(|run| run.status == Status::NotGradable);
+        return Outcome::NotGradable(why.map(|run| run.reason.clone()).unwrap_or_default());
+    }
+    let reason = |it: &crate::report::model::RequirementReport| {
+        it.runs
+            .iter()
+            .find(|run| run.status == Status::Fail)
+            .map(|run| format!("{}: {}", run.id, run.reason))
+            .unwrap_or_default()
+    };
+    let failed = requirements
+        .iter()
+        .filter(|it| counts(it.level) && matches!(it.status, Status::Fail))
+        .map(|it| (it.id.clone(), reason(it)))
+        .collect();
+    let findings = requirements.iter().flat_map(|it| &it.runs).flat_map(|run| run.findings.iter().cloned()).collect();
+    Outcome::Graded { failed, decided, findings }
+}
+
+/// A row as text: a line, and its mistakes below it.
+pub fn render_row(row: &Row, verbose: bool) -> String {
+    let mut text = String::new();
+    let mistakes = row.mistakes();
+    let verdict = match &row.outcome {
+        Outcome::Skipped(why) => format!("skipped: {why}"),
+        Outcome::NotGradable(_) => "not gradable".to_owned(),
+        Outcome::Harness(_) => "harness error".to_owned(),
+        Outcome::Graded { failed, .. } if failed.is_empty() => "passes all".to_owned(),
+        Outcome::Graded { failed, .. } => {
+            let short = |id: &String| id.split_once('.').map_or(id.clone(), |(_, short)| short.to_owned());
+            format!("fails {}", failed.keys().map(short).collect::<Vec<_>>().join(", "))
+        }
+    };
+    let mark = match (mistakes.is_empty(), row.before.is_empty()) {
+        (true, true) => "  ",
+        (true, false) => "~ ",
+        (false, _) => "! ",
+    };
+    let _ = writeln!(text, "{mark}{:<52} {verdict}", row.entry.name);
+    if verbose {
+        let _ = writeln!(text, "      {} ({} ms)", row.entry.expected.title, row.duration_ms);
+    }
+    for mistake in mistakes {
+        let _ = writeln!(text, "      {mistake}");
+    }
+    for mistake in &row.before {
+        let _ = writeln!(text, "      in an earlier attempt: {mistake}");
+    }
+    text
+}
+
+/// What the table comes to, in a line.
+pub fn summary(table: &Table) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &table.rows {
+        let kind = match (&row.outcome, row.mistakes().is_empty()) {
+            (Outcome::Skipped(_), _) => "skipped",
+            (_, true) if !row.before.is_empty() => "UNSTEADY: as declared in another attempt only",
+            (_, true) => "as declared",
+            _ => "NOT AS DECLARED",
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    format!(
+        "{}: {} ({:.1} s)\n",
+        counted(table.rows.len(), "program"),
+        parts.join(", "),
+        table.duration_ms as f64 / 1000.0
+    )
+}
+
+/// Must- and should-requirements that no bad program fails, and requirements that nothing decides.
+pub fn gaps(catalogue: &Catalogue, table: &Table, backend: BackendName, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut failed = BTreeSet::new();
+    let mut declared_on_sim = BTreeSet::new();
+    for row in &table.rows {
+        declared_on_sim.extend(row.entry.expected.fails_sim.iter().cloned());
+        if let Outcome::Graded { failed: ids, .. } = &row.outcome {
+            failed.extend(ids.keys().cloned());
+        }
+    }
+    let mut gaps = Vec::new();
+    for task in catalogue.tasks.iter().filter(|task| wanted(task.id())) {
+        for requirement in task.file.requirements.iter().filter(|it| it.level != Level::May) {
+            let id = task.full_id(requirement);
+            if requirement.sim_only && backend != BackendName::Sim {
+                if !declared_on_sim.contains(&id) {
+                    gaps.push(format!("gap: no bad program is declared to fail {id}"));
+                }
+            } else if !failed.contains(&id) {
+                gaps.push(format!("gap: no bad program fails {id}"));
+            }
+        }
+        for scenario in task.scenarios.iter().filter(|scenario| scenario.decides.is_empty()) {
+            gaps.push(format!("gap: {} decides nothing", scenario.run_id()));
+        }
+    }
+    gaps
+}
+
+/// Verdicts that differ between two rounds.
+pub fn changes(first: &Table, second: &Table) -> Vec<String> {
+    let mut changes = Vec::new();
+    for (a, b) in first.rows.iter().zip(&second.rows) {
+        let ids = |row: &Row| -> Result<BTreeSet<String>, String> {
+            match &row.outcome {
+                Outcome::Graded { failed, .. } => {
+                    Ok(failed.keys().filter(|id| !row.entry.expected.undecided.contains(id)).cloned().collect())
+                }
+                Outcome::Skipped(_) => Err("skipped".to_owned()),
+                Outcome::NotGradable(_) => Err("not gradable".to_owned()),
+                Outcome::Harness(why) => Err(format!("harness error: {why}")),
+            }
+        };
+        match (ids(a), ids(b)) {
+            (Ok(before), Ok(now)) => {
+                changes.extend(now.difference(&before).map(|id| format!("{} now fails {id}", a.entry.name)));
+                changes.extend(before.difference(&now).map(|id| format!("{} now passes {id}", a.entry.name)));
+            }
+            (Err(before), Err(now)) if before == now => {}
+            (before, now) => changes.push(format!("{}: was {before:?}, is {now:?}", a.entry.name)),
+        }
+    }
+    changes
+}

@@ -1,0 +1,188 @@
+//! Names in a run's own world: every name leads to the machine that the run is played on, and who asked for
+//! which is remembered. A program with `mail.example.com` built in meets the harness's peer, and nothing of it
+//! reaches the real one.
+//!
+//! Two parts: files that make resolvers ask by DNS and nothing else (a machine may ask a service beyond the run's
+//! network otherwise), and the name server that answers them.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use harness_os::namespace;
+use harness_os::sniff::dns_question;
+use tokio::net::UdpSocket;
+
+/// The port of name servers (RFC 1035, section 4.2).
+pub const PORT: u16 = 53;
+
+/// Longest question without extensions (RFC 1035, section 4.2.1).
+const LONGEST: usize = 512;
+
+/// Seconds for which an answer holds.
+const LIFETIME: u32 = 60;
+
+/// Record types (RFC 1035, section 3.2.2; RFC 3596, section 2.1).
+const A: u16 = 1;
+const AAAA: u16 = 28;
+
+/// Shows the calling thread, and the programs that it starts, files by which names are asked for at this run's
+/// own name server. `folder` keeps them.
+///
+/// # Errors
+/// If they cannot be written, or mounts of one's own are forbidden.
+pub fn lead_here(folder: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let services = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    let own = [("/etc/resolv.conf", RESOLVER.to_owned()), ("/etc/nsswitch.conf", by_dns(&services))];
+    let mut binds: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for (path, text) in own {
+        let target = Path::new(path);
+        // Without the file, resolvers ask this machine in the usual order.
+        if !target.exists() {
+            continue;
+        }
+        let source = folder.join(target.file_name().unwrap_or_default());
+        std::fs::write(&source, text).map_err(|error| error.to_string())?;
+        binds.push((source, target.to_owned()));
+    }
+    namespace::enter_private_files(&binds).map_err(|error| error.to_string())
+}
+
+/// No search list: a name is asked for as it stands in the program.
+const RESOLVER: &str = "nameserver 127.0.0.1\noptions attempts:3 timeout:2\n";
+
+/// The machine's name services, with hosts by file and DNS only.
+fn by_dns(services: &str) -> String {
+    let others = services.lines().filter(|line| !line.trim_start().starts_with("hosts:"));
+    others.chain(["hosts: files dns"]).map(|line| format!("{line}\n")).collect()
+}
+
+/// A run's name server.
+#[derive(Default)]
+pub struct Names {
+    asked: Rc<RefCell<Vec<String>>>,
+}
+
+impl Names {
+    /// Opens the name server of the calling thread's network; it answers as long as the run's tasks are driven.
+    ///
+    /// # Errors
+    /// If its port is taken.
+    pub fn serve() -> io::Result<Self> {
+        let socket = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT))
+            .or_else(|_| std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)))?;
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket)?;
+        let names = Self::default();
+        let asked = Rc::clone(&names.asked);
+        tokio::task::spawn_local(async move {
+            let mut buffer = [0; LONGEST];
+            let mut by_ipv4 = BTreeSet::new();
+            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+                if let Some(reply) = answer(&buffer[..length], &mut by_ipv4, &asked) {
+                    let _ = socket.send_to(&reply, from).await;
+                }
+            }
+        });
+        Ok(names)
+    }
+
+    /// Names that addresses were asked for, each once, in the order they were; without the machine's own.
+    pub fn asked(&self) -> Vec<String> {
+        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let foreign = |name: &&String| !name.eq_ignore_ascii_case(own.trim()) && *name != "localhost";
+        self.asked.borrow().iter().filter(foreign).cloned().collect()
+    }
+}
+
+/// The answer to a query, if it is one: this machine's address. Who asks for both kinds of address, as most
+/// resolvers do, is given the IPv4 one alone, because that is where most servers of a lab listen.
+fn answer(query: &[u8], by_ipv4: &mut BTreeSet<String>, asked: &RefCell<Vec<String>>) -> Option<Vec<u8>> {
+    let name = dns_question(query)?;
+    let mut end = 12;
+    while query[end] != 0 {
+        end += 1 + usize::from(query[end]);
+    }
+    end += 1;
+    let question = query.get(12..end + 4)?;
+    let kind = u16::from_be_bytes([query[end], query[end + 1]]);
+    let address = match kind {
+        A => {
+            by_ipv4.insert(name.clone());
+            Some(Ipv4Addr::LOCALHOST.octets().to_vec())
+        }
+        AAAA if !by_ipv4.contains(&name) => Some(Ipv6Addr::LOCALHOST.octets().to_vec()),
+        _ => None,
+    };
+    if matches!(kind, A | AAAA) && !asked.borrow().contains(&name) {
+        asked.borrow_mut().push(name);
+    }
+    let mut reply = query[..2].to_vec();
+    // An answer, recursion as desired and available, no error (RFC 1035, section 4.1.1).
+    reply.extend([0x80 | query[2] & 0x01, 0x80]);
+    reply.extend([0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0]);
+    reply.extend_from_slice(question);
+    if let Some(address) = address {
+        // The name stands at byte 12 (compression: RFC 1035, section 4.1.4).
+        reply.extend([0xc0, 0x0c]);
+        reply.extend(kind.to_be_bytes());
+        reply.extend([0, 1]);
+        reply.extend(LIFETIME.to_be_bytes());
+        reply.extend((address.len() as u16).to_be_bytes());
+        reply.extend(address);
+    }
+    Some(reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn query(name: &str, kind: u16) -> Vec<u8> {
+        let mut query = vec![0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in name.split('.') {
+            query.push(label.len() as u8);
+            query.extend(label.as_bytes());
+        }
+        query.push(0);
+        query.extend(kind.to_be_bytes());
+        query.extend([0, 1]);
+        query
+    }
+
+    #[test]
+    fn every_name_leads_here() {
+        let (mut seen, asked) = (BTreeSet::new(), RefCell::default());
+        let reply = answer(&query("mail.example.com", A), &mut seen, &asked).unwrap();
+        assert_eq!(reply[..12], [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(reply[reply.len() - 4..], [127, 0, 0, 1]);
+        // The other kind: no error, and no address.
+        let reply = answer(&query("mail.example.com", AAAA), &mut seen, &asked).unwrap();
+        assert_eq!(reply[3] & 0x0f, 0);
+        assert_eq!(reply[7], 0);
+        // Who asks for IPv6 only gets it.
+        let reply = answer(&query("six.example.com", AAAA), &mut seen, &asked).unwrap();
+        assert_eq!(reply[reply.len() - 16..], Ipv6Addr::LOCALHOST.octets());
+        assert_eq!(asked.into_inner(), ["mail.example.com", "six.example.com"]);
+    }
+
+    #[rstest]
+    #[case::empty(&[])]
+    #[case::cut_off(&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 4, b'm'])]
+    #[case::an_answer(&[0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1])]
+    fn what_is_no_query_is_left_alone(#[case] packet: &[u8]) {
+        assert_eq!(answer(packet, &mut BTreeSet::new(), &RefCell::default()), None);
+    }
+
+    #[rstest]
+    #[case("passwd: files\nhosts: files resolve [!UNAVAIL=return] dns\n", "passwd: files\nhosts: files dns\n")]
+    #[case("", "hosts: files dns\n")]
+    fn hosts_are_asked_for_by_dns(#[case] machine: &str, #[case] own: &str) {
+        assert_eq!(by_dns(machine), own);
+    }
+}

@@ -1,0 +1,306 @@
+//! A real program: spawned on a terminal, drained without limit, watched until it ends.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use harness_os::process;
+use harness_os::spawn::{self, Child, ExitStatus, Limits, SpawnError};
+use harness_os::{pipe, terminal};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::Notify;
+
+use super::stage::{MARKER, Table, listening};
+use crate::machine::{self, OPEN_FILES, Prepared};
+use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
+use crate::scenario::model::{OutputKind, SignalName, TransportName};
+
+/// Room of a pipe that takes a program's output, in bytes.
+const PIPE: i32 = 1 << 20;
+
+/// Largest file that a program may write, in bytes.
+const FILE_SIZE: u64 = 1 << 30;
+
+/// A program of a run.
+pub struct WireProgram {
+    pid: i32,
+    child: RefCell<Child>,
+    stdout: Rc<RefCell<Output>>,
+    stderr: Rc<RefCell<Output>>,
+    stdin: RefCell<Option<Sender>>,
+    ended: Rc<Cell<Option<Ended>>>,
+    gone: Rc<Notify>,
+    table: Rc<RefCell<Table>>,
+    began: tokio::time::Instant,
+}
+
+impl WireProgram {
+    /// Starts a program below `scratch`, the run's copy of the submission.
+    pub fn launch(
+        launch: Launch,
+        scratch: &Path,
+        marker: &str,
+        table: &Rc<RefCell<Table>>,
+        stir: &Rc<Notify>,
+        began: tokio::time::Instant,
+    ) -> Result<Self, LaunchError> {
+        let machine =
+            |what: &str, error: &dyn std::fmt::Display| LaunchError::Machine(format!("cannot {what}: {error}"));
+        let Prepared { program, args, mut env, cwd } = Prepared::new(&launch.invocation, scratch)?;
+        env.insert(MARKER.into(), marker.into());
+
+        let content = launch.input_file.as_deref();
+        let file = content.map(|content| machine::input_file(&launch.invocation, &cwd, content)).transpose();
+        let (stdin, to_program) = match file.map_err(|error| machine("make the input file", &error))?.flatten() {
+            Some(file) => (file, None),
+            None => {
+                let (read, write) = pipe::pipe().map_err(|error| machine("make a pipe", &error))?;
+                (read, Some(write))
+            }
+        };
+        let (stdout, from_stdout) = match launch.stdout {
+            OutputKind::Terminal => {
+                let pty = terminal::Pty::open_raw().map_err(|error| machine("open a terminal", &error))?;
+                (pty.slave, pty.master)
+            }
+            OutputKind::Pipe => {
+                let (read, write) = pipe::pipe().map_err(|error| machine("make a pipe", &error))?;
+                // A roomy pipe saves switches between program and harness; a small one works as well.
+                let _ = nix::fcntl::fcntl(&read, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE));
+                (write, read)
+            }
+        };
+        let (from_stderr, stderr) = pipe::pipe().map_err(|error| machine("make a pipe", &error))?;
+        let child = spawn::spawn(spawn::Launch {
+            program,
+            args,
+            env,
+            cwd,
+            stdin,
+            stdout,
+            stderr,
+            controlling_terminal: launch.stdout == OutputKind::Terminal,
+            limits: Limits { open_files: Some(OPEN_FILES), file_size_bytes: Some(FILE_SIZE), ..Limits::default() },
+        })
+        .map_err(|error| match error {
+            SpawnError::NotFound { .. } | SpawnError::NotExecutable { .. } | SpawnError::WrongFormat { .. } => {
+                LaunchError::NotStartable(error.to_string())
+            }
+            other => machine("start the program", &other),
+        })?;
+
+        let drained = |fd: OwnedFd| -> io::Result<Rc<RefCell<Output>>> {
+            let output = Rc::new(RefCell::new(Output::default()));
+            pipe::set_nonblocking(&fd).map_err(io::Error::other)?;
+            // A terminal is read like a pipe.
+            let receiver = Receiver::from_owned_fd_unchecked(fd)?;
+            tokio::task::spawn_local(drain(receiver, Rc::clone(&output), Rc::clone(stir)));
+            Ok(output)
+        };
+        let stdout = drained(from_stdout).map_err(|error| machine("read standard output", &error))?;
+        let stderr = drained(from_stderr).map_err(|error| machine("read standard error", &error))?;
+        let stdin = match to_program {
+            Some(fd) => {
+                pipe::set_nonblocking(&fd).map_err(|error| machine("prepare standard input", &error))?;
+                let sender = Sender::from_owned_fd_unchecked(fd);
+                Some(sender.map_err(|error| machine("watch standard input", &error))?)
+            }
+            None => None,
+        };
+        let watched = child.as_fd().try_clone_to_owned().map_err(|error| machine("watch the program", &error))?;
+        let gone = Rc::new(Notify::new());
+        let woken = Rc::clone(&gone);
+        let stir = Rc::clone(stir);
+        tokio::task::spawn_local(async move {
+            // A process descriptor becomes readable when the process ends.
+            if let Ok(watched) = Receiver::from_owned_fd_unchecked(watched) {
+                let _ = watched.readable().await;
+            }
+            stir.notify_one();
+            woken.notify_waiters();
+        });
+        Ok(Self {
+            pid: child.pid,
+            child: RefCell::new(child),
+            stdout,
+            stderr,
+            stdin: RefCell::new(stdin),
+            ended: Rc::new(Cell::new(None)),
+            gone,
+            table: Rc::clone(table),
+            began,
+        })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Whether it has ended and its id may belong to another process by now.
+    pub fn is_reaped(&self) -> bool {
+        self.ended().is_some()
+    }
+
+    /// Waits for the end of a program that was killed.
+    pub async fn reap(&self) {
+        let wait = async {
+            loop {
+                let woken = self.gone.notified();
+                if self.ended().is_some() {
+                    return;
+                }
+                woken.await;
+            }
+        };
+        // A killed process that does not end is stuck in the kernel: `strike` has reported it.
+        let _ = tokio::time::timeout(Duration::from_secs(2), wait).await;
+    }
+
+    fn family(&self) -> Vec<i32> {
+        if self.is_reaped() { Vec::new() } else { process::tree(&[self.pid]) }
+    }
+
+    fn wanted(&self) -> Duration {
+        machine::wanted(&self.family())
+    }
+}
+
+async fn drain(mut from: Receiver, output: Rc<RefCell<Output>>, stir: Rc<Notify>) {
+    let mut buffer = vec![0; 256 * 1024];
+    // EIO is how a terminal says that nobody holds its other side any more.
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        output.borrow_mut().push(&buffer[..count]);
+        stir.notify_one();
+    }
+    output.borrow_mut().ended = true;
+    stir.notify_one();
+}
+
+impl Program for WireProgram {
+    fn stdout(&self) -> &RefCell<Output> {
+        &self.stdout
+    }
+
+    fn stderr(&self) -> &RefCell<Output> {
+        &self.stderr
+    }
+
+    fn type_in<'a>(&'a self, bytes: &'a [u8]) -> Task<'a, io::Result<()>> {
+        Box::pin(async move {
+            let Some(mut stdin) = self.stdin.borrow_mut().take() else {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+            };
+            let outcome = tokio::time::timeout(Duration::from_secs(10), stdin.write_all(bytes)).await;
+            *self.stdin.borrow_mut() = Some(stdin);
+            outcome.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+        })
+    }
+
+    fn end_input(&self) {
+        self.stdin.borrow_mut().take();
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        if self.ended.get().is_none() {
+            let status = self.child.borrow_mut().try_wait().ok().flatten();
+            self.ended.set(status.map(|status| match status {
+                ExitStatus::Code(code) => Ended::Status(code),
+                ExitStatus::Signal(number) => Ended::Signal(number),
+            }));
+        }
+        self.ended.get()
+    }
+
+    fn signal(&self, signal: SignalName) {
+        let signal = match signal {
+            SignalName::Interrupt => spawn::Signal::Interrupt,
+            SignalName::Terminate => spawn::Signal::Terminate,
+            SignalName::Kill => spawn::Signal::Kill,
+        };
+        if !self.is_reaped() {
+            let _ = self.child.borrow().signal_group(signal);
+        }
+    }
+
+    fn crash(&self) -> Task<'_, ()> {
+        Box::pin(async {
+            if !self.is_reaped() {
+                process::kill_members(&process::Belonging { namespace: None, roots: &[self.pid], marker: None });
+            }
+            self.reap().await;
+        })
+    }
+
+    fn listening(&self, transport: TransportName) -> Vec<SocketAddr> {
+        let family = self.family();
+        if family.is_empty() { Vec::new() } else { listening(&self.table, &family, transport) }
+    }
+
+    fn blocked_in(&self) -> Vec<String> {
+        let threads = self.family().into_iter().flat_map(process::threads);
+        let mut calls: Vec<String> =
+            threads.filter_map(|thread| thread.blocked_in.map(|call| call.describe())).collect();
+        calls.sort();
+        calls.dedup();
+        // A runtime's own helper threads explain nothing when there is something better.
+        if calls.iter().any(|call| !call.starts_with("futex")) {
+            calls.retain(|call| !call.starts_with("futex"));
+        }
+        calls
+    }
+
+    fn vitals(&self) -> Option<Vitals> {
+        if self.is_reaped() {
+            return None;
+        }
+        Some(machine::vitals(&self.family()))
+    }
+
+    fn appetite(&self, since: &Appetite) -> Option<f64> {
+        let now = self.appetite_now();
+        let elapsed = now.at.saturating_sub(since.at).as_secs_f64();
+        Some(now.wanted.saturating_sub(since.wanted).as_secs_f64() / elapsed.max(0.001))
+    }
+
+    fn appetite_now(&self) -> Appetite {
+        Appetite { at: self.began.elapsed(), wanted: self.wanted() }
+    }
+}
+
+/// Copies a folder with everything in it, for a run of its own.
+///
+/// # Errors
+/// If anything cannot be read or written.
+pub fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let target = to.join(entry.file_name());
+        if kind.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// The beginning of a file, to tell what it is.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn head(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut buffer = Vec::with_capacity(bytes);
+    std::fs::File::open(path)?.take(bytes as u64).read_to_end(&mut buffer)?;
+    Ok(buffer)
+}

@@ -1,0 +1,137 @@
+//! One run on one thread: the thread enters a namespace of its own, plays, and cleans up.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use harness_os::namespace;
+
+use super::names;
+use super::stage::WireStage;
+use crate::diagnose::counted;
+use crate::machine::{self, Scratch};
+use crate::run::event::Log;
+use crate::run::{Director, End, Record, bounded};
+use crate::scenario::Scenario;
+use crate::submission::Cast;
+
+/// Port that programs are given in a namespace of their own: nobody else is there.
+const PRIVATE_PORT: u16 = 23_456;
+
+/// Bound on real time for a run that hangs in the harness itself.
+const HANGS: Duration = Duration::from_secs(600);
+
+/// What runs on real sockets may use.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Whether threads may have network namespaces of their own.
+    pub private_network: bool,
+    /// Whether threads may have mounts of their own, so that names lead to the run's peers.
+    pub private_files: bool,
+    /// Whether packets are kept for a capture.
+    pub sniff: bool,
+}
+
+/// Plays a scenario on real sockets.
+pub fn play(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> (Record, Vec<harness_os::sniff::Frame>) {
+    let mut frames = Vec::new();
+    let outcome = with_stage(setup, &cast.root, |stage| {
+        let frames = &mut frames;
+        Box::pin(async move {
+            if let Err(error) = machine::write_files(scenario, stage.scratch()) {
+                return failed(format!("cannot write the scenario's files: {error}"));
+            }
+            if let Err(why) = make_interfaces(scenario, setup) {
+                return Record::empty(why);
+            }
+            let director = Director::new(
+                Rc::clone(&stage) as Rc<dyn crate::run::stage::Stage>,
+                scenario,
+                cast,
+                seed,
+                Log::default(),
+            );
+            let record = bounded(HANGS, director.play()).await;
+            frames.clone_from(&stage.frames());
+            record
+        })
+    });
+    match outcome {
+        Ok(record) => (record, frames),
+        Err(why) => (failed(why), frames),
+    }
+}
+
+/// Makes the interfaces that a scenario asks for, in the run's own namespace.
+fn make_interfaces(scenario: &Scenario, setup: &Setup) -> Result<(), End> {
+    if scenario.interfaces.is_empty() {
+        return Ok(());
+    }
+    if !setup.private_network {
+        let why = "interfaces can only be made in a network namespace, which this machine does not allow";
+        return Err(End::Skipped(why.to_owned()));
+    }
+    for (name, interface) in &scenario.interfaces {
+        let addresses = interface.parsed().map_err(|text| End::Harness(format!("`{text}` is no address")))?;
+        harness_os::interfaces::make(name, &addresses, interface.up)
+            .map_err(|error| End::Skipped(format!("this machine makes no interfaces: {error}")))?;
+    }
+    Ok(())
+}
+
+fn failed(why: String) -> Record {
+    Record::empty(End::Harness(why))
+}
+
+/// Gives `play` a stage in a fresh world: a namespace and a working directory of its own, in
+/// which nothing survives.
+///
+/// # Errors
+/// If the world cannot be made, or something in it could not be stopped.
+pub fn with_stage<'p, T: Send>(
+    setup: &Setup,
+    root: &Path,
+    play: impl FnOnce(Rc<WireStage>) -> Pin<Box<dyn Future<Output = T> + 'p>> + Send,
+) -> Result<T, String> {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let scratch = Scratch::of(root)?;
+    let folder = scratch.folder().to_owned();
+    let marker = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+    let run = || -> Result<T, String> {
+        let namespace = match setup.private_network {
+            true => Some(namespace::enter_private_network().map_err(|error| error.to_string())?),
+            false => None,
+        };
+        let port = match namespace {
+            Some(_) => PRIVATE_PORT,
+            None => free_port().map_err(|error| format!("cannot find a free port: {error}"))?,
+        };
+        if namespace.is_some() && setup.private_files {
+            names::lead_here(&scratch.beside("etc")).map_err(|error| format!("cannot lead names to peers: {error}"))?;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("cannot start a runtime: {error}"))?;
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async {
+            let stage = Rc::new(WireStage::new(port, namespace, marker, folder, setup.sniff && namespace.is_some()));
+            let outcome = play(Rc::clone(&stage)).await;
+            match stage.strike().await {
+                Ok(()) => Ok(outcome),
+                Err(pids) => Err(format!("{} of the program could not be stopped", counted(pids.len(), "process"))),
+            }
+        })
+    };
+    // Namespaces belong to a thread and die with it.
+    std::thread::scope(|scope| scope.spawn(run).join())
+        .unwrap_or_else(|_| Err("the run's thread came to a sudden end".to_owned()))
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

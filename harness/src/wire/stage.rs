@@ -1,0 +1,384 @@
+//! The stage of one run on real sockets: owns the run's namespace, socket table and programs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use harness_os::namespace::NamespaceId;
+use harness_os::process;
+use harness_os::sniff::Sniffer;
+use harness_os::sockets::{self, Diag, SocketEntry, TcpState, Transport};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
+use tokio::sync::Notify;
+
+use super::elsewhere::Elsewhere;
+use super::names::Names;
+use super::program::WireProgram;
+use super::sockets::{WireConnection, WireDatagrams, WireListener};
+use crate::run::stage::{
+    Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
+    Unsupported,
+};
+use crate::scenario::model::{BackendName, TransportName};
+
+/// The kernel's socket table, read at most once a moment.
+pub struct Table {
+    read: Option<Instant>,
+    entries: Vec<SocketEntry>,
+}
+
+impl Table {
+    /// The table as it is now.
+    pub fn fresh(&mut self) -> &[SocketEntry] {
+        self.entries = sockets::table().unwrap_or_default();
+        self.read = Some(Instant::now());
+        &self.entries
+    }
+
+    /// The table as it was less than half a millisecond ago.
+    pub fn recent(&mut self) -> &[SocketEntry] {
+        let old = self.read.is_none_or(|at| at.elapsed() > Duration::from_micros(500));
+        if old { self.fresh() } else { &self.entries }
+    }
+}
+
+/// An address as the socket table prints it: IPv4 never in its mapped form.
+pub fn unmapped(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// A run on real sockets.
+pub struct WireStage {
+    began: tokio::time::Instant,
+    port: u16,
+    namespace: Option<NamespaceId>,
+    marker: String,
+    scratch: PathBuf,
+    table: Rc<RefCell<Table>>,
+    diag: Rc<Option<Diag>>,
+    programs: RefCell<Vec<Rc<WireProgram>>>,
+    sniffer: RefCell<Option<Sniffer>>,
+    frames: RefCell<Vec<harness_os::sniff::Frame>>,
+    pause: Cell<Duration>,
+    stir: Rc<Notify>,
+    elsewhere: Cell<bool>,
+    names: Names,
+}
+
+/// The pause between two looks at the kernel's tables, at first and when nothing comes.
+const SHORTEST: Duration = Duration::from_micros(200);
+const LONGEST: Duration = Duration::from_millis(4);
+
+/// Name of the environment variable that marks the programs of a run.
+pub(super) const MARKER: &str = "HARNESS_RUN";
+
+impl WireStage {
+    /// A stage in the calling thread's namespace.
+    pub fn new(port: u16, namespace: Option<NamespaceId>, marker: String, scratch: PathBuf, sniff: bool) -> Self {
+        let sniffer = if sniff { Sniffer::open().ok() } else { None };
+        Self {
+            began: tokio::time::Instant::now(),
+            port,
+            namespace,
+            marker,
+            scratch,
+            table: Rc::new(RefCell::new(Table { read: None, entries: Vec::new() })),
+            diag: Rc::new(Diag::open().ok()),
+            programs: RefCell::default(),
+            sniffer: RefCell::new(sniffer),
+            frames: RefCell::default(),
+            pause: Cell::new(SHORTEST),
+            stir: Rc::default(),
+            elsewhere: Cell::new(false),
+            // A port that is taken would be the harness's own doing: names are then unknown, as without a network.
+            names: namespace.and_then(|_| Names::serve().ok()).unwrap_or_default(),
+        }
+    }
+
+    /// The run's working directory.
+    pub fn scratch(&self) -> &std::path::Path {
+        &self.scratch
+    }
+
+    /// Everything that was on the wire so far, where the machine lets us see it.
+    pub fn frames(&self) -> std::cell::Ref<'_, Vec<harness_os::sniff::Frame>> {
+        if let Some(sniffer) = self.sniffer.borrow_mut().as_mut() {
+            let mut frames = self.frames.borrow_mut();
+            while let Ok(Some(frame)) = sniffer.next() {
+                frames.push(frame);
+            }
+        }
+        self.frames.borrow()
+    }
+
+    /// Names that programs looked up.
+    pub fn names(&self) -> Vec<String> {
+        self.names.asked()
+    }
+
+    /// Addresses that programs tried to reach, in the order they did.
+    pub fn contacts(&self) -> Vec<(TransportName, SocketAddr, Vec<u8>)> {
+        self.frames()
+            .iter()
+            .filter_map(|frame| harness_os::sniff::first_contact(&frame.bytes))
+            .map(|contact| {
+                let transport = match contact.transport {
+                    Transport::Tcp => TransportName::Tcp,
+                    Transport::Udp => TransportName::Udp,
+                };
+                (transport, contact.destination, contact.payload)
+            })
+            .collect()
+    }
+
+    /// Kills everything that the run has started and waits until it is gone.
+    ///
+    /// # Errors
+    /// If something survives: its pids.
+    pub async fn strike(&self) -> Result<(), Vec<i32>> {
+        let programs = self.programs.borrow().clone();
+        let roots: Vec<i32> =
+            programs.iter().filter(|program| !program.is_reaped()).map(|program| program.pid()).collect();
+        let killed = process::kill_members(&process::Belonging {
+            namespace: self.namespace,
+            roots: &roots,
+            marker: Some((MARKER, &self.marker)),
+        });
+        for program in &programs {
+            program.reap().await;
+        }
+        if killed.survivors.is_empty() { Ok(()) } else { Err(killed.survivors) }
+    }
+
+    fn living(&self) -> Vec<i32> {
+        let programs = self.programs.borrow();
+        let roots: Vec<i32> =
+            programs.iter().filter(|program| !program.is_reaped()).map(|program| program.pid()).collect();
+        if roots.is_empty() { Vec::new() } else { process::tree(&roots) }
+    }
+}
+
+impl Stage for WireStage {
+    fn backend(&self) -> BackendName {
+        BackendName::Wire
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn tick(&self) -> Task<'_, ()> {
+        Box::pin(async {
+            // Something that comes from a program ends the pause; nothing coming lengthens it.
+            let pause = self.pause.get();
+            let came = tokio::select! {
+                biased;
+                () = self.stir.notified() => true,
+                () = tokio::time::sleep(pause) => false,
+            };
+            self.pause.set(if came { SHORTEST } else { (pause * 2).min(LONGEST) });
+        })
+    }
+
+    fn pass(&self, duration: Duration) -> Task<'_, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.scratch.clone())
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn home(&self, _: &str) -> IpAddr {
+        Ipv4Addr::LOCALHOST.into()
+    }
+
+    fn launch<'a>(&'a self, launch: Launch) -> Task<'a, Result<Rc<dyn Program>, LaunchError>> {
+        Box::pin(async move {
+            if let Some(address) = launch.attached {
+                self.elsewhere.set(true);
+                return Ok(Rc::new(Elsewhere::new(address)) as Rc<dyn Program>);
+            }
+            let program =
+                Rc::new(WireProgram::launch(launch, &self.scratch, &self.marker, &self.table, &self.stir, self.began)?);
+            self.programs.borrow_mut().push(Rc::clone(&program));
+            self.pause.set(SHORTEST);
+            Ok(program as Rc<dyn Program>)
+        })
+    }
+
+    fn connect(&self, to: SocketAddr) -> Task<'_, io::Result<Box<dyn Connection>>> {
+        Box::pin(async move {
+            let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            let stream = socket.connect(to).await?;
+            Ok(Box::new(WireConnection::new(stream, &self.diag)?) as Box<dyn Connection>)
+        })
+    }
+
+    fn listen(&self, port: u16) -> Task<'_, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let listener = bind_both(port)?;
+            Ok(Box::new(WireListener::new(listener, &self.diag)) as Box<dyn Listener>)
+        })
+    }
+
+    fn datagrams(&self, end: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>> {
+        Box::pin(async move {
+            let socket = match end {
+                DatagramEnd::Bound(port) => match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+                    Ok(socket) => socket,
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+                    Err(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).await?,
+                },
+                DatagramEnd::To(to) if to.is_ipv4() => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?,
+                DatagramEnd::To(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await?,
+            };
+            Ok(Box::new(WireDatagrams(socket)) as Box<dyn Datagrams>)
+        })
+    }
+
+    fn stillness(&self) -> Stillness {
+        if self.elsewhere.get() {
+            return Stillness::Timed;
+        }
+        let living = self.living();
+        let mut reading: u64 = 17;
+        let mut timed = false;
+        for pid in &living {
+            // An alarm that a program has set is invisible until it rings.
+            const ALARM: u64 = 1 << 13;
+            if process::caught_signals(*pid) & ALARM != 0 {
+                timed = true;
+            }
+            for thread in process::threads(*pid) {
+                let Some(call) = thread.blocked_in.as_ref().filter(|_| thread.state == 'S') else {
+                    return Stillness::Busy;
+                };
+                match call.wait() {
+                    process::Wait::Forever => {}
+                    process::Wait::Timed => timed = true,
+                    process::Wait::NotAWait => return Stillness::Busy,
+                }
+                match own_bound(*pid, call) {
+                    Bound::None => {}
+                    Bound::Time => timed = true,
+                    Bound::Us => return Stillness::Busy,
+                }
+                reading = reading
+                    .wrapping_mul(1_000_003)
+                    .wrapping_add(thread.tid as u64)
+                    .wrapping_mul(31)
+                    .wrapping_add(thread.switches);
+            }
+        }
+        if timed {
+            return Stillness::Timed;
+        }
+        // Data under way to anybody may still wake somebody.
+        let own = sockets::inodes_of(&living);
+        let mut table = self.table.borrow_mut();
+        let under_way = table.fresh().iter().any(|entry| {
+            let theirs = own.contains(&entry.inode);
+            let opening = matches!(entry.state, TcpState::SynSent | TcpState::SynReceived);
+            entry.transport == Transport::Tcp
+                && entry.state != TcpState::Listen
+                && (theirs && entry.unacked > 0 || opening)
+        });
+        if under_way { Stillness::Busy } else { Stillness::Forever(reading) }
+    }
+
+    fn starved(&self) -> Duration {
+        let waited: u64 = self
+            .living()
+            .iter()
+            .map(|pid| process::threads(*pid).iter().map(|thread| thread.wait_ns).max().unwrap_or(0))
+            .max()
+            .unwrap_or(0);
+        // A harness that has to wait for a processor keeps the program waiting.
+        Duration::from_nanos(waited) + own_wait()
+    }
+
+    fn link(&self, _: LinkChange, _: &[String; 2]) -> Result<(), Unsupported> {
+        Err(Unsupported("real sockets have no partitions: this needs the simulated network".to_owned()))
+    }
+}
+
+/// Time that the calling thread, which plays the run, has waited for a processor; nothing where the kernel does
+/// not count it (proc_pid_schedstat(5): nanoseconds run, nanoseconds waited, number of turns).
+fn own_wait() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let waited = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    Duration::from_nanos(waited.unwrap_or(0))
+}
+
+/// What may end a wait that looks endless.
+enum Bound {
+    /// Nothing but the other side.
+    None,
+    /// A time-out of the socket.
+    Time,
+    /// The harness, which reads what the program prints.
+    Us,
+}
+
+/// What a blocked call's descriptor says about the end of the wait.
+fn own_bound(pid: i32, call: &process::BlockedCall) -> Bound {
+    const NOT_A_SOCKET: i32 = 88;
+    let transfers = ["recv", "read", "send", "write", "accept"].iter().any(|name| call.name.starts_with(name));
+    let Some(descriptor) = call.descriptor().filter(|_| transfers) else { return Bound::None };
+    match process::socket_timeouts(pid, descriptor) {
+        Ok((receive, send)) if receive.is_zero() && send.is_zero() => Bound::None,
+        Ok(_) => Bound::Time,
+        // A terminal or a pipe: its output is drained as fast as this machine allows.
+        Err(error) if error.raw_os_error() == Some(NOT_A_SOCKET) && call.name.starts_with("write") => Bound::Us,
+        Err(error) if error.raw_os_error() == Some(NOT_A_SOCKET) => Bound::None,
+        Err(_) => Bound::Time,
+    }
+}
+
+/// Listens for IPv4 and IPv6 alike, or for IPv4 where there is no IPv6.
+fn bind_both(port: u16) -> io::Result<TcpListener> {
+    let open = |address: SocketAddr| -> io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A dead program's TIME_WAIT must not keep the harness from its port.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(512)
+    };
+    match open(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)) {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+        Err(_) => open(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)),
+    }
+}
+
+/// Addresses at which any of these processes listens or is bound.
+pub(super) fn listening(table: &Rc<RefCell<Table>>, pids: &[i32], transport: TransportName) -> Vec<SocketAddr> {
+    let mut table = table.borrow_mut();
+    let candidates: Vec<(SocketAddr, u64)> = table
+        .recent()
+        .iter()
+        .filter(|entry| match transport {
+            TransportName::Tcp => entry.transport == Transport::Tcp && entry.state == TcpState::Listen,
+            TransportName::Udp => {
+                entry.transport == Transport::Udp && entry.remote.port() == 0 && entry.local.port() != 0
+            }
+        })
+        .map(|entry| (entry.local, entry.inode))
+        .collect();
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let own: BTreeSet<u64> = sockets::inodes_of(pids);
+    let mut found: Vec<SocketAddr> =
+        candidates.into_iter().filter(|(_, inode)| own.contains(inode)).map(|(local, _)| local).collect();
+    found.sort_by_key(|address| (!address.is_ipv4(), address.port()));
+    found
+}

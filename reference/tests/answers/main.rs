@@ -1,0 +1,21 @@
+//! The model answers, run as the harness runs them: on real loopback sockets and on a simulated network.
+
+#![allow(clippy::unwrap_used)]
+
+mod calculator;
+mod chat_direct;
+mod chat_room;
+mod command_line;
+mod dual_stack;
+mod echo_commands;
+mod echo_select;
+mod lines;
+mod list_interfaces;
+mod message;
+mod password;
+mod port_forward;
+mod support;
+mod udp_pinger;
+mod uppercase_tcp;
+mod uppercase_udp;
+mod wait_for_service;
