@@ -16,6 +16,7 @@ pub mod in_process;
 pub mod lab;
 pub mod machine;
 pub mod report;
+mod resolver;
 pub mod run;
 pub mod scenario;
 pub mod simulated;

@@ -1,8 +1,10 @@
 //! Names of hosts, for programs that ask a name server.
 //!
 //! A datagram to port 53 of an address where nobody serves that port is answered by the simulation itself: `A`
-//! and `AAAA` for the names of hosts (RFC 1035 section 4, RFC 3596), "no such name" for all others.
+//! and `AAAA` for the names of hosts (RFC 1035 section 4, RFC 3596). All other names lead to the default host, where
+//! there is one: a program with `mail.example.com` built in meets the peers. Without one there is "no such name".
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -58,7 +60,8 @@ impl Net {
             fate: Fate::Arrives(now + latency),
             packet: packet(own, server, Bytes::copy_from_slice(question)),
         });
-        let Some(answer) = answer(&self.hosts, question) else { return };
+        let default = self.default_host.and_then(|index| self.hosts.get(index));
+        let Some(answer) = answer(&self.hosts, default, &mut self.asked_for_v4, question) else { return };
         let back = packet(server, own, Bytes::from(answer));
         let arrives = now + latency + latency;
         self.wire.trace.add(PacketRecord {
@@ -73,7 +76,15 @@ impl Net {
 }
 
 /// The answer to a question with one name; `None` for what is no question.
-fn answer(hosts: &[Host], question: &[u8]) -> Option<Vec<u8>> {
+///
+/// Who asks for both kinds of address of a name that only leads to the default host is given the IPv4 one alone,
+/// because that is where most servers of a lab listen.
+fn answer(
+    hosts: &[Host],
+    default: Option<&Host>,
+    asked_for_v4: &mut BTreeSet<String>,
+    question: &[u8],
+) -> Option<Vec<u8>> {
     let mut at = 12;
     let mut labels: Vec<String> = Vec::new();
     loop {
@@ -94,10 +105,15 @@ fn answer(hosts: &[Host], question: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let name = labels.join(".");
-    let host = hosts.iter().find(|host| host.name.eq_ignore_ascii_case(&name));
+    let known = hosts.iter().find(|host| host.name.eq_ignore_ascii_case(&name));
+    // The name of an address (`1.0.0.10.in-addr.arpa`) is nobody's.
+    let host = known.or(default.filter(|_| !name.ends_with(".arpa")));
+    if known.is_none() && kind == TYPE_A {
+        asked_for_v4.insert(name.clone());
+    }
     let data = host.filter(|_| class == CLASS_IN).and_then(|host| match kind {
         TYPE_A => Some(host.v4.octets().to_vec()),
-        TYPE_AAAA => Some(host.v6.octets().to_vec()),
+        TYPE_AAAA if !asked_for_v4.contains(&name) => Some(host.v6.octets().to_vec()),
         _ => None,
     });
     let mut out = Vec::with_capacity(at + 40);
@@ -138,11 +154,23 @@ mod tests {
     #[test]
     fn finds_a_host_whatever_the_case() {
         let hosts = [Host::new(0, "server"), Host::new(1, "Mail.Example")];
-        let found = answer(&hosts, &ask("mail.EXAMPLE", TYPE_A)).expect("an answer");
+        let found = answer(&hosts, None, &mut BTreeSet::new(), &ask("mail.EXAMPLE", TYPE_A)).expect("an answer");
         assert_eq!(found[3] & 15, 0);
         assert!(found.ends_with(&[0, 4, 10, 0, 0, 2]));
-        let missing = answer(&hosts, &ask("nobody", TYPE_A)).expect("an answer");
+        let missing = answer(&hosts, None, &mut BTreeSet::new(), &ask("nobody", TYPE_A)).expect("an answer");
         assert_eq!(missing[3] & 15, NO_SUCH_NAME);
-        assert_eq!(answer(&hosts, &[0; 5]), None);
+        assert_eq!(answer(&hosts, None, &mut BTreeSet::new(), &[0; 5]), None);
+    }
+
+    #[test]
+    fn leads_every_full_name_to_the_default_host() {
+        let hosts = [Host::new(0, "peers"), Host::new(1, "server")];
+        let led = |name| {
+            let answer = answer(&hosts, hosts.first(), &mut BTreeSet::new(), &ask(name, TYPE_A)).expect("an answer");
+            (answer[3] & 15, answer[answer.len() - 4..].to_vec())
+        };
+        assert_eq!(led("myserver.local"), (0, vec![10, 0, 0, 1]));
+        assert_eq!(led("server"), (0, vec![10, 0, 0, 2]));
+        assert_eq!(led("7.0.0.10.in-addr.arpa").0, NO_SUCH_NAME);
     }
 }

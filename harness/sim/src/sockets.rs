@@ -104,6 +104,8 @@ pub(crate) struct Net {
     pub config: Config,
     pub hosts: Vec<Host>,
     pub default_host: Option<usize>,
+    /// Names of nobody that an IPv4 address was asked for.
+    pub asked_for_v4: BTreeSet<String>,
     pub model: Box<dyn TcpModel>,
     pub sockets: BTreeMap<SocketId, Socket>,
     pub wire: Wire,
@@ -141,6 +143,7 @@ impl Net {
             config,
             hosts: Vec::new(),
             default_host: None,
+            asked_for_v4: BTreeSet::new(),
             model,
             sockets: BTreeMap::new(),
             wire,

@@ -9,6 +9,7 @@ use harness_sim::{Config, DatagramFaults, SimError, Simulation};
 
 use super::stage::{SimulatedStage, apart};
 use crate::machine::{self, Scratch};
+use crate::resolver;
 use crate::run::event::Log;
 use crate::run::stage::Stage;
 use crate::run::{Director, End, Failure, Record};
@@ -53,6 +54,8 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
         let scratch = Scratch::of(&cast.root)?;
         machine::write_files(scenario, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
+        // Where the machine does not let a run have files of its own, its programs ask as the machine is set up.
+        let _ = resolver::lead_here(&scratch.beside("etc"));
         simulate(scenario, cast, seed, keep, scratch.folder())
             .map_err(|error| format!("the simulation failed: {error}"))
     };

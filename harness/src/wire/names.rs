@@ -2,17 +2,14 @@
 //! which is remembered. A program with `mail.example.com` built in meets the harness's peer, and nothing of it
 //! reaches the real one.
 //!
-//! Two parts: files that make resolvers ask by DNS and nothing else (a machine may ask a service beyond the run's
-//! network otherwise), and the name server that answers them.
+//! This is the name server; `resolver.rs` makes the programs ask it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use harness_os::namespace;
 use harness_os::sniff::dns_question;
 use tokio::net::UdpSocket;
 
@@ -28,38 +25,6 @@ const LIFETIME: u32 = 60;
 /// Record types (RFC 1035, section 3.2.2; RFC 3596, section 2.1).
 const A: u16 = 1;
 const AAAA: u16 = 28;
-
-/// Shows the calling thread, and the programs that it starts, files by which names are asked for at this run's
-/// own name server. `folder` keeps them.
-///
-/// # Errors
-/// If they cannot be written, or mounts of one's own are forbidden.
-pub fn lead_here(folder: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    let services = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
-    let own = [("/etc/resolv.conf", RESOLVER.to_owned()), ("/etc/nsswitch.conf", by_dns(&services))];
-    let mut binds: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for (path, text) in own {
-        let target = Path::new(path);
-        // Without the file, resolvers ask this machine in the usual order.
-        if !target.exists() {
-            continue;
-        }
-        let source = folder.join(target.file_name().unwrap_or_default());
-        std::fs::write(&source, text).map_err(|error| error.to_string())?;
-        binds.push((source, target.to_owned()));
-    }
-    namespace::enter_private_files(&binds).map_err(|error| error.to_string())
-}
-
-/// No search list: a name is asked for as it stands in the program.
-const RESOLVER: &str = "nameserver 127.0.0.1\noptions attempts:3 timeout:2\n";
-
-/// The machine's name services, with hosts by file and DNS only.
-fn by_dns(services: &str) -> String {
-    let others = services.lines().filter(|line| !line.trim_start().starts_with("hosts:"));
-    others.chain(["hosts: files dns"]).map(|line| format!("{line}\n")).collect()
-}
 
 /// A run's name server.
 #[derive(Default)]
@@ -177,12 +142,5 @@ mod tests {
     #[case::an_answer(&[0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1])]
     fn what_is_no_query_is_left_alone(#[case] packet: &[u8]) {
         assert_eq!(answer(packet, &mut BTreeSet::new(), &RefCell::default()), None);
-    }
-
-    #[rstest]
-    #[case("passwd: files\nhosts: files resolve [!UNAVAIL=return] dns\n", "passwd: files\nhosts: files dns\n")]
-    #[case("", "hosts: files dns\n")]
-    fn hosts_are_asked_for_by_dns(#[case] machine: &str, #[case] own: &str) {
-        assert_eq!(by_dns(machine), own);
     }
 }

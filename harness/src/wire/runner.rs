@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use harness_os::namespace;
 
-use super::names;
 use super::stage::WireStage;
 use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
+use crate::resolver;
 use crate::run::event::Log;
 use crate::run::{Director, End, Record, bounded};
 use crate::scenario::Scenario;
@@ -111,7 +111,8 @@ pub fn with_stage<'p, T: Send>(
             None => free_port().map_err(|error| format!("cannot find a free port: {error}"))?,
         };
         if namespace.is_some() && setup.private_files {
-            names::lead_here(&scratch.beside("etc")).map_err(|error| format!("cannot lead names to peers: {error}"))?;
+            resolver::lead_here(&scratch.beside("etc"))
+                .map_err(|error| format!("cannot lead names to peers: {error}"))?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
