@@ -10,7 +10,7 @@ use super::{Exit, grading, term};
 use crate::report::format::Format;
 use crate::report::json;
 use crate::report::model::Report;
-use crate::submission::open as submission;
+use crate::submission::fingerprint;
 
 /// Plays a run again.
 pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
@@ -114,7 +114,7 @@ fn origin(arguments: &Replay, report: &Report) -> Result<Origin, Exit> {
         let existing: Vec<&PathBuf> = places.iter().filter(|place| place.exists()).collect();
         let same = existing
             .iter()
-            .find(|place| submission::sha256(place).is_ok_and(|sha256| sha256 == report.submission_sha256));
+            .find(|place| fingerprint::sha256(place).is_ok_and(|sha256| sha256 == report.submission_sha256));
         let Some(found) = same.or(existing.first()) else {
             let places: Vec<String> = places.iter().map(|place| format!("\n  {}", place.display())).collect();
             term::say(&format!(
@@ -127,7 +127,7 @@ fn origin(arguments: &Replay, report: &Report) -> Result<Origin, Exit> {
         origin.target = Some((*found).clone());
     }
     if let Some(target) = origin.target.as_deref().filter(|target| !is_reference(target))
-        && submission::sha256(target).is_ok_and(|sha256| sha256 != report.submission_sha256)
+        && fingerprint::sha256(target).is_ok_and(|sha256| sha256 != report.submission_sha256)
     {
         term::say(&format!("harness: {} is not what the report speaks of: its files have changed", target.display()));
     }

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod cast;
 pub mod discover;
+pub mod fingerprint;
 pub mod manifest;
 pub mod open;
 pub mod probe;

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::cast::{Cast, Command, Framing, Part};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
-use super::{build, discover, probe};
+use super::{build, discover, fingerprint, probe};
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
 use crate::run::End;
@@ -108,8 +107,8 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
         }
         Some(path) => take_over(path, &root)?,
     }
-    opened.sha256 =
-        fingerprint(&root).map_err(|error| OpenError::Machine(format!("cannot read the submission: {error}")))?;
+    opened.sha256 = fingerprint::of_folder(&root)
+        .map_err(|error| OpenError::Machine(format!("cannot read the submission: {error}")))?;
     if !request.commands.is_empty() || !request.attached.is_empty() {
         from_commands(request, catalogue, &root, &mut opened)?;
     } else if let Some(path) = &request.target {
@@ -163,51 +162,6 @@ fn folder_size(path: &Path) -> std::io::Result<u64> {
     Ok(size)
 }
 
-/// SHA-256 of a submission's files, names and contents, as reports carry it.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn sha256(target: &Path) -> std::io::Result<String> {
-    if target.is_dir() {
-        return fingerprint(target);
-    }
-    let mut hash = Sha256::new();
-    add_file(target, Path::new(target.file_name().unwrap_or_default()), &mut hash);
-    Ok(hexadecimal(hash))
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn add_file(file: &Path, name: &Path, hash: &mut Sha256) {
-    // What cannot be read counts by its name alone.
-    let content = std::fs::read(file).unwrap_or_default();
-    hash.update(name.as_os_str().as_encoded_bytes());
-    hash.update([0]);
-    hash.update((content.len() as u64).to_le_bytes());
-    hash.update(&content);
-}
-
-fn fingerprint(root: &Path) -> std::io::Result<String> {
-    fn walk(at: &Path, below: &Path, hash: &mut Sha256) -> std::io::Result<()> {
-        let mut entries: Vec<_> = std::fs::read_dir(at)?.collect::<Result<_, _>>()?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let below = below.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                walk(&entry.path(), &below, hash)?;
-            } else {
-                add_file(&entry.path(), &below, hash);
-            }
-        }
-        Ok(())
-    }
-    let mut hash = Sha256::new();
-    walk(root, Path::new(""), &mut hash)?;
-    Ok(hexadecimal(hash))
-}
-
 /// Commands given on the command line. Words that name files of the caller's folder are made
 /// absolute, because the programs run in folders of their own.
 fn from_commands(request: &Request, catalogue: &Catalogue, root: &Path, opened: &mut Opened) -> Result<(), OpenError> {
@@ -232,6 +186,7 @@ fn from_commands(request: &Request, catalogue: &Catalogue, root: &Path, opened: 
         )));
     }
     let here = std::env::current_dir().map_err(|error| OpenError::Machine(error.to_string()))?;
+    let mut files = BTreeMap::new();
     for task in asked {
         let mut cast = Cast { root: root.to_owned(), parts: BTreeMap::new() };
         for role in named.iter().copied() {
@@ -242,7 +197,8 @@ fn from_commands(request: &Request, catalogue: &Catalogue, root: &Path, opened: 
             if request.target.is_none() {
                 for word in &mut command.words {
                     if !command.shell && here.join(&*word).is_file() {
-                        *word = here.join(&*word).display().to_string();
+                        let file = here.join(&*word);
+                        files.insert(std::mem::replace(word, file.display().to_string()), file);
                     }
                 }
             }
@@ -251,6 +207,9 @@ fn from_commands(request: &Request, catalogue: &Catalogue, root: &Path, opened: 
             cast.parts.insert(role.clone(), part);
         }
         opened.casts.insert(task.id().to_owned(), cast);
+    }
+    if request.target.is_none() {
+        opened.sha256 = fingerprint::of_files(&files);
     }
     Ok(())
 }
