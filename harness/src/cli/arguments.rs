@@ -233,6 +233,9 @@ pub struct Selftest {
     /// as unsteady
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub again: u32,
+    /// Spare bad programs the heavy scenarios whose failure they do not declare; good ones play everything
+    #[arg(long)]
+    pub light: bool,
 
     /// How the programs meet the network
     #[arg(long, value_enum, default_value_t)]

@@ -21,6 +21,8 @@ pub struct Filter {
     pub requirements: Vec<String>,
     /// Scenario ids, as in run ids before the `#`, with or without the task.
     pub scenarios: Vec<String>,
+    /// Leaves out heavy scenarios, but for those that decide one of these requirements.
+    pub light_but_for: Option<BTreeSet<String>>,
 }
 
 impl Filter {
@@ -30,6 +32,12 @@ impl Filter {
     }
 
     fn wants_scenario(&self, scenario: &Scenario) -> bool {
+        if let Some(kept) = &self.light_but_for
+            && scenario.heavy
+            && !scenario.decides.iter().any(|id| kept.contains(id))
+        {
+            return false;
+        }
         let full = format!("{}/{}", scenario.task, scenario.id);
         self.scenarios.is_empty()
             || self

@@ -115,6 +115,7 @@ fn one<'t>(
         pairing: file.pairing,
         row: row.map(|row| row_name(row, index)),
         backends,
+        heavy: file.heavy,
         limit: file.limit.unwrap_or(Limit(std::time::Duration::from_secs(60))).0,
         forced: file.forced,
         network: file.network,

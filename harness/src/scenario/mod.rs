@@ -36,6 +36,8 @@ pub struct Scenario {
     pub backends: BTreeSet<BackendName>,
     /// Bound of the whole run.
     pub limit: Duration,
+    /// Takes seconds of processor time.
+    pub heavy: bool,
     /// Forced short counts.
     pub forced: Forced,
     /// The simulated network's manners.

@@ -53,9 +53,12 @@ pub struct ScenarioFile {
     /// scenario is skipped and not failed a second time.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Bound for the whole run in the scenario's own time. Default 30 s.
+    /// Bound for the whole run in the scenario's own time. Default 60 s.
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// It takes seconds of processor time: `selftest --light` spares it where no failure of it is declared.
+    #[serde(default)]
+    pub heavy: bool,
     /// Forced short reads and writes at the system-call boundary (`sim` only).
     #[serde(default)]
     pub forced: Forced,
