@@ -14,6 +14,7 @@ use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::grade::{Filter, Options, Rubric, Subject, grade};
 use crate::report::format::{Format, render};
+use crate::report::markdown;
 use crate::report::model::{Report, Status};
 use crate::scenario::model::BackendName;
 use crate::scenario::problem::{nearest, suggestion};
@@ -167,7 +168,20 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
     if !arguments.quiet {
         term::print(&render(report, arguments.format, term::stdout_style(arguments.color)));
     }
+    if arguments.format == Format::Github
+        && let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY")
+    {
+        append(Path::new(&summary), &markdown::render(report)).map_err(|error| {
+            complain(&format!("cannot write the step summary {}: {error}", Path::new(&summary).display()));
+            Exit::Harness
+        })?;
+    }
     Ok(exit_of(report, arguments.strict))
+}
+
+fn append(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    std::fs::OpenOptions::new().append(true).create(true).open(file)?.write_all(text.as_bytes())
 }
 
 /// The exit status that a report comes to: the first that applies.

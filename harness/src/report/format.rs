@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::graders::{classroom50, gradescope, prairielearn};
 use super::model::Report;
 use super::style::Style;
-use super::{human, json, junit, markdown};
+use super::{csv, github, human, json, junit, markdown, tap};
 
 /// What a report can be rendered as; the names are those of `--format`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +18,18 @@ pub enum Format {
     Json,
     /// JUnit XML, for CI services.
     Junit,
+    /// TAP 14, the Test Anything Protocol.
+    Tap,
+    /// `results.json` of a Gradescope autograder.
+    Gradescope,
+    /// `result.json` of a Classroom 50 autograder.
+    Classroom50,
+    /// `results.json` of a PrairieLearn external grader.
+    PrairieLearn,
+    /// A table for spreadsheets.
+    Csv,
+    /// Annotations for GitHub Actions.
+    Github,
     /// GitHub-flavoured Markdown, for a pull-request comment or a step summary.
     Markdown,
 }
@@ -31,7 +44,18 @@ pub struct UnknownFormat {
 
 impl Format {
     /// All formats, in the order of the documentation.
-    pub const ALL: &[Self] = &[Self::Human, Self::Json, Self::Junit, Self::Markdown];
+    pub const ALL: &[Self] = &[
+        Self::Human,
+        Self::Json,
+        Self::Junit,
+        Self::Tap,
+        Self::Gradescope,
+        Self::Classroom50,
+        Self::PrairieLearn,
+        Self::Csv,
+        Self::Github,
+        Self::Markdown,
+    ];
 
     /// The name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +63,12 @@ impl Format {
             Self::Human => "human",
             Self::Json => "json",
             Self::Junit => "junit",
+            Self::Tap => "tap",
+            Self::Gradescope => "gradescope",
+            Self::Classroom50 => "classroom50",
+            Self::PrairieLearn => "prairielearn",
+            Self::Csv => "csv",
+            Self::Github => "github",
             Self::Markdown => "markdown",
         }
     }
@@ -72,6 +102,12 @@ pub fn render(report: &Report, format: Format, style: Style) -> String {
         Format::Human => human::render(report, style),
         Format::Json => json::render(report),
         Format::Junit => junit::render(report),
+        Format::Tap => tap::render(report),
+        Format::Gradescope => gradescope::render(report),
+        Format::Classroom50 => classroom50::render(report, &classroom50::Surroundings::here()),
+        Format::PrairieLearn => prairielearn::render(report),
+        Format::Csv => csv::render(report),
+        Format::Github => github::render(report),
         Format::Markdown => markdown::render(report),
     }
 }
@@ -91,7 +127,10 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known() {
         let error = "JSON".parse::<Format>().expect_err("names are lower-case");
-        assert_eq!(error.to_string(), "there is no report format `JSON`; there is: human, json, junit, markdown");
+        assert_eq!(
+            error.to_string(),
+            "there is no report format `JSON`; there is: human, json, junit, tap, gradescope, classroom50, prairielearn, csv, github, markdown"
+        );
     }
 
     #[test]
@@ -99,7 +138,10 @@ mod tests {
         for format in Format::ALL {
             let text = render(&sample::full(), *format, Style::default());
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{format}");
-            assert_eq!(text, render(&sample::full(), *format, Style::default()), "{format}");
+            if *format != Format::Classroom50 {
+                // That one says when it was made.
+                assert_eq!(text, render(&sample::full(), *format, Style::default()), "{format}");
+            }
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Reports: one result model, one file per format. Nothing here runs or judges anything.
 
+pub mod csv;
 pub mod difference;
 pub mod escape;
 pub mod explain;
 pub mod failure;
 pub mod format;
+pub mod github;
+pub mod graders;
 pub mod human;
 pub mod json;
 pub mod junit;
@@ -13,6 +16,7 @@ pub mod model;
 pub mod prose;
 pub mod style;
 pub mod summary;
+pub mod tap;
 
 #[cfg(test)]
 mod sample;
