@@ -62,6 +62,17 @@ impl Director {
     }
 
     pub(super) async fn accept(&mut self, step: &Accept) -> Done {
+        let name = step.name.clone().unwrap_or_else(|| step.peer.clone());
+        let Some(count) = step.count else { return self.accept_one(step, &name).await };
+        let names: Vec<String> = (1..=count).map(|index| format!("{name}-{index}")).collect();
+        for name in &names {
+            self.accept_one(step, name).await?;
+        }
+        self.actors.groups.insert(name, names);
+        Ok(())
+    }
+
+    async fn accept_one(&mut self, step: &Accept, name: &str) -> Done {
         let listening = self.actors.peer(&step.peer);
         let Some(listener) = listening.borrow().listener.clone() else {
             return Err(Halt::Harness(format!("{} does not listen", step.peer)));
@@ -83,10 +94,9 @@ impl Director {
             };
             match came {
                 Some(Ok(connection)) => {
-                    let name = step.name.clone().unwrap_or_else(|| step.peer.clone());
-                    self.note(&name, What::Connected("a client".to_owned()));
+                    self.note(name, What::Connected("a client".to_owned()));
                     self.ports.own(connection.remote().port(), "its own port");
-                    let peer = self.actors.peer(&name);
+                    let peer = self.actors.peer(name);
                     let mut peer = peer.borrow_mut();
                     peer.connection = Some(connection);
                     peer.received.clear();
