@@ -59,7 +59,9 @@ pub fn run(arguments: &Peer) -> Exit {
             term::say("harness: say where your server runs: --to HOST:PORT");
             return Exit::Usage;
         }
-        (RoleKind::Client | RoleKind::Local, _, port) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(12_000)),
+        (RoleKind::Client | RoleKind::Local, _, port) => {
+            SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(12_000))
+        }
     };
     let Ok(empty) = tempfile::tempdir() else {
         term::say("harness: cannot make a folder");
