@@ -313,6 +313,24 @@ fn a_mistake_in_what_is_common_is_one_problem(#[case] file: &str, #[case] right:
     assert!(said.ends_with("harness: 1 problem found\n"), "{said}");
 }
 
+/// Connections taken together are named one by one, and there is at least one.
+#[rstest]
+#[case("as = \"seat\", count = 2", None)]
+#[case("as = \"seat\", count = 0", Some("0 connections are none"))]
+#[case("count = 2", Some("name the connections with `as`"))]
+fn connections_are_taken_by_their_number(#[case] keys: &str, #[case] mistake: Option<&str>) {
+    let folder = folder();
+    let lab = folder.path().join("lab");
+    small_catalogue(&lab);
+    let peer = if mistake.is_none() { "seat-2" } else { "door" };
+    let text = format!(
+        "title = \"Two come\"\ndecides = [\"prints-hello\"]\njudges = \"server\"\nsteps = [\n  {{ start = {{ program = \"server\" }} }},\n  {{ listen = {{ peer = \"door\" }} }},\n  {{ accept = {{ peer = \"door\", {keys} }} }},\n  {{ close = {{ peer = \"{peer}\" }} }},\n]\n"
+    );
+    write(&lab, "greeting/two.toml", &text);
+    let said = stderr(&run(harness(folder.path()).args(["check", "lab"]), if mistake.is_none() { 0 } else { 2 }));
+    assert!(mistake.is_none_or(|mistake| said.contains(mistake) && said.contains("two.toml:7")), "{said}");
+}
+
 #[test]
 fn a_task_without_a_handout_is_a_mistake() {
     let folder = folder();

@@ -1,6 +1,6 @@
 //! Network interfaces made for a run, in the calling thread's own network namespace.
 //!
-//! Owns: making one and giving it addresses. They are bridges without members, because every kernel that can
+//! Owns: making one, giving it addresses, and showing it where programs look. They are bridges without members, because every kernel that can
 //! have containers can have bridges, and one system call makes one; a program that lists interfaces sees no
 //! difference. They go when the namespace goes.
 
@@ -8,9 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::error::OsError;
+use crate::namespace::keep_mounts_private;
 
 /// Longest name that the kernel takes, in bytes.
 pub const LONGEST_NAME: usize = libc::IFNAMSIZ - 1;
@@ -58,6 +61,22 @@ pub fn make(name: &str, addresses: &[(IpAddr, u8)], up: bool) -> Result<(), OsEr
         set_down(&control, name).map_err(failed("take down the link"))?;
     }
     Ok(())
+}
+
+/// Shows the calling thread, and the programs it starts from now on, its own network namespace in
+/// `/sys/class/net`: a sysfs shows the namespace of whoever mounted it. The thread gets mounts of its own for this;
+/// the rest of the machine sees nothing of it.
+///
+/// # Errors
+/// When mount namespaces are forbidden, or when the thread may not mount a sysfs: only who may administer its
+/// network namespace may, and in a container often nobody.
+pub fn show_in_sys() -> Result<(), OsError> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| OsError::new("create a mount namespace", errno))?;
+    keep_mounts_private().map_err(|errno| OsError::new("make the mounts of a namespace private", errno))?;
+    // As restricted as can be: the kernel grants nothing that the mount in its place did not grant.
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("sysfs"), "/sys", Some("sysfs"), flags, None::<&str>)
+        .map_err(|errno| OsError::new("show a network namespace in /sys", errno))
 }
 
 fn datagram_socket(family: AddressFamily) -> nix::Result<OwnedFd> {
@@ -162,6 +181,26 @@ mod tests {
         for expected in ["lab-seven 192.0.2.7", "lab-down ", "lo 127.0.0.1"] {
             assert!(listed.iter().any(|found| found == expected), "{expected} in {listed:?}");
         }
+    }
+
+    #[test]
+    fn an_interface_is_there_in_sys() {
+        let shown = std::thread::spawn(|| -> Option<Vec<String>> {
+            let prepared = namespace::enter_private_network().map(drop).and_then(|()| show_in_sys());
+            if let Err(error) = prepared {
+                eprintln!("skipped: {error}");
+                return None;
+            }
+            make("lab-seven", &[], false).unwrap();
+            let entries = std::fs::read_dir("/sys/class/net").unwrap();
+            Some(entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect())
+        })
+        .join()
+        .unwrap();
+        let Some(shown) = shown else { return };
+        assert!(shown.iter().any(|name| name == "lab-seven"), "{shown:?}");
+        let outside: Vec<_> = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten().collect();
+        assert!(outside.iter().all(|entry| entry.file_name() != "lab-seven"), "{outside:?}");
     }
 
     #[test]

@@ -61,6 +61,36 @@ fn a_fixed_schedule_is_exact() {
 }
 
 #[test]
+fn a_cut_call_leaves_an_edge() {
+    // epoll(7): who reads less than asked for, or writes less than it had, may wait for the next edge.
+    let script = "
+import select, socket
+listener = socket.create_server(('127.0.0.1', 5000))
+near = socket.create_connection(('127.0.0.1', 5000))
+far, _ = listener.accept()
+for end in near, far:
+    end.setblocking(False)
+writer, reader = select.epoll(), select.epoll()
+writer.register(near, select.EPOLLOUT | select.EPOLLET)
+reader.register(far, select.EPOLLIN | select.EPOLLET)
+left, got = b'0123456789', b''
+while left and writer.poll(5):
+    left = left[near.send(left):]
+while len(got) < 10 and reader.poll(5):
+    got += far.recv(64)
+print(left, got)
+";
+    let short = || Schedule::Fixed(3);
+    let mut sim =
+        harness_sim::Simulation::new(Config { reads: short(), writes: short(), ..Config::default() }).unwrap();
+    let host = sim.add_host("alone").unwrap();
+    let handle = sim.handle();
+    let program = sim.spawn(host, launch(&python(), &["-c", script])).unwrap();
+    let (exit, seen) = sim.run(common::collect(handle, program)).unwrap();
+    assert_eq!((exit, String::from_utf8(seen).unwrap().trim()), (Exit::Status(0), "b'' b'0123456789'"));
+}
+
+#[test]
 fn who_ignores_send_is_caught_and_who_does_not_is_never() {
     let bytes = noise(8192);
     for seed in 0..40 {

@@ -109,7 +109,7 @@ pub struct Role {
     pub name: String,
     /// What kind of program it is.
     pub kind: RoleKind,
-    /// What it speaks.
+    /// What it speaks; without meaning for a `local` program.
     pub transport: TransportName,
     /// The default command after the program's name: `{port}` or `{host} {port}`.
     pub arguments: String,
@@ -131,6 +131,8 @@ pub enum RoleKind {
     Client,
     /// Waits for others on `{local-port}`, and contacts `{host}` and `{port}` on their behalf.
     Relay,
+    /// Looks at its own machine and ends: nobody comes to it, and it comes to nobody.
+    Local,
 }
 
 impl RoleKind {

@@ -59,7 +59,9 @@ pub fn run(arguments: &Peer) -> Exit {
             term::say("harness: say where your server runs: --to HOST:PORT");
             return Exit::Usage;
         }
-        (RoleKind::Client, _, port) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(12_000)),
+        (RoleKind::Client | RoleKind::Local, _, port) => {
+            SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(12_000))
+        }
     };
     let Ok(empty) = tempfile::tempdir() else {
         term::say("harness: cannot make a folder");
@@ -67,7 +69,7 @@ pub fn run(arguments: &Peer) -> Exit {
     };
     let mut part = Part::new(theirs, Command::default());
     part.attached = Some(address);
-    if theirs.kind == RoleKind::Client {
+    if !theirs.kind.listens() {
         part.meeting.fixed_port = Some(address.port());
         term::say(&format!("Start your client now; it is awaited on port {}.", address.port()));
     }

@@ -180,6 +180,10 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::Repeat(repeat) if repeat.times == 0 => wrong("times", "0 times is never"),
         Step::Start(start) if start.count == Some(0) => wrong("count", "0 copies are none"),
         Step::Connect(connect) if connect.count == Some(0) => wrong("count", "0 peers are none"),
+        Step::Accept(accept) if accept.count == Some(0) => wrong("count", "0 connections are none"),
+        Step::Accept(accept) if accept.count.is_some() && accept.name.is_none() => {
+            wrong("count", "name the connections with `as`: one peer cannot have several");
+        }
         _ => {}
     }
     for (key, payload) in payloads(step) {
@@ -364,7 +368,9 @@ impl Actors {
                 self.peers.insert(listen.peer.clone());
             }
             Step::Accept(accept) => {
-                self.peers.insert(accept.name.clone().unwrap_or_else(|| accept.peer.clone()));
+                let name = accept.name.as_ref().unwrap_or(&accept.peer);
+                self.peers.extend((1..=accept.count.unwrap_or(0)).map(|index| format!("{name}-{index}")));
+                self.peers.insert(name.clone());
             }
             Step::Connect(connect) => {
                 let peer = &connect.peer;

@@ -390,6 +390,7 @@ fn name_of(kind: RoleKind) -> &'static str {
         RoleKind::Server => "server",
         RoleKind::Client => "client",
         RoleKind::Relay => "relay",
+        RoleKind::Local => "program",
     }
 }
 

@@ -68,6 +68,8 @@ pub async fn meet(stage: Rc<WireStage>, cast: &Cast, task: &Task, role: &str, ta
     match cast.kind(role) {
         Some(RoleKind::Server | RoleKind::Relay) => meet_server(&stage, cast, role, probe).await,
         Some(RoleKind::Client) => meet_client(&stage, cast, role, probe).await,
+        // There is nowhere to meet it, and nothing to be learned.
+        Some(RoleKind::Local) => Met::As(cast.parts[role].meeting.clone(), Seen::default()),
         None => Met::NotStartable(format!("the submission has no {role}")),
     }
 }

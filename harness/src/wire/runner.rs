@@ -75,6 +75,9 @@ fn make_interfaces(scenario: &Scenario, setup: &Setup) -> Result<(), End> {
         let why = "interfaces can only be made in a network namespace, which this machine does not allow";
         return Err(End::Skipped(why.to_owned()));
     }
+    // Programs that look there would list another machine's.
+    harness_os::interfaces::show_in_sys()
+        .map_err(|error| End::Skipped(format!("this machine cannot show made interfaces to programs: {error}")))?;
     for (name, interface) in &scenario.interfaces {
         let addresses = interface.parsed().map_err(|text| End::Harness(format!("`{text}` is no address")))?;
         harness_os::interfaces::make(name, &addresses, interface.up)

@@ -232,6 +232,10 @@ impl World {
                         self.net.socket_mut(id)?.reads += 1;
                         held.record.nth = Some(nth);
                         held.record.cut_from = (allowed < possible).then_some(possible as u64);
+                        if held.record.cut_from.is_some() {
+                            // As if the rest came just now: who read less than asked for may wait for an edge (epoll(7)).
+                            self.net.mark_edge(id);
+                        }
                     }
                     if target.header != 0 {
                         finish_header(memory, target.header, 0, 0);
@@ -372,6 +376,10 @@ impl World {
             self.net.socket_mut(id)?.writes += 1;
             held.record.nth = Some(nth);
             held.record.cut_from = (allowed < room && whole as usize == allowed).then_some(room as u64);
+            if held.record.cut_from.is_some() {
+                // As if room came just now: who wrote less than it had may wait for an edge (epoll(7)).
+                self.net.mark_edge(id);
+            }
             return Ok(Some(whole));
         }
     }

@@ -22,6 +22,9 @@ use crate::submission::Framing;
 
 const USUAL: Duration = Duration::from_secs(5);
 
+/// For how long a port may be in use that a peer is to listen on.
+const GIVEN_UP: Duration = Duration::from_secs(2);
+
 /// For how long a client that a person starts is awaited.
 const BY_HAND: Duration = Duration::from_secs(300);
 
@@ -46,7 +49,18 @@ impl Director {
             |error: std::io::Error| Halt::Harness(format!("cannot open port {port} for {}: {error}", step.peer));
         match transport {
             TransportName::Tcp => {
-                let listener = self.stage.listen(port).await.map_err(machine)?;
+                // A listener that was just given up is still open in a child of ours that has not become its program yet.
+                let mut patience = Patience::to_the_end(&*self.stage, GIVEN_UP);
+                let listener = loop {
+                    match self.stage.listen(port).await {
+                        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                            if patience.moment(&*self.stage).await.is_err() {
+                                return Err(machine(error));
+                            }
+                        }
+                        other => break other.map_err(machine)?,
+                    }
+                };
                 peer.borrow_mut().listener = Some(Rc::from(listener));
             }
             TransportName::Udp => {
@@ -62,6 +76,17 @@ impl Director {
     }
 
     pub(super) async fn accept(&mut self, step: &Accept) -> Done {
+        let name = step.name.clone().unwrap_or_else(|| step.peer.clone());
+        let Some(count) = step.count else { return self.accept_one(step, &name).await };
+        let names: Vec<String> = (1..=count).map(|index| format!("{name}-{index}")).collect();
+        for name in &names {
+            self.accept_one(step, name).await?;
+        }
+        self.actors.groups.insert(name, names);
+        Ok(())
+    }
+
+    async fn accept_one(&mut self, step: &Accept, name: &str) -> Done {
         let listening = self.actors.peer(&step.peer);
         let Some(listener) = listening.borrow().listener.clone() else {
             return Err(Halt::Harness(format!("{} does not listen", step.peer)));
@@ -83,10 +108,9 @@ impl Director {
             };
             match came {
                 Some(Ok(connection)) => {
-                    let name = step.name.clone().unwrap_or_else(|| step.peer.clone());
-                    self.note(&name, What::Connected("a client".to_owned()));
+                    self.note(name, What::Connected("a client".to_owned()));
                     self.ports.own(connection.remote().port(), "its own port");
-                    let peer = self.actors.peer(&name);
+                    let peer = self.actors.peer(name);
                     let mut peer = peer.borrow_mut();
                     peer.connection = Some(connection);
                     peer.received.clear();

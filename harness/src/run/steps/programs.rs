@@ -36,9 +36,13 @@ impl Director {
     }
 
     async fn start_copy(&mut self, step: &Start, name: &str, index: u64) -> Done {
-        let target = self.leads_to(step, name);
+        let mut target = self.leads_to(step, name);
         let own = self.usual_address(name);
         let relay = self.cast.kind(&step.program) == Some(RoleKind::Relay);
+        if relay && target == own {
+            // Nobody is there yet. It must not be led to itself: the first peer to listen will have the next port.
+            target.set_port(own.port() + 1);
+        }
         let given = if relay { own } else { target };
         let mut values = BTreeMap::from([
             ("host".to_owned(), target.ip().to_string()),

@@ -45,10 +45,13 @@ pub enum TransportName {
 pub struct Accept {
     /// The listening peer.
     pub peer: String,
-    /// The name of the connection; default: the peer's own name.
+    /// The name of the connection; default: the peer's own name. With `count`, `NAME-1` … `NAME-n`.
     #[serde(default, rename = "as")]
     pub name: Option<String>,
-    /// Bound. Default 10 s.
+    /// Number of connections to take, one after the other: all meant by `NAME` in later steps.
+    #[serde(default)]
+    pub count: Option<u32>,
+    /// Bound, for each connection. Default 10 s.
     #[serde(default)]
     pub within: Option<Limit>,
     /// Requirements decided by whether a connection comes; default: all of the scenario.
