@@ -51,7 +51,7 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
     }
     let run = || {
         let scratch = Scratch::of(&cast.root)?;
-        machine::write_files(scenario, scratch.folder())
+        machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
         simulate(scenario, cast, seed, keep, scratch.folder())
             .map_err(|error| format!("the simulation failed: {error}"))
