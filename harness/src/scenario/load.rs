@@ -66,7 +66,7 @@ pub fn scenarios(source: &Arc<Source>, setting: &Setting<'_>) -> Result<Vec<Scen
         let counting = counted.get(index).map(|(_, parameters)| Setting { parameters, ..*setting });
         match one(source, &tree, row, index, counting.as_ref().unwrap_or(setting)) {
             Ok(mut scenario) => {
-                scenario.row = scenario.row.or_else(|| counted.get(index).map(|(number, _)| number.to_string()));
+                scenario.row = scenario.row.or_else(|| counted.get(index).map(|(name, _)| name.clone()));
                 made.push(scenario);
             }
             // The same mistake in every row is one mistake.
@@ -185,8 +185,8 @@ fn rows<'t>(tree: &Spanned<DeTable<'t>>) -> Vec<DeTable<'t>> {
 /// Most runs that one scenario may count.
 const MOST_COUNTED: u32 = 1_000;
 
-/// For each number that a scenario counts, the parameters with it.
-fn counted(tree: &Spanned<DeTable<'_>>, parameters: &Parameters) -> Vec<(u32, Parameters)> {
+/// For each number that a scenario counts, the name of its run and the parameters with it.
+fn counted(tree: &Spanned<DeTable<'_>>, parameters: &Parameters) -> Vec<(String, Parameters)> {
     let table = tree.get_ref().iter().find(|(key, _)| key.get_ref() == "count");
     let Some((name, value)) =
         table.and_then(|(_, value)| value.get_ref().as_table()).and_then(|table| table.iter().next())
@@ -198,11 +198,13 @@ fn counted(tree: &Spanned<DeTable<'_>>, parameters: &Parameters) -> Vec<(u32, Pa
     // What is no pair of numbers is reported when the file becomes types.
     let Some([first, last]) = bounds.as_deref() else { return Vec::new() };
     let numbers = *first..=(*last).min(first.saturating_add(MOST_COUNTED - 1));
+    let digits = last.to_string().len();
     numbers
         .map(|number| {
             let mut parameters = parameters.clone();
             parameters.insert(name.get_ref().to_string(), number.to_string());
-            (number, parameters)
+            // Names sort as the numbers do.
+            (format!("{number:0digits$}"), parameters)
         })
         .collect()
 }

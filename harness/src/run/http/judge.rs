@@ -139,6 +139,10 @@ impl<'s> Wanted<'s> {
         matches!(&self.message, Message::Response(step) if step.however_it_ends)
     }
 
+    fn or_closed(&self) -> bool {
+        matches!(&self.message, Message::Response(step) if step.or_closed)
+    }
+
     fn strictly(&self) -> bool {
         matches!(&self.message, Message::Response(step) if step.strictly)
     }
@@ -209,7 +213,7 @@ fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Result<Arrived, 
             Read::Malformed(_) if wanted.only_status() && !stream.is_over() => {
                 return Err(Judged::More(bytes.len() + 1));
             }
-            other => return broken_off(wanted, bytes, start, other),
+            other => return broken_off(wanted, bytes, start, other, stream),
         }
     };
     let framing = head.framing(kind).map_err(|why| wrong(judge::describe(&bytes[start..]), why))?;
@@ -232,7 +236,7 @@ fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Result<Arrived, 
 }
 
 /// What follows when the head has no end, or is none.
-fn broken_off(wanted: &Wanted<'_>, bytes: &[u8], start: usize, read: Read) -> Result<Arrived, Judged> {
+fn broken_off(wanted: &Wanted<'_>, bytes: &[u8], start: usize, read: Read, stream: Stream) -> Result<Arrived, Judged> {
     let rest = &bytes[start..];
     if wanted.only_status()
         && let Some((status, reason)) = message::status_alone(rest)
@@ -240,6 +244,13 @@ fn broken_off(wanted: &Wanted<'_>, bytes: &[u8], start: usize, read: Read) -> Re
         let start = Start::Response { status, reason };
         let head = Head { start, fields: Vec::new(), length: rest.len(), slop: 0 };
         let findings = vec!["no blank line ends the headers of the response".to_owned()];
+        return Ok(Arrived { head, body: Vec::new(), framing: Framing::Close, taken: bytes.len(), findings });
+    }
+    // What is no request may be answered as before there were status lines (HTTP/0.9), and then closed.
+    if wanted.only_status() && wanted.or_closed() && matches!(stream, Stream::Ended | Stream::Aborted) {
+        let start = Start::Response { status: 400, reason: String::new() };
+        let head = Head { start, fields: Vec::new(), length: rest.len(), slop: 0 };
+        let findings = vec!["it answers with something that has no status line".to_owned()];
         return Ok(Arrived { head, body: Vec::new(), framing: Framing::Close, taken: bytes.len(), findings });
     }
     Err(match read {
@@ -514,6 +525,7 @@ mod tests {
         "Content-Length says 2 bytes, and 1 more"
     )]
     #[case("response = { or-closed = true, status = [\"4xx\"] }", "", Stream::Aborted, "")]
+    #[case("response = { or-closed = true, status = [\"4xx\"] }", "<h1>What?</h1>", Stream::Ended, "")]
     #[case("response = { or-closed = true, status = [\"4xx\"] }", "", Stream::Silent, "stays open")]
     #[case(
         "response = { shows-lines = 2 }",
@@ -522,7 +534,12 @@ mod tests {
         "shows 1 line of its body"
     )]
     #[case("response = { to-head = true }", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Stream::Silent, "")]
-    #[case("response = { to-head = true }", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", Stream::Ended, "2 bytes of a body")]
+    #[case(
+        "response = { to-head = true }",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab",
+        Stream::Ended,
+        "2 bytes of a body"
+    )]
     #[case("response = { to-head = true }", "HTTP/1.1 405 No\r\nContent-Length: 2\r\n\r\nab", Stream::Ended, "")]
     #[case(
         "response = { status = [200] }",
