@@ -7,6 +7,8 @@ pub mod http;
 pub mod load;
 pub mod model;
 pub mod problem;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -252,7 +252,7 @@ mod tests {
     #[rstest]
     #[case("HTTP/1.1 200 OK\r\nA: b\r\n\r\nx", 25, "OK")]
     #[case("HTTP/1.0 200\r\n\r\n", 16, "")]
-    #[case("\r\n HTTP/1.1 404 Not Found\nA:b\n\n", 32, "Not Found")]
+    #[case("\r\n HTTP/1.1 404 Not Found\nA:b\n\n", 31, "Not Found")]
     fn reads_what_browsers_read(#[case] text: &str, #[case] length: usize, #[case] reason: &str) {
         let head = head(text, RESPONSE);
         assert_eq!(head.length, length);

@@ -166,7 +166,7 @@ mod tests {
     #[case("one<br>two<BR/>three", Some("text/html"), &["one", "two", "three"])]
     #[case("<p>one</p><p>two", None, &["one", "two"])]
     #[case("<html><head><title>No</title></head><body><h1>One</h1>two <b>bold</b>,\nstill two</body></html>", None, &["One", "two bold, still two"])]
-    #[case("<pre>one\ntwo</pre>", None, &["one", "two"])]
+    #[case("<pre>one\ntwo</pre>", Some("text/html"), &["one", "two"])]
     #[case("<script>var a;\nvar b;</script><style>p {}</style>", None, &[])]
     #[case("<!-- <p>no --><p>a < b", Some("text/html; charset=utf-8"), &["a < b"])]
     #[case("<html><head><title>x</title><body>seen", None, &["seen"])]
