@@ -12,7 +12,7 @@ use harness_os::process;
 
 use crate::run::stage::{LaunchError, Vitals};
 use crate::scenario::Scenario;
-use crate::submission::{INPUT_FILE, Invocation, toolchain};
+use crate::submission::{Cast, INPUT_FILE, Invocation, toolchain};
 use crate::wire::copy_tree;
 
 /// Descriptors that a program may have open: thousands of connections are required of some.
@@ -54,10 +54,23 @@ impl Scratch {
 ///
 /// # Errors
 /// If one cannot be written.
-pub fn write_files(scenario: &Scenario, folder: &Path) -> io::Result<()> {
-    for (name, payload) in &scenario.files {
-        let bytes = payload.bytes(0).map_err(io::Error::other)?;
-        std::fs::write(folder.join(name), bytes)?;
+pub fn write_files(scenario: &Scenario, cast: &Cast, folder: &Path) -> io::Result<()> {
+    // A program works in the folder that its manifest names, else in the submission's own.
+    let mut places: Vec<PathBuf> = vec![folder.to_owned()];
+    places.extend(cast.parts.values().map(|part| folder.join(&part.command.cwd)));
+    places.sort();
+    places.dedup();
+    for place in places.iter().filter(|place| place.is_dir()) {
+        let above = place.parent().unwrap_or(place);
+        let all = scenario.files.iter().map(|file| (place.as_path(), file));
+        for (place, (name, payload)) in all.chain(scenario.files_above.iter().map(|file| (above, file))) {
+            let path = place.join(name);
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            std::fs::write(path, payload.bytes(0).map_err(io::Error::other)?)?;
+        }
+        for (name, target) in &scenario.links {
+            std::os::unix::fs::symlink(target, place.join(name))?;
+        }
     }
     Ok(())
 }

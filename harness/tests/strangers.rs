@@ -1,5 +1,6 @@
 //! Programs that nobody wrote for these labs, where they are installed: `nc` and `socat` play the
-//! roles of `message`, and the harness meets them as they are.
+//! roles of `message`, Python's `http.server` and nginx that of `web-server`, and the harness meets
+//! them as they are. The other way round, `curl` and a browser are served by the model answers.
 
 mod common;
 
@@ -10,8 +11,12 @@ const WANTED: &str = "message.twenty-kb,message.prints-exactly,message.binary-sa
 
 /// Grades a stranger by its manifest; everything that was wanted and fits its role passes.
 fn passes(manifest: &str, wanted: &str, judged: &[&str]) {
+    passes_task("message", manifest, wanted, judged);
+}
+
+fn passes_task(task: &str, manifest: &str, wanted: &str, judged: &[&str]) {
     let folder = folder();
-    write(folder.path(), "stranger/submission.toml", &format!("[message]\n{manifest}\n"));
+    write(folder.path(), "stranger/submission.toml", &format!("[{task}]\n{manifest}\n"));
     let json = report(
         harness(folder.path()).args([
             "--target",
@@ -25,7 +30,7 @@ fn passes(manifest: &str, wanted: &str, judged: &[&str]) {
         ]),
         0,
     );
-    let passed: Vec<String> = judged.iter().map(|short| format!("message.{short} pass")).collect();
+    let passed: Vec<String> = judged.iter().map(|short| format!("{task}.{short} pass")).collect();
     let said: Vec<String> = statuses(&json).into_iter().map(|(id, status)| format!("{id} {status}")).collect();
     let reasons: Vec<String> = runs(&json).map(|run| format!("{}: {}", run["id"], run["reason"])).collect();
     let mut sorted = (said, passed);
@@ -85,4 +90,144 @@ fn strangers_meet_each_other() {
         let manifest = "server = \"socat -u TCP-LISTEN:{port},fork,reuseaddr -\"\nclient = \"nc -N {host} {port}\"";
         passes(manifest, "message.twenty-kb", &["twenty-kb"]);
     }
+}
+
+/// Every `must` of the web server, and what a grown-up server does besides.
+const WEB: [&str; 10] = [
+    "page",
+    "not-found",
+    "ends-response",
+    "browser",
+    "binary",
+    "empty",
+    "large",
+    "form",
+    "page-with-parts",
+    "common-bind-error",
+];
+
+fn web() -> String {
+    WEB.map(|short| format!("web-server.{short}")).join(",")
+}
+
+#[test]
+fn pythons_http_server() {
+    if installed("python3") {
+        passes_task("web-server", r#"server = "python3 -m http.server {port}""#, &web(), &WEB);
+    }
+}
+
+#[test]
+fn nginx() {
+    if installed("nginx") {
+        // Everything that it writes stays in its folder; `types` as in its own mime.types.
+        let server = r#"
+server = { sh = """
+printf 'daemon off; pid nginx.pid; error_log stderr; events {} http { access_log off;
+types { text/html html; text/plain txt; text/css css; image/png png; }
+client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+server { listen %s; root %s; } }' {port} "$PWD" > nginx.conf
+exec nginx -p "$PWD" -c nginx.conf -e stderr""" }"#;
+        passes_task("web-server", server, &web(), &WEB);
+    }
+}
+
+/// The model answer of a task, serving this folder.
+struct Serving {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl Serving {
+    fn start(task: &str, folder: &std::path::Path) -> Self {
+        // A port that was just free; a stranger who takes it meanwhile makes the server end, and the test fail.
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|at| at.port());
+        let port = port.expect("a free port");
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
+        let process = command.args(["reference", task, "server", &port.to_string()]).current_dir(folder).spawn();
+        let mut serving = Self { process: process.expect("the server starts"), port };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(serving.process.try_wait().is_ok_and(|ended| ended.is_none()), "the server ended");
+            assert!(std::time::Instant::now() < deadline, "nobody listens on {port}");
+            std::thread::yield_now();
+        }
+        serving
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const PARTS: [&str; 3] = ["page.html", "style.css", "picture.png"];
+
+/// A folder with the page, its stylesheet and its picture.
+fn pages() -> tempfile::TempDir {
+    let folder = folder();
+    let files = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/files");
+    for name in PARTS {
+        std::fs::copy(files.join(name), folder.path().join(name)).expect("the page's files");
+    }
+    folder
+}
+
+#[test]
+fn curl_gets_the_page_and_its_parts() {
+    if !installed("curl") {
+        return;
+    }
+    let folder = pages();
+    let server = Serving::start("web-server", folder.path());
+    for name in PARTS {
+        let mut curl = std::process::Command::new("curl");
+        let came = curl.args(["-sS", "--fail", "--noproxy", "*", &server.url(&format!("/{name}"))]).output();
+        let came = came.expect("curl starts");
+        assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+        assert!(came.stdout == std::fs::read(folder.path().join(name)).expect("its content"), "{name} differs");
+    }
+}
+
+/// A browser without a window, where one is installed.
+fn chromium() -> Option<&'static str> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = names.into_iter().find(|name| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
+    if found.is_none() {
+        common::skipped("no Chromium is installed");
+    }
+    found
+}
+
+#[test]
+fn a_browser_shows_the_page_and_the_text() {
+    let Some(browser) = chromium() else { return };
+    let folder = pages();
+    let look = |url: &str, more: &[&str]| {
+        let profile = tempfile::tempdir().expect("a folder for its profile");
+        let came = std::process::Command::new(browser)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(more)
+            .arg(url)
+            .output()
+            .expect("the browser starts");
+        assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+        String::from_utf8_lossy(&came.stdout).into_owned()
+    };
+    let server = Serving::start("web-server", folder.path());
+    assert!(look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
+    let picture = folder.path().join("seen.png");
+    look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
+    assert!(std::fs::read(&picture).expect("a screenshot").starts_with(b"\x89PNG"));
+    let text = Serving::start("web-text", folder.path());
+    assert!(look(&text.url("/"), &[]).contains("this is the second line"));
 }

@@ -72,6 +72,9 @@ pub enum Failure {
     /// The system does not say which interfaces it has.
     #[error("cannot list the network interfaces: {0}")]
     Interfaces(#[source] io::Error),
+    /// The working directory, whose files are to be served, is not there.
+    #[error("cannot use the working directory: {0}")]
+    Folder(#[source] io::Error),
     /// Standard input cannot be read.
     #[error("cannot read standard input: {0}")]
     Input(#[source] io::Error),

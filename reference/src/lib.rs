@@ -2,8 +2,8 @@
 //!
 //! One folder per task, one file per role. Start with a task's `mod.rs`: it says what the lab asks for and what to
 //! look at. The rest of the crate is what the answers share: the ways to serve many clients ([`threads`],
-//! [`readiness`]) and to speak while listening ([`dialogue`]), the [`calculator`] behind three servers, [`lines`] and
-//! [`sentence`], [`arguments`] and [`failure`], and [`network`], the seam through which the asynchronous answers meet
+//! [`readiness`]) and to speak while listening ([`dialogue`]), the [`calculator`] behind three servers, [`lines`],
+//! [`sentence`] and [`http`], [`arguments`] and [`failure`], and [`network`], the seam through which the asynchronous answers meet
 //! either real sockets or a simulated network.
 //!
 //! This file owns the list of programs and how each is started; it never contains a task's protocol.
@@ -31,6 +31,7 @@ pub mod dual_stack;
 pub mod echo_commands;
 pub mod echo_select;
 pub mod failure;
+pub mod http;
 pub mod lines;
 pub mod list_interfaces;
 pub mod message;
@@ -44,6 +45,8 @@ pub mod udp_pinger;
 pub mod uppercase_tcp;
 pub mod uppercase_udp;
 pub mod wait_for_service;
+pub mod web_server;
+pub mod web_text;
 
 /// One model answer: a role in a task.
 #[derive(Debug)]
@@ -244,6 +247,8 @@ static PROGRAMS: &[Program] = &[
         usage: "client HOST PORT",
         body: on_any_network!(udp_pinger::client::run),
     },
+    Program { task: "web-server", role: "server", usage: "server PORT", body: Body::Blocking(web_server::server::run) },
+    Program { task: "web-text", role: "server", usage: "server PORT", body: on_any_network!(web_text::server::run) },
     Program {
         task: "port-forward",
         role: "forward",

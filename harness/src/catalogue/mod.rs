@@ -362,6 +362,9 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
     let mut kept = Vec::new();
     for (source, made) in scenarios {
         for mut scenario in made {
+            for (name, payload) in &file.files {
+                scenario.files.entry(name.clone()).or_insert_with(|| payload.clone());
+            }
             let shared = scenario.id.starts_with("common-");
             if shared {
                 // A shared scenario may decide more than this task takes over, and need what is the task's own.

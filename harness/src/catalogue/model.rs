@@ -33,6 +33,9 @@ pub struct TaskFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub parameters: BTreeMap<String, toml::Value>,
+    /// Files in the programs' working directory in every scenario of the task.
+    #[serde(default)]
+    pub files: BTreeMap<String, Payload>,
     /// How a lone program is recognised as one of this task's.
     #[serde(default)]
     pub probe: Vec<Probe>,

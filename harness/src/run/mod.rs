@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod calls;
 pub mod event;
+pub mod http;
 pub mod judge;
 pub mod loosely;
 pub mod patience;
@@ -261,14 +262,8 @@ impl Director {
 
     /// The bytes of a payload, addresses of this run filled in.
     pub(crate) fn bytes(&self, payload: &Payload, index: u64) -> Result<Vec<u8>, Halt> {
-        match payload {
-            Payload::AddressOf(actor) => Ok(self.address_of(actor).to_string().into_bytes()),
-            Payload::Join(parts) => {
-                let parts: Result<Vec<Vec<u8>>, Halt> = parts.iter().map(|part| self.bytes(part, index)).collect();
-                Ok(parts?.concat())
-            }
-            other => other.bytes(index).map_err(|error| Halt::Harness(error.to_string())),
-        }
+        let address = |actor: &str| Ok(self.address_of(actor).to_string().into_bytes());
+        payload.made(index, &address).map_err(|error| Halt::Harness(error.to_string()))
     }
 
     /// Why a wait for a program was given up, with what the program was doing.

@@ -9,6 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::http::{self, AddressOf};
+
 /// Bytes, written so that a scenario file stays small and readable.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -31,6 +33,10 @@ pub enum Payload {
     AddressOf(String),
     /// One after the other.
     Join(Vec<Payload>),
+    /// An HTTP request.
+    Request(Box<http::Request>),
+    /// An HTTP response.
+    Response(Box<http::Response>),
 }
 
 /// Made-up bytes. In a group of peers, every peer gets its own.
@@ -95,6 +101,14 @@ impl Payload {
     /// # Errors
     /// If the payload names a file that the kit does not have, or is not hexadecimal.
     pub fn bytes(&self, index: u64) -> Result<Vec<u8>, PayloadError> {
+        self.made(index, &|actor| Err(PayloadError::Address(actor.to_owned())))
+    }
+
+    /// The same, with addresses that are known.
+    ///
+    /// # Errors
+    /// As [`Payload::bytes`], and what `address` gives.
+    pub fn made(&self, index: u64, address: AddressOf<'_>) -> Result<Vec<u8>, PayloadError> {
         Ok(match self {
             Self::Text(text) => text.as_bytes().to_vec(),
             Self::Hex(text) => hex(text).ok_or_else(|| PayloadError::Hex(text.clone()))?,
@@ -108,11 +122,13 @@ impl Payload {
             Self::Repeat(repeat) => repeat.text.repeat(repeat.times).into_bytes(),
             Self::EveryByte(length) => (0..=255u8).cycle().take(*length).collect(),
             Self::Nth(text) => format!("{text}{}", index + 1).into_bytes(),
-            Self::AddressOf(actor) => return Err(PayloadError::Address(actor.clone())),
+            Self::AddressOf(actor) => address(actor)?,
+            Self::Request(request) => request.bytes(index, address)?,
+            Self::Response(response) => response.bytes(index, address)?,
             Self::Join(parts) => {
                 let mut all = Vec::new();
                 for part in parts {
-                    all.extend(part.bytes(index)?);
+                    all.extend(part.made(index, address)?);
                 }
                 all
             }
@@ -129,6 +145,8 @@ impl Payload {
         match self {
             Self::Hex(_) | Self::File(_) => self.bytes(0).map(drop),
             Self::Join(parts) => parts.iter().try_for_each(Self::check),
+            Self::Request(request) => request.parts().try_for_each(Self::check),
+            Self::Response(response) => response.parts().try_for_each(Self::check),
             _ => Ok(()),
         }
     }
@@ -138,6 +156,8 @@ impl Payload {
         match self {
             Self::AddressOf(actor) => vec![actor],
             Self::Join(parts) => parts.iter().flat_map(Self::actors).collect(),
+            Self::Request(request) => request.parts().flat_map(Self::actors).collect(),
+            Self::Response(response) => response.parts().flat_map(Self::actors).collect(),
             _ => Vec::new(),
         }
     }
@@ -153,6 +173,7 @@ impl Payload {
             Self::EveryByte(length) => *length,
             Self::Nth(text) => text.len() + 1,
             Self::AddressOf(_) => 0,
+            Self::Request(_) | Self::Response(_) => self.made(0, &|_| Ok(Vec::new())).map_or(0, |bytes| bytes.len()),
             Self::Join(parts) => return parts.iter().map(Self::length).sum(),
         };
         length as u64

@@ -94,7 +94,20 @@ pub fn file(
             wrong(format!("`{text}` is no address with the length of its prefix, such as \"192.0.2.7/24\""));
         }
     }
-    for payload in file.files.values() {
+    for (name, key) in
+        file.files.keys().map(|name| (name, "files")).chain(file.links.keys().map(|name| (name, "links")))
+    {
+        if leaves_the_folder(name) {
+            problems.push(Problem::new(source, top.key(&[key, name]), LEAVES));
+        }
+    }
+    for name in file.files_above.keys().filter(|name| leaves_the_folder(name)) {
+        problems.push(Problem::new(source, top.key(&["files-above", name]), "the path must stay below the folder"));
+    }
+    if file.count.len() > 1 || !file.count.is_empty() && !file.rows.is_empty() {
+        problems.push(Problem::new(source, top.span("count"), "give one name that counts, and no `rows` beside it"));
+    }
+    for payload in file.files.values().chain(file.files_above.values()) {
         if let Err(error) = payload.check() {
             problems.push(Problem::new(source, top.span("files"), error.to_string()));
         }
@@ -137,6 +150,8 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
                 receive.number.is_some() || receive.only_number.is_some(),
                 receive.complaint,
                 receive.heard_from.is_some(),
+                receive.response.is_some(),
+                receive.request.is_some(),
             ];
             if receive.number.is_some() && receive.only_number.is_some() {
                 wrong("number", "give one of `number` and `only-number`");
@@ -144,10 +159,17 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
             if receive.once && receive.contains.is_none() {
                 wrong("once", "`once` goes with `contains`");
             }
+            let http = receive.response.is_some() || receive.request.is_some();
+            if http && (receive.lacks.is_some() || receive.until_end || receive.loosely || receive.ignoring_case) {
+                wrong("peer", "`lacks`, `until-end`, `loosely` and `ignoring-case` do not go with an HTTP message");
+            }
+            if receive.response.as_ref().is_some_and(|it| it.body.is_some() && it.exact_body.is_some()) {
+                wrong("response", "give one of `body` and `exact-body`");
+            }
             if criteria.iter().filter(|given| **given).count() > 1 {
                 wrong(
                     "peer",
-                    "give one of `equals`, `contains`, `exactly`, `sent-by`, `number`, `complaint`, `heard-from` and `at-least`/`at-most`",
+                    "give one of `equals`, `contains`, `exactly`, `sent-by`, `number`, `complaint`, `heard-from`, `response`, `request` and `at-least`/`at-most`",
                 );
             }
         }
@@ -199,11 +221,15 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         Step::Type(typed) => vec![("data", &typed.data)],
         Step::Start(start) => start.input_file.iter().map(|payload| ("input-file", payload)).collect(),
         Step::Receive(receive) => {
+            let response = receive.response.iter().flat_map(|it| it.parts()).map(|part| ("response", part));
+            let request = receive.request.iter().flat_map(|it| it.parts()).map(|part| ("request", part));
             let exact = [("equals", &receive.equals), ("exactly", &receive.exactly)];
             exact
                 .into_iter()
                 .chain([("contains", &receive.contains), ("lacks", &receive.lacks)])
                 .filter_map(|(key, payload)| payload.as_ref().map(|payload| (key, payload)))
+                .chain(response)
+                .chain(request)
                 .collect()
         }
         Step::ExpectOutput(output) => {

@@ -58,13 +58,17 @@ fn from_tree<T: DeserializeOwned>(source: &Arc<Source>, tree: Spanned<DeTable<'_
 pub fn scenarios(source: &Arc<Source>, setting: &Setting<'_>) -> Result<Vec<Scenario>, Problems> {
     let tree = DeTable::parse(&source.text).map_err(|error| Problem::from_toml(source, &error))?;
     let rows = rows(&tree);
+    let counted = counted(&tree, setting.parameters);
     let mut made = Vec::new();
     let mut problems = Vec::new();
-    let count = rows.len().max(1);
-    for index in 0..count {
+    for index in 0..rows.len().max(counted.len()).max(1) {
         let row = rows.get(index);
-        match one(source, &tree, row, index, setting) {
-            Ok(scenario) => made.push(scenario),
+        let counting = counted.get(index).map(|(_, parameters)| Setting { parameters, ..*setting });
+        match one(source, &tree, row, index, counting.as_ref().unwrap_or(setting)) {
+            Ok(mut scenario) => {
+                scenario.row = scenario.row.or_else(|| counted.get(index).map(|(name, _)| name.clone()));
+                made.push(scenario);
+            }
             // The same mistake in every row is one mistake.
             Err(Problems(found)) => found.into_iter().for_each(|problem| {
                 if !problems.contains(&problem) {
@@ -120,6 +124,8 @@ fn one<'t>(
         forced: file.forced,
         network: file.network,
         files: file.files,
+        files_above: file.files_above,
+        links: file.links,
         interfaces: file.interfaces,
         steps,
     })
@@ -175,6 +181,33 @@ fn rows<'t>(tree: &Spanned<DeTable<'t>>) -> Vec<DeTable<'t>> {
     entries
         .map(|entries| entries.iter().filter_map(|entry| entry.get_ref().as_table().cloned()).collect())
         .unwrap_or_default()
+}
+
+/// Most runs that one scenario may count.
+const MOST_COUNTED: u32 = 1_000;
+
+/// For each number that a scenario counts, the name of its run and the parameters with it.
+fn counted(tree: &Spanned<DeTable<'_>>, parameters: &Parameters) -> Vec<(String, Parameters)> {
+    let table = tree.get_ref().iter().find(|(key, _)| key.get_ref() == "count");
+    let Some((name, value)) =
+        table.and_then(|(_, value)| value.get_ref().as_table()).and_then(|table| table.iter().next())
+    else {
+        return Vec::new();
+    };
+    let number = |value: &Spanned<DeValue<'_>>| value.get_ref().as_integer()?.as_str().parse::<u32>().ok();
+    let bounds: Option<Vec<u32>> = value.get_ref().as_array().and_then(|array| array.iter().map(number).collect());
+    // What is no pair of numbers is reported when the file becomes types.
+    let Some([first, last]) = bounds.as_deref() else { return Vec::new() };
+    let numbers = *first..=(*last).min(first.saturating_add(MOST_COUNTED - 1));
+    let digits = last.to_string().len();
+    numbers
+        .map(|number| {
+            let mut parameters = parameters.clone();
+            parameters.insert(name.get_ref().to_string(), number.to_string());
+            // Names sort as the numbers do.
+            (format!("{number:0digits$}"), parameters)
+        })
+        .collect()
 }
 
 /// Replaces `perform` by the steps of the opening, all the way down, checking as it goes.

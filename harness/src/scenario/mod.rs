@@ -3,9 +3,12 @@
 pub mod bytes;
 mod check;
 pub mod duration;
+pub mod http;
 pub mod load;
 pub mod model;
 pub mod problem;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,6 +47,10 @@ pub struct Scenario {
     pub network: Network,
     /// Files in the working directory.
     pub files: BTreeMap<String, Payload>,
+    /// Files in the folder above it.
+    pub files_above: BTreeMap<String, Payload>,
+    /// Symbolic links in the working directory, and what they point to.
+    pub links: BTreeMap<String, String>,
     /// Interfaces of the programs' machine besides `lo`.
     pub interfaces: BTreeMap<String, Interface>,
     /// The steps; no `perform` is left.

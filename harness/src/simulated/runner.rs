@@ -52,7 +52,7 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
     }
     let run = || {
         let scratch = Scratch::of(&cast.root)?;
-        machine::write_files(scenario, scratch.folder())
+        machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
         // Where the machine does not let a run have files of its own, its programs ask as the machine is set up.
         let _ = resolver::lead_here(&scratch.beside("etc"));

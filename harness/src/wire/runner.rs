@@ -42,7 +42,7 @@ pub fn play(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> (Reco
     let outcome = with_stage(setup, &cast.root, |stage| {
         let frames = &mut frames;
         Box::pin(async move {
-            if let Err(error) = machine::write_files(scenario, stage.scratch()) {
+            if let Err(error) = machine::write_files(scenario, cast, stage.scratch()) {
                 return failed(format!("cannot write the scenario's files: {error}"));
             }
             if let Err(why) = make_interfaces(scenario, setup) {

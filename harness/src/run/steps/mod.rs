@@ -3,6 +3,7 @@
 mod calls;
 mod expect;
 mod folder;
+mod http;
 mod peers;
 mod pings;
 mod programs;

@@ -184,7 +184,7 @@ fn each_once(received: &[u8], messages: &[Vec<u8>]) -> Result<(), Uneven> {
     Ok(())
 }
 
-enum Came {
+pub(super) enum Came {
     Bytes(Vec<u8>),
     End,
     Reset,
@@ -193,6 +193,9 @@ enum Came {
 
 impl Director {
     pub(super) async fn receive(&mut self, step: &Receive) -> Done {
+        if step.response.is_some() || step.request.is_some() {
+            return self.receive_http(step).await;
+        }
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (index, (name, peer)) in self.actors.peers_named(&step.peer).into_iter().enumerate() {
             let payload = |payload: &Option<crate::scenario::bytes::Payload>| {
@@ -335,7 +338,13 @@ impl Director {
     }
 
     /// Reads what comes next.
-    async fn read_some(&self, peer: &Peer, patience: &mut Patience, at_most: Option<usize>, had: usize) -> Came {
+    pub(super) async fn read_some(
+        &self,
+        peer: &Peer,
+        patience: &mut Patience,
+        at_most: Option<usize>,
+        had: usize,
+    ) -> Came {
         let socket = peer.borrow().datagrams.clone();
         if let Some(socket) = socket {
             loop {

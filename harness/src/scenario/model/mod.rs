@@ -5,6 +5,7 @@
 
 mod expect;
 mod folder;
+mod http;
 mod network;
 mod peers;
 mod pings;
@@ -21,6 +22,7 @@ use super::bytes::{Payload, SegmentSize};
 use super::duration::Limit;
 pub use expect::*;
 pub use folder::*;
+pub use http::*;
 pub use network::*;
 pub use peers::*;
 pub use pings::*;
@@ -68,6 +70,12 @@ pub struct ScenarioFile {
     /// Files put into the programs' working directory before they start.
     #[serde(default)]
     pub files: BTreeMap<String, Payload>,
+    /// Files put into the folder above it, which programs must not hand out.
+    #[serde(default)]
+    pub files_above: BTreeMap<String, Payload>,
+    /// Symbolic links put into the programs' working directory, with what they point to.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
     /// Network interfaces of the programs' machine besides `lo`, by name (`wire` only).
     #[serde(default)]
     pub interfaces: BTreeMap<String, Interface>,
@@ -76,6 +84,10 @@ pub struct ScenarioFile {
     #[serde(default)]
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub rows: Vec<BTreeMap<String, toml::Value>>,
+    /// A parameter that counts: the scenario runs once for each whole number from the first to the
+    /// last of the two, which `"$name"` then stands for.
+    #[serde(default)]
+    pub count: BTreeMap<String, [u32; 2]>,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }

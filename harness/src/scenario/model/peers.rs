@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RandomSegments, RoleName};
+use super::{ExpectedRequest, ExpectedResponse, RandomSegments, RoleName};
 use crate::scenario::bytes::{Payload, SegmentSize};
 use crate::scenario::duration::Limit;
 
@@ -178,6 +178,12 @@ pub struct Receive {
     /// the receiver itself has sent is left out.
     #[serde(default)]
     pub heard_from: Option<Vec<String>>,
+    /// The next HTTP response must come and be like this.
+    #[serde(default)]
+    pub response: Option<ExpectedResponse>,
+    /// The next HTTP request must come and be like this.
+    #[serde(default)]
+    pub request: Option<ExpectedRequest>,
     /// With `contains`: exactly once, when the programs are still.
     #[serde(default)]
     pub once: bool,

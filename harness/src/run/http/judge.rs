@@ -1,0 +1,575 @@
+//! Judging a message: lenient in form unless asked to be strict, strict in substance.
+
+use std::collections::BTreeMap;
+
+use super::Stream;
+use super::body::{Body, Framing};
+use super::message::{self, Head, Kind, Read, Start};
+use super::shown;
+use crate::diagnose::counted;
+use crate::run::judge::{self, Compared};
+use crate::scenario::bytes::Payload;
+use crate::scenario::http::{Text, status_of, usual_reason};
+use crate::scenario::model::{ExpectedRequest, ExpectedResponse};
+
+/// What a peer wants, with all bytes made.
+pub struct Wanted<'s> {
+    /// Request or response.
+    pub message: Message<'s>,
+    /// Values of fields that must be there.
+    pub headers: BTreeMap<String, Vec<u8>>,
+    /// Values of fields where they are there.
+    pub headers_if_any: BTreeMap<String, Vec<u8>>,
+    /// The body, one stray line end let pass.
+    pub body: Option<Vec<u8>>,
+    /// The body, exactly.
+    pub exact_body: Option<Vec<u8>>,
+    /// Something in the body.
+    pub body_contains: Option<Vec<u8>>,
+    /// The request target.
+    pub target: Option<Vec<u8>>,
+}
+
+/// Which message, and what the step says of it.
+#[derive(Clone, Copy)]
+pub enum Message<'s> {
+    /// A request.
+    Request(&'s ExpectedRequest),
+    /// A response.
+    Response(&'s ExpectedResponse),
+}
+
+/// What can be said so far.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It is as wanted, and took so many bytes of the stream.
+    Right {
+        /// Bytes of the stream.
+        taken: usize,
+        /// What was let pass, in words.
+        findings: Vec<String>,
+    },
+    /// More must come; fewer bytes than this in all cannot be enough.
+    More(usize),
+    /// It is wrong.
+    Wrong {
+        /// What came, in words.
+        came: String,
+        /// Why it is wrong: a sentence without a subject, such as "its status is 200".
+        why: String,
+    },
+}
+
+/// A message that is there, with its body as far as it has come.
+struct Arrived {
+    head: Head,
+    body: Vec<u8>,
+    framing: Framing,
+    taken: usize,
+    findings: Vec<String>,
+}
+
+/// Judges what has come.
+pub fn judge(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Judged {
+    match &wanted.message {
+        Message::Response(step) if step.or_closed && bytes.is_empty() && stream != Stream::Open => match stream {
+            Stream::Silent => wrong("nothing", "nothing comes, and the connection stays open"),
+            _ => Judged::Right { taken: 0, findings: Vec::new() },
+        },
+        _ => match arrive(wanted, bytes, stream) {
+            Ok(arrived) => compare(wanted, bytes, arrived, stream),
+            Err(judged) => judged,
+        },
+    }
+}
+
+fn wrong(came: impl Into<String>, why: impl Into<String>) -> Judged {
+    Judged::Wrong { came: came.into(), why: why.into() }
+}
+
+/// Makes the bytes of a payload.
+pub type Make<'m, E> = &'m dyn Fn(&Payload) -> Result<Vec<u8>, E>;
+
+fn texts<E>(texts: &BTreeMap<String, Text>, bytes: Make<'_, E>) -> Result<BTreeMap<String, Vec<u8>>, E> {
+    texts.iter().map(|(name, text)| Ok((name.clone(), bytes(&text.0)?))).collect()
+}
+
+impl<'s> Wanted<'s> {
+    /// A response as a step says it; `bytes` makes the bytes of a payload.
+    ///
+    /// # Errors
+    /// If a payload cannot be made.
+    pub fn response<E>(step: &'s ExpectedResponse, bytes: Make<'_, E>) -> Result<Self, E> {
+        let payload = |payload: &Option<Payload>| payload.as_ref().map(bytes).transpose();
+        Ok(Self {
+            message: Message::Response(step),
+            headers: texts(&step.headers, bytes)?,
+            headers_if_any: texts(&step.headers_if_any, bytes)?,
+            body: payload(&step.body)?,
+            exact_body: payload(&step.exact_body)?,
+            body_contains: payload(&step.body_contains)?,
+            target: None,
+        })
+    }
+
+    /// A request as a step says it.
+    ///
+    /// # Errors
+    /// If a payload cannot be made.
+    pub fn request<E>(step: &'s ExpectedRequest, bytes: Make<'_, E>) -> Result<Self, E> {
+        Ok(Self {
+            message: Message::Request(step),
+            headers: texts(&step.headers, bytes)?,
+            headers_if_any: texts(&step.headers_if_any, bytes)?,
+            body: None,
+            exact_body: step.body.as_ref().map(bytes).transpose()?,
+            body_contains: None,
+            target: step.target.as_ref().map(|target| bytes(&target.0)).transpose()?,
+        })
+    }
+
+    fn kind(&self) -> Kind {
+        match &self.message {
+            Message::Request(_) => Kind::Request,
+            Message::Response(step) => Kind::Response { to_head: step.to_head },
+        }
+    }
+
+    fn however_it_ends(&self) -> bool {
+        matches!(&self.message, Message::Response(step) if step.however_it_ends)
+    }
+
+    fn or_closed(&self) -> bool {
+        matches!(&self.message, Message::Response(step) if step.or_closed)
+    }
+
+    fn strictly(&self) -> bool {
+        matches!(&self.message, Message::Response(step) if step.strictly)
+    }
+
+    /// Whether nothing but the status is looked at.
+    fn only_status(&self) -> bool {
+        match &self.message {
+            Message::Request(_) => false,
+            Message::Response(step) => {
+                !step.strictly && !step.judges_body() && self.headers.is_empty() && self.headers_if_any.is_empty()
+            }
+        }
+    }
+
+    /// In words.
+    pub fn describe(&self) -> String {
+        let mut parts = Vec::new();
+        let mut text = match &self.message {
+            Message::Request(step) => {
+                let method = step.method.as_deref().unwrap_or("any method");
+                let target =
+                    self.target.as_ref().map(|target| format!(" {}", judge::quote(target))).unwrap_or_default();
+                format!("a request ({method}{target})")
+            }
+            Message::Response(step) => {
+                let codes: Vec<String> = step.status.iter().map(ToString::to_string).collect();
+                let strictly = if step.strictly { ", in the exact form" } else { "" };
+                match codes.as_slice() {
+                    [] => format!("an HTTP response{strictly}"),
+                    codes => format!("an HTTP response with status {}{strictly}", codes.join(" or ")),
+                }
+            }
+        };
+        if let Message::Response(step) = &self.message {
+            if step.or_closed {
+                text.push_str(", or the end of the connection");
+            }
+            parts.extend(step.shows_lines.map(|least| format!("at least {} to be seen", counted(least, "line"))));
+        }
+        let value = |(name, value): (&String, &Vec<u8>)| format!("{name}: {}", String::from_utf8_lossy(value));
+        parts.extend(self.headers.iter().map(value));
+        parts.extend(self.headers_if_any.iter().map(|field| format!("{} if any", value(field))));
+        if let Some(body) = self.body.as_ref().or(self.exact_body.as_ref()) {
+            parts.push(match body.len() {
+                0 => "an empty body".to_owned(),
+                _ => format!("the body {}", judge::describe(body)),
+            });
+        }
+        parts.extend(self.body_contains.as_ref().map(|part| format!("a body with {} in it", judge::describe(part))));
+        if !parts.is_empty() {
+            text.push_str(", with ");
+            text.push_str(&parts.join(", "));
+        }
+        text
+    }
+}
+
+/// Takes the message out of the stream.
+fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Result<Arrived, Judged> {
+    let kind = wanted.kind();
+    let mut start = 0;
+    let head = loop {
+        match message::read(&bytes[start..], kind) {
+            // Interim responses come before the one that counts (RFC 9110, section 15.2).
+            Read::Whole(Head { start: Start::Response { status: 100..=199, .. }, length, .. }) => start += length,
+            Read::Whole(head) => break head,
+            Read::More if !stream.is_over() => return Err(Judged::More(bytes.len() + 1)),
+            Read::Malformed(_) if wanted.only_status() && !stream.is_over() => {
+                return Err(Judged::More(bytes.len() + 1));
+            }
+            other => return broken_off(wanted, bytes, start, other, stream),
+        }
+    };
+    let framing = head.framing(kind).map_err(|why| wrong(judge::describe(&bytes[start..]), why))?;
+    let behind = start + head.length;
+    let rest = &bytes[behind..];
+    let mut findings = Vec::new();
+    let (body, took) = match framing.body(rest, stream == Stream::Ended) {
+        Body::Whole(body, took) => (body, took),
+        Body::Malformed(why) => return Err(wrong(judge::describe(&bytes[start..]), why)),
+        Body::More(least) if !stream.is_over() => return Err(Judged::More(behind.saturating_add(least))),
+        Body::More(_) if wanted.however_it_ends() => {
+            findings.push(unfinished(framing, rest.len(), stream));
+            (framing.so_far(rest), rest.len())
+        }
+        Body::More(_) => {
+            return Err(wrong(summary(&head, &framing.so_far(rest)), unfinished(framing, rest.len(), stream)));
+        }
+    };
+    Ok(Arrived { head, body, framing, taken: behind + took, findings })
+}
+
+/// What follows when the head has no end, or is none.
+fn broken_off(wanted: &Wanted<'_>, bytes: &[u8], start: usize, read: Read, stream: Stream) -> Result<Arrived, Judged> {
+    let rest = &bytes[start..];
+    if wanted.only_status()
+        && let Some((status, reason)) = message::status_alone(rest)
+    {
+        let start = Start::Response { status, reason };
+        let head = Head { start, fields: Vec::new(), length: rest.len(), slop: 0 };
+        let findings = vec!["no blank line ends the headers of the response".to_owned()];
+        return Ok(Arrived { head, body: Vec::new(), framing: Framing::Close, taken: bytes.len(), findings });
+    }
+    // What is no request may be answered as before there were status lines (HTTP/0.9), and then closed.
+    if wanted.only_status() && wanted.or_closed() && matches!(stream, Stream::Ended | Stream::Aborted) {
+        let start = Start::Response { status: 400, reason: String::new() };
+        let head = Head { start, fields: Vec::new(), length: rest.len(), slop: 0 };
+        let findings = vec!["it answers with something that has no status line".to_owned()];
+        return Ok(Arrived { head, body: Vec::new(), framing: Framing::Close, taken: bytes.len(), findings });
+    }
+    Err(match read {
+        Read::Malformed(why) => wrong(judge::describe(rest), why),
+        _ if rest.is_empty() => wrong("nothing", ""),
+        _ => wrong(judge::describe(rest), "no blank line says that the headers are at their end"),
+    })
+}
+
+/// Why a body is not complete.
+fn unfinished(framing: Framing, came: usize, stream: Stream) -> String {
+    match (framing, stream) {
+        (Framing::Length(length), _) => {
+            format!("Content-Length says {}, and {came} came", counted(length, "byte"))
+        }
+        (Framing::Chunked, _) => "the last chunk, of size 0, did not come".to_owned(),
+        (_, Stream::Aborted) => {
+            "the connection was aborted, and without a Content-Length nobody can tell whether the body is complete"
+                .to_owned()
+        }
+        _ => "the client cannot tell where the body ends: there is no Content-Length, and the connection stays open"
+            .to_owned(),
+    }
+}
+
+fn summary(head: &Head, body: &[u8]) -> String {
+    let start = match &head.start {
+        Start::Request { method, target } => format!("{method} {}", judge::quote(target)),
+        Start::Response { status, reason } => format!("status {status} {reason}").trim_end().to_owned(),
+    };
+    let fields: Vec<String> =
+        head.fields.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value))).collect();
+    let fields = match fields.join("; ") {
+        all if all.is_empty() => "no headers".to_owned(),
+        all => judge::quote(judge::beginning(all.as_bytes(), 300)),
+    };
+    format!("{start}, {fields}, body: {}", judge::describe(body))
+}
+
+fn compare(wanted: &Wanted<'_>, bytes: &[u8], arrived: Arrived, stream: Stream) -> Judged {
+    let Arrived { head, body, framing, taken, mut findings } = arrived;
+    let said = || summary(&head, &body);
+    if let Err(why) = start_line(wanted, &head, &mut findings) {
+        return wrong(said(), why);
+    }
+    if let Err(why) = fields(wanted, &head) {
+        return wrong(said(), why);
+    }
+    if let Err(why) = content(wanted, &head, &body, &mut findings) {
+        let beyond = match (framing, bytes.len().saturating_sub(taken)) {
+            (Framing::Length(length), more) if more > 0 => {
+                format!("; Content-Length says {}, and {more} more came behind them", counted(length, "byte"))
+            }
+            _ => String::new(),
+        };
+        return wrong(said(), why + &beyond);
+    }
+    if answers_head(wanted) {
+        // Whether a body follows shows only when nothing more comes.
+        if !stream.is_over() {
+            return Judged::More(bytes.len() + 1);
+        }
+        let refused = matches!(head.start, Start::Response { status: 400.., .. });
+        // A server without HEAD may say so as it says everything else.
+        if bytes.len() > taken && !refused {
+            let more = counted(bytes.len() - taken, "byte");
+            return wrong(said(), format!("it answers HEAD, and {more} of a body came behind its headers"));
+        }
+        return Judged::Right { taken: bytes.len(), findings };
+    }
+    if wanted.strictly() {
+        // Something behind the body shows only when nothing more comes.
+        if !stream.is_over() {
+            return Judged::More(bytes.len() + 1);
+        }
+        if let Some(why) = slip(bytes, &head, taken) {
+            return wrong(said(), why);
+        }
+        return Judged::Right { taken: bytes.len(), findings };
+    }
+    Judged::Right { taken, findings }
+}
+
+fn answers_head(wanted: &Wanted<'_>) -> bool {
+    matches!(wanted.kind(), Kind::Response { to_head: true })
+}
+
+fn start_line(wanted: &Wanted<'_>, head: &Head, findings: &mut Vec<String>) -> Result<(), String> {
+    match (&wanted.message, &head.start) {
+        (Message::Response(step), Start::Response { status, reason }) => {
+            if !step.status.is_empty() && !step.status.iter().any(|code| code.is(*status)) {
+                return Err(format!(
+                    "its status is {status} {}",
+                    if reason.is_empty() { usual_reason(*status) } else { reason }
+                )
+                .trim_end()
+                .to_owned());
+            }
+        }
+        (Message::Request(step), Start::Request { method, target }) => {
+            if step.method.as_ref().is_some_and(|wanted| wanted != method) {
+                return Err(format!("its method is {method}"));
+            }
+            let Some(path) = &wanted.target else { return Ok(()) };
+            let asked = origin_form(target);
+            if asked.len() != target.len() {
+                findings.push("asks an origin server with the whole URL in the request line".to_owned());
+            }
+            if asked != path.as_slice() {
+                return Err(format!("it asks for {}, not for {}", judge::quote(asked), judge::quote(path)));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A target without scheme and authority, which an origin server accepts too (RFC 9112, section 3.2.2).
+fn origin_form(target: &[u8]) -> &[u8] {
+    let Some(rest) = target.strip_prefix(b"http://") else { return target };
+    rest.iter().position(|byte| *byte == b'/').map_or(b"/", |at| &rest[at..])
+}
+
+fn fields(wanted: &Wanted<'_>, head: &Head) -> Result<(), String> {
+    for (name, value) in &wanted.headers {
+        if head.values(name).next().is_none() {
+            return Err(format!("it has no header {name}"));
+        }
+        one_field(head, name, value)?;
+    }
+    for (name, value) in &wanted.headers_if_any {
+        one_field(head, name, value)?;
+    }
+    let unwanted = match &wanted.message {
+        Message::Request(step) => &step.lacks_headers,
+        Message::Response(step) => &step.lacks_headers,
+    };
+    match unwanted.iter().find(|name| head.values(name).next().is_some()) {
+        Some(name) => Err(format!("it has a header {name}, which has no place there")),
+        None => Ok(()),
+    }
+}
+
+/// Every field of this name says this, or this with parameters behind it.
+fn one_field(head: &Head, name: &str, wanted: &[u8]) -> Result<(), String> {
+    for value in head.values(name) {
+        let bare = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        if ![value, bare].iter().any(|said| said.trim_ascii().eq_ignore_ascii_case(wanted.trim_ascii())) {
+            let (said, wanted) = (String::from_utf8_lossy(value), String::from_utf8_lossy(wanted));
+            return Err(format!("its header {name} says {said}, not {wanted}"));
+        }
+    }
+    Ok(())
+}
+
+fn content(wanted: &Wanted<'_>, head: &Head, body: &[u8], findings: &mut Vec<String>) -> Result<(), String> {
+    if let Some(expected) = &wanted.exact_body
+        && expected != body
+    {
+        return Err(format!("its body differs: {}", judge::first_difference(body, expected)));
+    }
+    if let Some(expected) = &wanted.body {
+        match judge::compare(body, expected, false) {
+            Compared::Equal(finding) => findings.extend(finding.map(|text| format!("the body: {text}"))),
+            Compared::Beginning | Compared::Different => {
+                return Err(format!("its body differs: {}", judge::first_difference(body, expected)));
+            }
+        }
+    }
+    if let Some(part) = &wanted.body_contains
+        && !judge::contains(body, part, false)
+    {
+        return Err(format!("its body has no {} in it", judge::quote(judge::beginning(part, 60))));
+    }
+    if let Message::Response(step) = &wanted.message
+        && let Some(least) = step.shows_lines
+    {
+        let kind = head.values("content-type").next().map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
+        let lines = shown::lines(body, kind.as_deref());
+        if lines.len() < least {
+            let told =
+                kind.map_or_else(|| "without a Content-Type".to_owned(), |kind| format!("told that it is {kind}"));
+            let seen = counted(lines.len(), "line");
+            return Err(format!("a browser, {told}, shows {seen} of its body"));
+        }
+    }
+    Ok(())
+}
+
+/// What is not as the RFC writes it.
+fn slip(bytes: &[u8], head: &Head, taken: usize) -> Option<String> {
+    if let Some(why) = message::slips(bytes, head) {
+        return Some(why);
+    }
+    if let Start::Response { status, reason } = &head.start
+        && let Some(other) = status_of(reason)
+        && other != *status
+    {
+        return Some(format!("its status line says {status} {reason}, and {reason} is the phrase of {other}"));
+    }
+    if head.values("content-length").next().is_some() && head.values("transfer-encoding").next().is_some() {
+        return Some("it has both Content-Length and Transfer-Encoding".to_owned());
+    }
+    match bytes.get(taken..) {
+        None | Some([]) => None,
+        Some(more) => Some(format!(
+            "behind the end of the body came {} more: {}",
+            counted(more.len(), "byte"),
+            judge::quote(judge::beginning(more, 40))
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::model::{Receive, Step};
+    use rstest::rstest;
+
+    fn said(step: &str, bytes: &str, stream: Stream) -> Result<(), String> {
+        let step: Receive = toml::from_str(&format!("peer = \"p\"\n{step}")).unwrap();
+        let own = |payload: &crate::scenario::bytes::Payload| payload.bytes(0).unwrap();
+        let wanted = match (&step.response, &step.request) {
+            (Some(step), _) => Wanted::response(step, &|payload| Ok::<_, ()>(own(payload))).unwrap(),
+            (None, Some(step)) => Wanted::request(step, &|payload| Ok::<_, ()>(own(payload))).unwrap(),
+            _ => panic!("{:?}", Step::Receive(step)),
+        };
+        match judge(&wanted, bytes.as_bytes(), stream) {
+            Judged::Right { .. } => Ok(()),
+            Judged::More(_) => Err("more".to_owned()),
+            Judged::Wrong { why, .. } => Err(why),
+        }
+    }
+
+    const PAGE: &str = "HTTP/1.0 200 Fine\nContent-Type: text/html; charset=utf-8\n\n<p>hi\r\n";
+
+    #[rstest]
+    #[case(
+        "response = { status = [200], body = { text = \"<p>hi\" }, headers = { content-type = \"text/html\" } }",
+        PAGE,
+        Stream::Ended,
+        ""
+    )]
+    #[case("response = { status = [200] }", PAGE, Stream::Open, "more")]
+    #[case(
+        "response = { status = [200], body = { text = \"<p>hi\" } }",
+        PAGE,
+        Stream::Silent,
+        "cannot tell where the body ends"
+    )]
+    #[case("response = { body = { text = \"<p>hi\" }, however-it-ends = true }", PAGE, Stream::Silent, "")]
+    #[case("response = { exact-body = { text = \"<p>hi\" } }", PAGE, Stream::Ended, "and then 2 more")]
+    #[case("response = { strictly = true }", PAGE, Stream::Ended, "does not end in CR LF")]
+    #[case("response = { status = [\"4xx\", 501] }", PAGE, Stream::Ended, "its status is 200 Fine")]
+    #[case("response = { status = [404] }", "HTTP/1.1 404 OK\r\nServer: x\r\n", Stream::Ended, "")]
+    #[case(
+        "response = { status = [404], strictly = true }",
+        "HTTP/1.1 404 OK\r\n\r\n",
+        Stream::Ended,
+        "is the phrase of 200"
+    )]
+    #[case(
+        "response = { strictly = true }",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab",
+        Stream::Ended,
+        "behind the end of the body came 1 byte more"
+    )]
+    #[case(
+        "response = { body = { text = \"abc\" } }",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc",
+        Stream::Open,
+        "Content-Length says 2 bytes, and 1 more"
+    )]
+    #[case("response = { or-closed = true, status = [\"4xx\"] }", "", Stream::Aborted, "")]
+    #[case("response = { or-closed = true, status = [\"4xx\"] }", "<h1>What?</h1>", Stream::Ended, "")]
+    #[case("response = { or-closed = true, status = [\"4xx\"] }", "", Stream::Silent, "stays open")]
+    #[case(
+        "response = { shows-lines = 2 }",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\na\nb",
+        Stream::Ended,
+        "shows 1 line of its body"
+    )]
+    #[case("response = { to-head = true }", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Stream::Silent, "")]
+    #[case(
+        "response = { to-head = true }",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab",
+        Stream::Ended,
+        "2 bytes of a body"
+    )]
+    #[case("response = { to-head = true }", "HTTP/1.1 405 No\r\nContent-Length: 2\r\n\r\nab", Stream::Ended, "")]
+    #[case(
+        "response = { status = [200] }",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        Stream::Open,
+        ""
+    )]
+    #[case(
+        "response = { lacks-headers = [\"keep-alive\"] }",
+        "HTTP/1.1 200 OK\r\nKeep-Alive: 5\r\nContent-Length: 0\r\n\r\n",
+        Stream::Open,
+        "has no place there"
+    )]
+    #[case(
+        "request = { method = \"GET\", target = \"/a?b\", headers = { host = \"x:1\" } }",
+        "GET http://x:1/a?b HTTP/1.1\r\nHost: x:1\r\n\r\n",
+        Stream::Open,
+        ""
+    )]
+    #[case("request = { target = \"/a\" }", "GET /b HTTP/1.1\r\n\r\n", Stream::Open, "it asks for \"/b\"")]
+    #[case(
+        "request = { body = { text = \"ab\" } }",
+        "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\na",
+        Stream::Open,
+        "more"
+    )]
+    fn judges(#[case] step: &str, #[case] bytes: &str, #[case] stream: Stream, #[case] why: &str) {
+        match said(step, bytes, stream) {
+            Ok(()) => assert_eq!(why, ""),
+            Err(text) => assert!(!why.is_empty() && text.contains(why), "{text}"),
+        }
+    }
+}
