@@ -34,6 +34,7 @@ pub mod failure;
 pub mod lines;
 pub mod list_interfaces;
 pub mod message;
+pub mod mx_lookup;
 pub mod network;
 pub mod password;
 pub mod port_forward;
@@ -261,6 +262,12 @@ static PROGRAMS: &[Program] = &[
         role: "interfaces",
         usage: "interfaces",
         body: Body::Blocking(list_interfaces::interfaces::run),
+    },
+    Program {
+        task: "mx-lookup",
+        role: "mxinfo",
+        usage: "mxinfo ADDRESS",
+        body: Body::Blocking(mx_lookup::mxinfo::run),
     },
 ];
 

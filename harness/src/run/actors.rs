@@ -22,6 +22,8 @@ pub struct ProgramActor {
     pub found: RefCell<Vec<SocketAddr>>,
     /// The address that it was given and the one it was led to.
     pub given: SocketAddr,
+    /// What it was told otherwise than usual.
+    pub with: BTreeMap<String, String>,
 }
 
 /// A peer.

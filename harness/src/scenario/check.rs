@@ -177,6 +177,7 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::ExpectNoFile(file) if leaves_the_folder(&file.path) => wrong("path", LEAVES),
         Step::AnswerPings(answer) if answer.replies.is_empty() => wrong("replies", "the plan is empty"),
         Step::Ping(ping) if ping.times == 0 => wrong("times", "0 times is never"),
+        Step::ExpectInOrder(order) if order.texts.len() < 2 => wrong("texts", "an order has two texts at least"),
         Step::Repeat(repeat) if repeat.times == 0 => wrong("times", "0 times is never"),
         Step::Start(start) if start.count == Some(0) => wrong("count", "0 copies are none"),
         Step::Connect(connect) if connect.count == Some(0) => wrong("count", "0 peers are none"),
@@ -212,6 +213,7 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         }
         Step::ExpectSilence(silence) => silence.lacks.iter().map(|payload| ("lacks", payload)).collect(),
         Step::ExpectFile(file) => vec![("equals", &file.equals)],
+        Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
         _ => Vec::new(),
     }
 }
@@ -370,6 +372,9 @@ impl Actors {
                 let peer = &connect.peer;
                 self.peers.extend((1..=connect.count.unwrap_or(0)).map(|index| format!("{peer}-{index}")));
                 self.peers.insert(peer.clone());
+            }
+            Step::ServeNames(serve) => {
+                self.peers.insert(serve.peer.clone());
             }
             Step::Measure(measure) => {
                 self.measurements.insert(measure.name.clone());

@@ -53,6 +53,11 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
         let scratch = Scratch::of(&cast.root)?;
         machine::write_files(scenario, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
+        if scenario.serves_names() {
+            // Without it programs ask the machine's own name server, whose address leads to the peer as well; only who
+            // compares the sender of an answer with whom it has asked can tell.
+            let _ = crate::wire::names::lead_here(&scratch.beside("etc"));
+        }
         simulate(scenario, cast, seed, keep, scratch.folder())
             .map_err(|error| format!("the simulation failed: {error}"))
     };

@@ -2,7 +2,7 @@
 //! own where the machine allows it.
 
 mod elsewhere;
-mod names;
+pub mod names;
 mod program;
 mod runner;
 mod sockets;

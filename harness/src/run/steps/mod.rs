@@ -3,11 +3,13 @@
 mod calls;
 mod expect;
 mod folder;
+mod names;
 mod peers;
 mod pings;
 mod programs;
 mod receive;
 mod resources;
+mod said;
 
 use super::{Director, Done, Halt};
 use crate::run::event::What;
@@ -53,6 +55,9 @@ impl Director {
             Step::ExpectNoFile(step) => self.expect_no_file(step).await,
             Step::AnswerPings(step) => self.answer_pings(step).await,
             Step::Ping(step) => self.ping(step).await,
+            Step::ServeNames(step) => self.serve_names(step).await,
+            Step::ExpectInOrder(step) => self.expect_in_order(step).await,
+            Step::ExpectSaysNo(step) => self.expect_says_no(step).await,
             Step::ExpectRoundTrips(step) => self.expect_round_trips(step).await,
             Step::ExpectStatistics(step) => self.expect_statistics(step).await,
             Step::ExpectPace(step) => self.expect_pace(step),

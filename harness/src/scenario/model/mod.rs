@@ -5,11 +5,13 @@
 
 mod expect;
 mod folder;
+mod names;
 mod network;
 mod peers;
 mod pings;
 mod programs;
 mod resources;
+mod said;
 mod step;
 
 use std::collections::BTreeMap;
@@ -21,11 +23,13 @@ use super::bytes::{Payload, SegmentSize};
 use super::duration::Limit;
 pub use expect::*;
 pub use folder::*;
+pub use names::*;
 pub use network::*;
 pub use peers::*;
 pub use pings::*;
 pub use programs::*;
 pub use resources::*;
+pub use said::*;
 pub use step::*;
 
 /// The programs of one side of a lab are named by their role: the first word of the

@@ -11,6 +11,7 @@ use super::{
     ExpectPace, ExpectRoundTrips, ExpectRunning, ExpectSilence, ExpectStatistics, ExpectToldApart, ExpectTurnedAway,
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
+use super::{ExpectInOrder, ExpectSaysNo, ServeNames};
 
 /// One step: exactly one key, the verb.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -58,6 +59,8 @@ pub enum Step {
     AnswerPings(AnswerPings),
     /// Peers ping a server and judge who gets the replies.
     Ping(Ping),
+    /// A peer is the name server of the run.
+    ServeNames(ServeNames),
     // Expectations
     /// The program ends.
     ExpectExit(ExpectExit),
@@ -101,6 +104,10 @@ pub enum Step {
     ExpectCallSizes(ExpectCallSizes),
     /// The program waits for its sockets in a certain way (`sim` only).
     ExpectIoModel(ExpectIoModel),
+    /// The program has printed some texts in order.
+    ExpectInOrder(ExpectInOrder),
+    /// The program says that there is none, or that it does not work.
+    ExpectSaysNo(ExpectSaysNo),
     // Network
     /// Packets between two actors are lost.
     Partition(Link),
@@ -147,6 +154,8 @@ impl Step {
             | Self::ExpectToldApart(ExpectToldApart { decides, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { decides, .. })
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
+            | Self::ExpectInOrder(ExpectInOrder { decides, .. })
+            | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => decides,
             _ => &[],
         }
@@ -181,6 +190,8 @@ impl Step {
             | Self::ExpectToldApart(ExpectToldApart { decides, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { decides, .. })
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
+            | Self::ExpectInOrder(ExpectInOrder { decides, .. })
+            | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => Some(decides),
             _ => None,
         }
@@ -218,6 +229,8 @@ impl Step {
             | Self::ExpectStatistics(ExpectStatistics { program, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { program, .. })
             | Self::ExpectIoModel(ExpectIoModel { program, .. })
+            | Self::ExpectInOrder(ExpectInOrder { program, .. })
+            | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
         }
