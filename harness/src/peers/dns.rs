@@ -84,7 +84,11 @@ pub fn answer(zone: &Zone, message: &[u8], carrier: Carrier) -> Option<Answer> {
         let (code, word) =
             if opcode == 0 { (FORMAT_ERROR, "cannot be read") } else { (NOT_IMPLEMENTED, "is not about a name") };
         let mut reply = Reply::new(message, &[]);
-        return Some(Answer { bytes: reply.finish(code, false), summary: format!("a question that {word}"), without_recursion });
+        return Some(Answer {
+            bytes: reply.finish(code, false),
+            summary: format!("a question that {word}"),
+            without_recursion,
+        });
     };
     let offered = offered_size(message, question.end);
     let limit = match carrier {

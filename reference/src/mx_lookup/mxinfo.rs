@@ -38,7 +38,8 @@ pub struct MailHost {
 /// No address, no such domain, a domain without mail, or no name server that answers.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let domain = domain(arguments)?;
-    let found = find(&Resolver::of_system(), domain).map_err(|source| Failure::LookUp { name: domain.to_owned(), source })?;
+    let found =
+        find(&Resolver::of_system(), domain).map_err(|source| Failure::LookUp { name: domain.to_owned(), source })?;
     let text = match found {
         Destination::Hosts(hosts) => {
             let widest = hosts.iter().map(|host| host.name.len()).max().unwrap_or(0);
@@ -78,7 +79,8 @@ pub fn domain(arguments: &[String]) -> Result<&str, BadArguments> {
         return Err(BadArguments::Unfit("nothing stands before the @ of ADDRESS"));
     }
     let is_label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     if domain.len() > 253 || !domain.split('.').all(is_label) {
         return Err(BadArguments::Unfit("what stands behind the @ of ADDRESS is not the name of a domain"));

@@ -49,7 +49,9 @@ impl Resolver {
                 match exchange(*server, &question) {
                     // Another server may be able to do what this one could not.
                     Ok(answer) if answer.code == 0 || answer.code == message::NO_SUCH_NAME => return Ok(answer),
-                    Ok(answer) => reason = io::Error::other(format!("the name server answers with code {}", answer.code)),
+                    Ok(answer) => {
+                        reason = io::Error::other(format!("the name server answers with code {}", answer.code))
+                    }
                     Err(error) => reason = error,
                 }
             }

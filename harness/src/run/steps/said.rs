@@ -16,8 +16,8 @@ const USUAL: Duration = Duration::from_secs(5);
 
 /// Words that say no, whole.
 const WORDS: &[&str] = &[
-    "no", "not", "none", "nothing", "nobody", "null", "never", "without", "neither", "nor", "cannot", "invalid", "unknown",
-    "nxdomain", "unable", "denied", "empty", "missing", "dont", "doesnt", "wont", "cant",
+    "no", "not", "none", "nothing", "nobody", "null", "never", "without", "neither", "nor", "cannot", "invalid",
+    "unknown", "nxdomain", "unable", "denied", "empty", "missing", "dont", "doesnt", "wont", "cant",
 ];
 
 /// Beginnings of words that say no.
@@ -45,7 +45,12 @@ fn in_order(hay: &[u8], texts: &[Vec<u8>]) -> usize {
 
 impl Director {
     /// Waits until `enough` is in what the program has printed, or no more will come; both streams, as they are then.
-    async fn said(&self, actor: &Rc<ProgramActor>, limit: Duration, enough: impl Fn(&[u8]) -> bool) -> (Vec<u8>, Vec<u8>) {
+    async fn said(
+        &self,
+        actor: &Rc<ProgramActor>,
+        limit: Duration,
+        enough: impl Fn(&[u8]) -> bool,
+    ) -> (Vec<u8>, Vec<u8>) {
         let (stdout, stderr) = (actor.program.stdout(), actor.program.stderr());
         let patience = Patience::new(&*self.stage, limit);
         let over = || actor.program.ended().is_some() && stdout.borrow().ended && stderr.borrow().ended;

@@ -48,7 +48,9 @@ pub enum BadRecord {
     )]
     Name(String),
     /// Not a record.
-    #[error("`{0}` is no record: write \"MX 10 mail.example.org\", \"MX 0 .\", \"A 192.0.2.1\" or \"AAAA 2001:db8::1\"")]
+    #[error(
+        "`{0}` is no record: write \"MX 10 mail.example.org\", \"MX 0 .\", \"A 192.0.2.1\" or \"AAAA 2001:db8::1\""
+    )]
     Record(String),
 }
 
