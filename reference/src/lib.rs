@@ -33,6 +33,7 @@ pub mod echo_select;
 pub mod failure;
 pub mod lines;
 pub mod list_interfaces;
+pub mod mail_client;
 pub mod message;
 pub mod mx_lookup;
 pub mod network;
@@ -268,6 +269,12 @@ static PROGRAMS: &[Program] = &[
         role: "mxinfo",
         usage: "mxinfo ADDRESS",
         body: Body::Blocking(mx_lookup::mxinfo::run),
+    },
+    Program {
+        task: "mail-client",
+        role: "mail",
+        usage: "mail HOST PORT FROM TO [SUBJECT] < FILE",
+        body: Body::Blocking(mail_client::mail::run),
     },
 ];
 

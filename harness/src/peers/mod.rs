@@ -2,3 +2,5 @@
 //! steps of a run carry them.
 
 pub mod dns;
+pub mod message;
+pub mod smtp;

@@ -43,6 +43,8 @@ pub struct PeerActor {
     pub said_last: Vec<u8>,
     /// When pings came to it, and what became of each.
     pub pings: Vec<Pinged>,
+    /// The mail that it has taken.
+    pub mailbox: Option<super::Mailbox>,
     /// Everything it has received and not yet handed to a step.
     pub received: Vec<u8>,
     /// Whether the program has ended its direction.

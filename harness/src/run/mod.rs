@@ -29,6 +29,7 @@ use patience::{GaveUp, Patience};
 use ports::Ports;
 use services::Services;
 use stage::Stage;
+pub use steps::Mailbox;
 
 /// What a run found out: the stream, and how it ended.
 #[derive(Debug)]

@@ -24,10 +24,32 @@ const WORDS: &[&str] = &[
 const STEMS: &[&str] = &["error", "fail", "refus", "reject", "unreachab", "unresolv", "disabl"];
 
 /// Whether a text says no in some way.
-fn says_no(text: &[u8]) -> bool {
+pub(super) fn says_no(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text).to_lowercase().replace('\u{2019}', "'");
     let mut words = text.split(|c: char| !c.is_alphabetic() && c != '\'').map(|word| word.trim_matches('\''));
     words.any(|word| WORDS.contains(&word) || word.ends_with("n't") || STEMS.iter().any(|stem| word.starts_with(stem)))
+}
+
+/// The first line that says that a mail was sent.
+pub(super) fn claims_success(text: &[u8]) -> Option<String> {
+    const CLAIMS: &[&str] = &[
+        "success",
+        "delivered",
+        "mail sent",
+        "message sent",
+        "mail was sent",
+        "message was sent",
+        "has been sent",
+        "sent!",
+        "mail accepted",
+        "message accepted",
+    ];
+    let text = String::from_utf8_lossy(text).into_owned();
+    let claims = |line: &&str| {
+        let small = line.to_lowercase();
+        CLAIMS.iter().any(|claim| small.contains(claim)) && !says_no(line.as_bytes()) && !small.contains("unsuccess")
+    };
+    text.lines().find(claims).map(str::to_owned)
 }
 
 /// How many of the texts stand in `hay`, one after another.
@@ -59,7 +81,12 @@ impl Director {
         (stdout.borrow().bytes.clone(), stderr.borrow().bytes.clone())
     }
 
-    fn note_said(&self, name: &str, stdout: &[u8], stderr: &[u8]) {
+    /// Everything that a program says until it ends or waits for ever.
+    pub(super) async fn all_said(&self, actor: &Rc<ProgramActor>, limit: Duration) -> (Vec<u8>, Vec<u8>) {
+        self.said(actor, limit, |_| false).await
+    }
+
+    pub(super) fn note_said(&self, name: &str, stdout: &[u8], stderr: &[u8]) {
         self.note(name, What::Printed(Stream::Stdout, Excerpt::of(stdout)));
         if !stderr.is_empty() {
             self.note(name, What::Printed(Stream::Stderr, Excerpt::of(stderr)));
@@ -142,6 +169,17 @@ mod tests {
     #[case("", false)]
     fn knows_a_no(#[case] text: &str, #[case] no: bool) {
         assert_eq!(says_no(text.as_bytes()), no);
+    }
+
+    #[rstest]
+    #[case("Mail sent", true)]
+    #[case("Email sent successfully!", true)]
+    #[case("the mail could not be sent", false)]
+    #[case("message was not delivered", false)]
+    #[case("sending ...", false)]
+    #[case("unsuccessful", false)]
+    fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
+        assert_eq!(claims_success(text.as_bytes()).is_some(), claim);
     }
 
     #[rstest]

@@ -5,6 +5,7 @@
 
 mod expect;
 mod folder;
+mod mail;
 mod names;
 mod network;
 mod peers;
@@ -23,6 +24,7 @@ use super::bytes::{Payload, SegmentSize};
 use super::duration::Limit;
 pub use expect::*;
 pub use folder::*;
+pub use mail::*;
 pub use names::*;
 pub use network::*;
 pub use peers::*;

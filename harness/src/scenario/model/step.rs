@@ -11,7 +11,7 @@ use super::{
     ExpectPace, ExpectRoundTrips, ExpectRunning, ExpectSilence, ExpectStatistics, ExpectToldApart, ExpectTurnedAway,
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
-use super::{ExpectInOrder, ExpectSaysNo, ServeNames};
+use super::{ExpectDialogue, ExpectInOrder, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ServeMail, ServeNames};
 
 /// One step: exactly one key, the verb.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -59,6 +59,8 @@ pub enum Step {
     AnswerPings(AnswerPings),
     /// Peers ping a server and judge who gets the replies.
     Ping(Ping),
+    /// A peer with a connection takes mail.
+    ServeMail(ServeMail),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
     // Expectations
@@ -104,6 +106,12 @@ pub enum Step {
     ExpectCallSizes(ExpectCallSizes),
     /// The program waits for its sockets in a certain way (`sim` only).
     ExpectIoModel(ExpectIoModel),
+    /// The dialogue with a peer that took mail was as it should be.
+    ExpectDialogue(ExpectDialogue),
+    /// The message that a peer took is as it should be.
+    ExpectMail(ExpectMail),
+    /// The program says that a mail was refused.
+    ExpectRefusalTold(ExpectRefusalTold),
     /// The program has printed some texts in order.
     ExpectInOrder(ExpectInOrder),
     /// The program says that there is none, or that it does not work.
@@ -154,6 +162,9 @@ impl Step {
             | Self::ExpectToldApart(ExpectToldApart { decides, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { decides, .. })
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
+            | Self::ExpectDialogue(ExpectDialogue { decides, .. })
+            | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => decides,
@@ -190,6 +201,9 @@ impl Step {
             | Self::ExpectToldApart(ExpectToldApart { decides, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { decides, .. })
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
+            | Self::ExpectDialogue(ExpectDialogue { decides, .. })
+            | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => Some(decides),
@@ -230,6 +244,7 @@ impl Step {
             | Self::ExpectCallSizes(ExpectCallSizes { program, .. })
             | Self::ExpectIoModel(ExpectIoModel { program, .. })
             | Self::ExpectInOrder(ExpectInOrder { program, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
@@ -254,6 +269,10 @@ impl Step {
             | Self::ExpectRoundTrips(ExpectRoundTrips { peer, .. })
             | Self::ExpectStatistics(ExpectStatistics { peer, .. })
             | Self::ExpectPace(ExpectPace { peer, .. })
+            | Self::ServeMail(ServeMail { peer, .. })
+            | Self::ExpectDialogue(ExpectDialogue { peer, .. })
+            | Self::ExpectMail(ExpectMail { peer, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })
             | Self::ExpectClosed(ExpectClosed { peer, .. }) => Some(peer),
             _ => None,
         }
