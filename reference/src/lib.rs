@@ -34,6 +34,7 @@ pub mod failure;
 pub mod lines;
 pub mod list_interfaces;
 pub mod mail_client;
+pub mod mail_server;
 pub mod message;
 pub mod mx_lookup;
 pub mod network;
@@ -275,6 +276,12 @@ static PROGRAMS: &[Program] = &[
         role: "mail",
         usage: "mail HOST PORT FROM TO [SUBJECT] < FILE",
         body: Body::Blocking(mail_client::mail::run),
+    },
+    Program {
+        task: "mail-server",
+        role: "server",
+        usage: "server PORT",
+        body: Body::Blocking(mail_server::server::run),
     },
 ];
 

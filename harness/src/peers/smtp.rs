@@ -176,7 +176,7 @@ impl Server {
     }
 
     /// The reply to the next command, or to the text, if all of it is there.
-    pub fn next(&mut self) -> Option<Reply> {
+    pub fn next_reply(&mut self) -> Option<Reply> {
         while self.state != State::Ended {
             let end = memchr::memchr(b'\n', &self.buffer)?;
             let line: Vec<u8> = self.buffer.drain(..=end).collect();
@@ -331,7 +331,7 @@ mod tests {
         server.answered();
         for piece in dialogue.chunks(size) {
             server.receive(piece);
-            while let Some(reply) = server.next() {
+            while let Some(reply) = server.next_reply() {
                 said.extend(reply.bytes);
                 server.answered();
             }

@@ -247,6 +247,7 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         }
         Step::ExpectSilence(silence) => silence.lacks.iter().map(|payload| ("lacks", payload)).collect(),
         Step::ExpectFile(file) => vec![("equals", &file.equals)],
+        Step::ExpectLine(line) => vec![("ends-in", &line.ends_in)],
         Step::ExpectMail(mail) => mail.text.iter().map(|payload| ("text", payload)).collect(),
         Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
         _ => Vec::new(),

@@ -12,6 +12,7 @@ mod echo_select;
 mod lines;
 mod list_interfaces;
 mod mail_client;
+mod mail_server;
 mod message;
 mod mx_lookup;
 mod password;

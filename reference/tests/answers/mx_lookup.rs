@@ -87,7 +87,7 @@ fn finds_the_name_servers(#[case] configuration: &str, #[case] found: &[&str]) {
 fn takes_an_address_apart(#[case] address: &str, #[case] found: Option<&str>) {
     let address = vec![address.to_owned()];
     assert_eq!(domain(&address).ok(), found);
-    assert!(domain(&words("a@b.example c@d.example")).is_err());
+    assert!(domain(&words(&["a@b.example", "c@d.example"])).is_err());
 }
 
 /// A name server that answers so many questions.

@@ -57,7 +57,7 @@ impl Director {
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         let mut due = Some(first);
         loop {
-            while let Some(reply) = due.take().or_else(|| server.next()) {
+            while let Some(reply) = due.take().or_else(|| server.next_reply()) {
                 let left = !self.hold(step, server, connection).await;
                 server.look_for_early();
                 if left && server.record().left_before_reply_to.is_none() {

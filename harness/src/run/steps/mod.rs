@@ -64,6 +64,7 @@ impl Director {
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
             Step::ExpectInOrder(step) => self.expect_in_order(step).await,
+            Step::ExpectLine(step) => self.expect_line(step).await,
             Step::ExpectSaysNo(step) => self.expect_says_no(step).await,
             Step::ExpectRoundTrips(step) => self.expect_round_trips(step).await,
             Step::ExpectStatistics(step) => self.expect_statistics(step).await,

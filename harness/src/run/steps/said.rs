@@ -10,7 +10,7 @@ use super::super::loosely;
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, OUTPUT};
 use super::expect::last_words;
-use crate::scenario::model::{ExpectInOrder, ExpectSaysNo, Stream};
+use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, Stream};
 
 const USUAL: Duration = Duration::from_secs(5);
 
@@ -65,6 +65,14 @@ fn in_order(hay: &[u8], texts: &[Vec<u8>]) -> usize {
     texts.len()
 }
 
+/// Whether some line ends in `end`, and not in `before` and `end`.
+fn has_line(said: &[u8], end: &[u8], before: Option<&[u8]>) -> bool {
+    said.split(|byte| *byte == b'\n').any(|line| {
+        let stem = line.trim_ascii_end().strip_suffix(end);
+        stem.is_some_and(|stem| before.is_none_or(|before| !stem.ends_with(before)))
+    })
+}
+
 impl Director {
     /// Waits until `enough` is in what the program has printed, or no more will come; both streams, as they are then.
     async fn said(
@@ -112,6 +120,30 @@ impl Director {
                 expected: format!("an output with {} in this order", wanted.join(", ")),
                 actual: judge::describe(&stdout),
                 reason: format!("{name}{OUTPUT}{what}{}", last_words(&actor)),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn expect_line(&mut self, step: &ExpectLine) -> Done {
+        let limit = step.within.map_or(USUAL, |limit| limit.0);
+        let end = self.bytes(&step.ends_in, 0)?;
+        let before = step.not_after.as_ref().map(String::as_bytes);
+        for (name, actor) in self.actors.programs_named(&step.program) {
+            let (stdout, stderr) = self.said(&actor, limit, |said| has_line(said, &end, before)).await;
+            self.note_said(&name, &stdout, &stderr);
+            if has_line(&stdout, &end, before) {
+                continue;
+            }
+            let end = judge::quote(&end);
+            let but =
+                step.not_after.as_ref().map(|before| format!(" without {} before it", judge::quote(before.as_bytes())));
+            let but = but.unwrap_or_default();
+            return Err(Failure {
+                expected: format!("a line that ends in {end}{but}"),
+                actual: judge::describe(&stdout),
+                reason: format!("{name}{OUTPUT}no line ends in {end}{but}{}", last_words(&actor)),
             }
             .into());
         }
@@ -180,6 +212,15 @@ mod tests {
     #[case("unsuccessful", false)]
     fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
         assert_eq!(claims_success(text.as_bytes()).is_some(), claim);
+    }
+
+    #[rstest]
+    #[case("C: .x\r\n", true)]
+    #[case("..x\n", false)]
+    #[case("..x\n.x", true)]
+    #[case(".x and more\n", false)]
+    fn finds_a_line(#[case] text: &str, #[case] found: bool) {
+        assert_eq!(has_line(text.as_bytes(), b".x", Some(b".")), found);
     }
 
     #[rstest]

@@ -40,3 +40,22 @@ pub struct ExpectSaysNo {
     #[serde(default)]
     pub decides: Vec<String>,
 }
+
+/// The program has printed a line that ends in this text.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectLine {
+    /// The program.
+    pub program: String,
+    /// The end of the line; blanks behind it are let pass.
+    pub ends_in: Payload,
+    /// This does not stand directly before it.
+    #[serde(default)]
+    pub not_after: Option<String>,
+    /// Bound. Default 5 s.
+    #[serde(default)]
+    pub within: Option<Limit>,
+    /// Requirements that this step decides.
+    #[serde(default)]
+    pub decides: Vec<String>,
+}

@@ -11,7 +11,9 @@ use super::{
     ExpectPace, ExpectRoundTrips, ExpectRunning, ExpectSilence, ExpectStatistics, ExpectToldApart, ExpectTurnedAway,
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
-use super::{ExpectDialogue, ExpectInOrder, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ServeMail, ServeNames};
+use super::{
+    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ServeMail, ServeNames,
+};
 
 /// One step: exactly one key, the verb.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -112,6 +114,8 @@ pub enum Step {
     ExpectMail(ExpectMail),
     /// The program says that a mail was refused.
     ExpectRefusalTold(ExpectRefusalTold),
+    /// The program has printed a line with a certain end.
+    ExpectLine(ExpectLine),
     /// The program has printed some texts in order.
     ExpectInOrder(ExpectInOrder),
     /// The program says that there is none, or that it does not work.
@@ -166,6 +170,7 @@ impl Step {
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
+            | Self::ExpectLine(ExpectLine { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => decides,
             _ => &[],
@@ -205,6 +210,7 @@ impl Step {
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
+            | Self::ExpectLine(ExpectLine { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => Some(decides),
             _ => None,
@@ -244,6 +250,7 @@ impl Step {
             | Self::ExpectCallSizes(ExpectCallSizes { program, .. })
             | Self::ExpectIoModel(ExpectIoModel { program, .. })
             | Self::ExpectInOrder(ExpectInOrder { program, .. })
+            | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
