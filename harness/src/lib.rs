@@ -15,6 +15,7 @@ pub mod grade;
 pub mod in_process;
 pub mod lab;
 pub mod machine;
+pub mod peers;
 pub mod report;
 mod resolver;
 pub mod run;

@@ -66,6 +66,14 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// No name server told what was asked.
+    #[error("cannot look up {name}: {source}")]
+    LookUp {
+        /// The name.
+        name: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// The peer, or the user, did not keep to the protocol of the lab.
     #[error("{0}")]
     Protocol(String),

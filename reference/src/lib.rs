@@ -34,7 +34,10 @@ pub mod failure;
 pub mod http;
 pub mod lines;
 pub mod list_interfaces;
+pub mod mail_client;
+pub mod mail_server;
 pub mod message;
+pub mod mx_lookup;
 pub mod network;
 pub mod password;
 pub mod port_forward;
@@ -266,6 +269,24 @@ static PROGRAMS: &[Program] = &[
         role: "interfaces",
         usage: "interfaces",
         body: Body::Blocking(list_interfaces::interfaces::run),
+    },
+    Program {
+        task: "mx-lookup",
+        role: "mxinfo",
+        usage: "mxinfo ADDRESS",
+        body: Body::Blocking(mx_lookup::mxinfo::run),
+    },
+    Program {
+        task: "mail-client",
+        role: "mail",
+        usage: "mail HOST PORT FROM TO [SUBJECT] < FILE",
+        body: Body::Blocking(mail_client::mail::run),
+    },
+    Program {
+        task: "mail-server",
+        role: "server",
+        usage: "server PORT",
+        body: Body::Blocking(mail_server::server::run),
     },
 ];
 

@@ -124,6 +124,14 @@ pub struct Role {
     pub values: BTreeMap<String, String>,
 }
 
+impl Role {
+    /// Whether its program is told where to go, or where to listen. One that is not finds its way by itself, as a program
+    /// that only looks up names does.
+    pub fn is_led(&self) -> bool {
+        ["{host}", "{port}", "{local-port}"].iter().any(|name| self.arguments.contains(name))
+    }
+}
+
 /// Kinds of programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -142,6 +142,10 @@ impl Stage for TurmoilStage {
         })
     }
 
+    fn leads_names(&self) -> Result<(), Unsupported> {
+        Err(Unsupported("the in-process simulation has no name servers".to_owned()))
+    }
+
     fn stillness(&self) -> Stillness {
         // Virtual time costs nothing: every wait may run to its bound.
         Stillness::Busy

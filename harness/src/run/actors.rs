@@ -22,6 +22,8 @@ pub struct ProgramActor {
     pub found: RefCell<Vec<SocketAddr>>,
     /// The address that it was given and the one it was led to.
     pub given: SocketAddr,
+    /// What it was told otherwise than usual.
+    pub with: BTreeMap<String, String>,
 }
 
 /// A peer.
@@ -41,6 +43,8 @@ pub struct PeerActor {
     pub said_last: Vec<u8>,
     /// When pings came to it, and what became of each.
     pub pings: Vec<Pinged>,
+    /// The mail that it has taken.
+    pub mailbox: Option<super::Mailbox>,
     /// Everything it has received and not yet handed to a step.
     pub received: Vec<u8>,
     /// Whether the program has ended its direction.

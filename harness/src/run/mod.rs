@@ -9,6 +9,7 @@ pub mod loosely;
 pub mod patience;
 pub mod ports;
 pub mod round_trips;
+pub mod services;
 pub mod stage;
 mod steps;
 pub mod transcript;
@@ -27,7 +28,9 @@ use actors::Actors;
 use event::{Event, Judgement, Log, What};
 use patience::{GaveUp, Patience};
 use ports::Ports;
+use services::Services;
 use stage::Stage;
+pub use steps::Mailbox;
 
 /// What a run found out: the stream, and how it ended.
 #[derive(Debug)]
@@ -112,6 +115,7 @@ pub struct Director {
     pub(crate) log: Log,
     pub(crate) actors: Actors,
     pub(crate) ports: Ports,
+    pub(crate) services: Services,
 }
 
 impl Director {
@@ -120,7 +124,7 @@ impl Director {
         let (scenario, cast) = (Rc::new(scenario.clone()), Rc::new(cast.clone()));
         let ports = Ports::new(cast.parts.values().filter_map(|part| part.meeting.fixed_port).collect());
         ports.own(stage.port(), "the port given");
-        Self { stage, scenario, cast, seed, log, actors: Actors::default(), ports }
+        Self { stage, scenario, cast, seed, log, actors: Actors::default(), ports, services: Services::default() }
     }
 
     /// Plays the scenario from beginning to end. Programs still running afterwards are the
@@ -132,7 +136,12 @@ impl Director {
             }
         }
         let scenario = Rc::clone(&self.scenario);
-        let outcome = self.steps(&scenario.steps).await;
+        let services = self.services.clone();
+        let outcome = tokio::select! {
+            biased;
+            never = services.drive() => match never {},
+            outcome = self.steps(&scenario.steps) => outcome,
+        };
         let end = match outcome {
             Ok(()) => End::Played,
             Err(Halt::Failed(failure)) => {

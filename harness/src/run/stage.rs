@@ -44,6 +44,13 @@ pub trait Stage {
     fn listen(&self, port: u16) -> Task<'_, io::Result<Box<dyn Listener>>>;
     /// Opens a UDP socket of a peer: on this port, or to talk to that address.
     fn datagrams(&self, end: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>>;
+    /// Whether programs that look up a name ask at port 53 of this run.
+    ///
+    /// # Errors
+    /// If they would ask somebody else, or nobody.
+    fn leads_names(&self) -> Result<(), Unsupported> {
+        Ok(())
+    }
     /// What all programs of the run are doing.
     fn stillness(&self) -> Stillness;
     /// Time that the programs have lost to other users of the processor.

@@ -199,6 +199,14 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::ExpectNoFile(file) if leaves_the_folder(&file.path) => wrong("path", LEAVES),
         Step::AnswerPings(answer) if answer.replies.is_empty() => wrong("replies", "the plan is empty"),
         Step::Ping(ping) if ping.times == 0 => wrong("times", "0 times is never"),
+        Step::ServeMail(serve) => mail(serve, &mut wrong),
+        Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
+        Step::ExpectDialogue(dialogue)
+            if !(dialogue.complete || dialogue.waited || dialogue.crlf || dialogue.closed) =>
+        {
+            wrong("peer", "give one of `complete`, `waited`, `crlf` and `closed` at least");
+        }
+        Step::ExpectInOrder(order) if order.texts.len() < 2 => wrong("texts", "an order has two texts at least"),
         Step::Repeat(repeat) if repeat.times == 0 => wrong("times", "0 times is never"),
         Step::Start(start) if start.count == Some(0) => wrong("count", "0 copies are none"),
         Step::Connect(connect) if connect.count == Some(0) => wrong("count", "0 peers are none"),
@@ -212,6 +220,33 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         if let Err(error) = payload.check() {
             problems.push(Problem::new(source, here.span(key), error.to_string()));
         }
+    }
+}
+
+/// Checks the replies of a mail server.
+fn mail(serve: &super::model::ServeMail, wrong: &mut impl FnMut(&str, &str)) {
+    if serve.every == Some(0) {
+        wrong("every", "a segment has at least 1 byte");
+    }
+    if serve.every.is_some() && serve.line_by_line {
+        wrong("line-by-line", "give one of `every` and `line-by-line`");
+    }
+    let is_reply = |say: &str| {
+        let lines: Vec<&str> = say.lines().collect();
+        let (last, first) = match lines.split_last() {
+            Some(split) => split,
+            None => return false,
+        };
+        let coded = |line: &str, mark: char| {
+            line.len() > 3
+                && line.is_char_boundary(3)
+                && line[..3].parse::<u16>().is_ok()
+                && line[3..].starts_with(mark)
+        };
+        coded(last, ' ') && first.iter().all(|line| coded(line, '-'))
+    };
+    if serve.replies.iter().any(|reply| !is_reply(&reply.say)) {
+        wrong("replies", "a reply is `250 words`, and every line before the last is `250-words`");
     }
 }
 
@@ -242,6 +277,9 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         }
         Step::ExpectSilence(silence) => silence.lacks.iter().map(|payload| ("lacks", payload)).collect(),
         Step::ExpectFile(file) => vec![("equals", &file.equals)],
+        Step::ExpectLine(line) => vec![("ends-in", &line.ends_in)],
+        Step::ExpectMail(mail) => mail.text.iter().map(|payload| ("text", payload)).collect(),
+        Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
         _ => Vec::new(),
     }
 }
@@ -402,6 +440,9 @@ impl Actors {
                 let peer = &connect.peer;
                 self.peers.extend((1..=connect.count.unwrap_or(0)).map(|index| format!("{peer}-{index}")));
                 self.peers.insert(peer.clone());
+            }
+            Step::ServeNames(serve) => {
+                self.peers.insert(serve.peer.clone());
             }
             Step::Measure(measure) => {
                 self.measurements.insert(measure.name.clone());

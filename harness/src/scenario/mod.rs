@@ -120,6 +120,11 @@ impl Scenario {
         })
     }
 
+    /// Whether a peer is the run's name server.
+    pub fn serves_names(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::ServeNames(_)))
+    }
+
     /// Whether the judged program is one that comes to peers, as far as the steps show.
     fn judges_a_caller(&self) -> bool {
         !self.steps.iter().any(|step| matches!(step, Step::Listen(listen) if listen.in_the_way_of.is_some()))

@@ -67,6 +67,10 @@ pub async fn meet(stage: Rc<WireStage>, cast: &Cast, task: &Task, role: &str, ta
     let probe = task.file.probe.iter().find(|probe| talk && probe.role == role);
     match cast.kind(role) {
         Some(RoleKind::Server | RoleKind::Relay) => meet_server(&stage, cast, role, probe).await,
+        // There is no address to keep to, and nothing to be said before it is judged.
+        Some(RoleKind::Client) if task.role(role).is_some_and(|role| !role.is_led()) => {
+            Met::As(cast.parts[role].meeting.clone(), Seen::default())
+        }
         Some(RoleKind::Client) => meet_client(&stage, cast, role, probe).await,
         // There is nowhere to meet it, and nothing to be learned.
         Some(RoleKind::Local) => Met::As(cast.parts[role].meeting.clone(), Seen::default()),

@@ -12,9 +12,9 @@ use std::rc::Rc;
 
 use harness_os::sniff::dns_question;
 use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
 
-/// The port of name servers (RFC 1035, section 4.2).
-pub const PORT: u16 = 53;
+use crate::peers::dns::PORT;
 
 /// Longest question without extensions (RFC 1035, section 4.2.1).
 const LONGEST: usize = 512;
@@ -30,6 +30,7 @@ const AAAA: u16 = 28;
 #[derive(Default)]
 pub struct Names {
     asked: Rc<RefCell<Vec<String>>>,
+    serving: RefCell<Option<JoinHandle<()>>>,
 }
 
 impl Names {
@@ -44,7 +45,7 @@ impl Names {
         let socket = UdpSocket::from_std(socket)?;
         let names = Self::default();
         let asked = Rc::clone(&names.asked);
-        tokio::task::spawn_local(async move {
+        let serving = tokio::task::spawn_local(async move {
             let mut buffer = [0; LONGEST];
             let mut by_ipv4 = BTreeSet::new();
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
@@ -53,7 +54,18 @@ impl Names {
                 }
             }
         });
+        names.serving.replace(Some(serving));
         Ok(names)
+    }
+
+    /// Gives up its port, so that a peer can answer instead.
+    pub async fn give_way(&self) {
+        let serving = self.serving.take();
+        if let Some(serving) = serving {
+            serving.abort();
+            // The socket is closed when the task is gone.
+            let _ = serving.await;
+        }
     }
 
     /// Names that addresses were asked for, each once, in the order they were; without the machine's own.

@@ -113,7 +113,8 @@ pub fn with_stage<'p, T: Send>(
             Some(_) => PRIVATE_PORT,
             None => free_port().map_err(|error| format!("cannot find a free port: {error}"))?,
         };
-        if namespace.is_some() && setup.private_files {
+        let private_names = namespace.is_some() && setup.private_files;
+        if private_names {
             resolver::lead_here(&scratch.beside("etc"))
                 .map_err(|error| format!("cannot lead names to peers: {error}"))?;
         }
@@ -123,7 +124,9 @@ pub fn with_stage<'p, T: Send>(
             .map_err(|error| format!("cannot start a runtime: {error}"))?;
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
-            let stage = Rc::new(WireStage::new(port, namespace, marker, folder, setup.sniff && namespace.is_some()));
+            let sniff = setup.sniff && namespace.is_some();
+            let stage = WireStage::new(port, namespace, marker, folder, sniff).with_private_names(private_names);
+            let stage = Rc::new(stage);
             let outcome = play(Rc::clone(&stage)).await;
             match stage.strike().await {
                 Ok(()) => Ok(outcome),

@@ -19,6 +19,7 @@ use super::elsewhere::Elsewhere;
 use super::names::Names;
 use super::program::WireProgram;
 use super::sockets::{WireConnection, WireDatagrams, WireListener};
+use crate::peers::dns;
 use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
@@ -67,6 +68,7 @@ pub struct WireStage {
     stir: Rc<Notify>,
     elsewhere: Cell<bool>,
     names: Names,
+    private_names: bool,
 }
 
 /// The pause between two looks at the kernel's tables, at first and when nothing comes.
@@ -96,7 +98,14 @@ impl WireStage {
             elsewhere: Cell::new(false),
             // A port that is taken would be the harness's own doing: names are then unknown, as without a network.
             names: namespace.and_then(|_| Names::serve().ok()).unwrap_or_default(),
+            private_names: false,
         }
+    }
+
+    /// The same stage, where programs that look up a name ask at this run's own port 53.
+    #[must_use]
+    pub fn with_private_names(self, private_names: bool) -> Self {
+        Self { private_names, ..self }
     }
 
     /// The run's working directory.
@@ -231,6 +240,9 @@ impl Stage for WireStage {
 
     fn datagrams(&self, end: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>> {
         Box::pin(async move {
+            if end == DatagramEnd::Bound(dns::PORT) {
+                self.names.give_way().await;
+            }
             let socket = match end {
                 DatagramEnd::Bound(port) => match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).await {
                     Ok(socket) => socket,
@@ -242,6 +254,14 @@ impl Stage for WireStage {
             };
             Ok(Box::new(WireDatagrams(socket)) as Box<dyn Datagrams>)
         })
+    }
+
+    fn leads_names(&self) -> Result<(), Unsupported> {
+        if self.private_names {
+            return Ok(());
+        }
+        let why = "programs here ask the machine's own name server: this needs network and mount namespaces";
+        Err(Unsupported(why.to_owned()))
     }
 
     fn stillness(&self) -> Stillness {

@@ -4,11 +4,16 @@ mod calls;
 mod expect;
 mod folder;
 mod http;
+mod mail;
+mod names;
 mod peers;
 mod pings;
 mod programs;
 mod receive;
 mod resources;
+mod said;
+
+pub use mail::Mailbox;
 
 use super::{Director, Done, Halt};
 use crate::run::event::What;
@@ -54,6 +59,14 @@ impl Director {
             Step::ExpectNoFile(step) => self.expect_no_file(step).await,
             Step::AnswerPings(step) => self.answer_pings(step).await,
             Step::Ping(step) => self.ping(step).await,
+            Step::ServeMail(step) => self.serve_mail(step).await,
+            Step::ExpectDialogue(step) => self.expect_dialogue(step),
+            Step::ExpectMail(step) => self.expect_mail(step),
+            Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
+            Step::ServeNames(step) => self.serve_names(step).await,
+            Step::ExpectInOrder(step) => self.expect_in_order(step).await,
+            Step::ExpectLine(step) => self.expect_line(step).await,
+            Step::ExpectSaysNo(step) => self.expect_says_no(step).await,
             Step::ExpectRoundTrips(step) => self.expect_round_trips(step).await,
             Step::ExpectStatistics(step) => self.expect_statistics(step).await,
             Step::ExpectPace(step) => self.expect_pace(step),

@@ -50,10 +50,11 @@ impl Director {
             ("local-port".to_owned(), own.port().to_string()),
         ]);
         let unusual = !step.with.is_empty() || step.without_arguments;
-        if unusual && !self.cast.takes_arguments(&step.program) {
+        let is_told = step.with.keys().any(|name| self.cast.takes(&step.program, name));
+        if unusual && !is_told && !self.cast.takes_arguments(&step.program) {
             return Err(Halt::Skipped(format!("the {} takes no arguments", step.program)));
         }
-        if !step.with.is_empty() && !step.with.keys().any(|name| self.cast.takes(&step.program, name)) {
+        if !step.with.is_empty() && !is_told {
             let names: Vec<&str> = step.with.keys().map(String::as_str).collect();
             return Err(Halt::Skipped(format!("the {} takes no {}", step.program, names.join(" and no "))));
         }
@@ -82,7 +83,7 @@ impl Director {
             open_files: step.open_files,
             attached,
         };
-        self.bring_up(name, launch, given).await?;
+        self.bring_up(name, launch, given, step.with.clone()).await?;
         let waits = step.ready == Ready::Usual && self.cast.listens(&step.program);
         if waits { self.await_listening(name, step.within).await } else { Ok(()) }
     }
@@ -113,15 +114,22 @@ impl Director {
         address
     }
 
-    async fn bring_up(&mut self, name: &str, mut launch: Launch, given: SocketAddr) -> Done {
+    async fn bring_up(
+        &mut self,
+        name: &str,
+        mut launch: Launch,
+        given: SocketAddr,
+        with: BTreeMap<String, String>,
+    ) -> Done {
         if launch.attached.is_none() {
             self.note(name, What::Started(launch.invocation.to_string()));
         }
         let role = launch.role.clone();
-        let values = BTreeMap::from([
+        let mut values = BTreeMap::from([
             ("host".to_owned(), given.ip().to_string()),
             ("port".to_owned(), given.port().to_string()),
         ]);
+        values.extend(with.clone());
         let answers = self.cast.answers(&role, &values);
         // What a program asks for comes on the same standard input as its work, and before it.
         let asks_first = !answers.is_empty() && !launch.invocation.names_file;
@@ -138,6 +146,7 @@ impl Director {
             prompt_end: Cell::new(0),
             found: RefCell::default(),
             given,
+            with,
         };
         self.actors.programs.insert(name.to_owned(), Rc::new(actor));
         // Programs that ask for their address are told, question by question.
@@ -245,7 +254,7 @@ impl Director {
 
     pub(super) async fn restart(&mut self, step: &Restart) -> Done {
         let actor = Rc::clone(&self.actors.programs[&step.program]);
-        self.bring_up(&step.program, actor.launch.clone(), actor.given).await?;
+        self.bring_up(&step.program, actor.launch.clone(), actor.given, actor.with.clone()).await?;
         if step.ready == Ready::AtOnce {
             return Ok(());
         }

@@ -6,11 +6,14 @@
 mod expect;
 mod folder;
 mod http;
+mod mail;
+mod names;
 mod network;
 mod peers;
 mod pings;
 mod programs;
 mod resources;
+mod said;
 mod step;
 
 use std::collections::BTreeMap;
@@ -23,11 +26,14 @@ use super::duration::Limit;
 pub use expect::*;
 pub use folder::*;
 pub use http::*;
+pub use mail::*;
+pub use names::*;
 pub use network::*;
 pub use peers::*;
 pub use pings::*;
 pub use programs::*;
 pub use resources::*;
+pub use said::*;
 pub use step::*;
 
 /// The programs of one side of a lab are named by their role: the first word of the

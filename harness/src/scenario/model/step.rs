@@ -11,6 +11,9 @@ use super::{
     ExpectPace, ExpectRoundTrips, ExpectRunning, ExpectSilence, ExpectStatistics, ExpectToldApart, ExpectTurnedAway,
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
+use super::{
+    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ServeMail, ServeNames,
+};
 
 /// One step: exactly one key, the verb.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -58,6 +61,10 @@ pub enum Step {
     AnswerPings(AnswerPings),
     /// Peers ping a server and judge who gets the replies.
     Ping(Ping),
+    /// A peer with a connection takes mail.
+    ServeMail(ServeMail),
+    /// A peer is the name server of the run.
+    ServeNames(ServeNames),
     // Expectations
     /// The program ends.
     ExpectExit(ExpectExit),
@@ -101,6 +108,18 @@ pub enum Step {
     ExpectCallSizes(ExpectCallSizes),
     /// The program waits for its sockets in a certain way (`sim` only).
     ExpectIoModel(ExpectIoModel),
+    /// The dialogue with a peer that took mail was as it should be.
+    ExpectDialogue(ExpectDialogue),
+    /// The message that a peer took is as it should be.
+    ExpectMail(ExpectMail),
+    /// The program says that a mail was refused.
+    ExpectRefusalTold(ExpectRefusalTold),
+    /// The program has printed a line with a certain end.
+    ExpectLine(ExpectLine),
+    /// The program has printed some texts in order.
+    ExpectInOrder(ExpectInOrder),
+    /// The program says that there is none, or that it does not work.
+    ExpectSaysNo(ExpectSaysNo),
     // Network
     /// Packets between two actors are lost.
     Partition(Link),
@@ -147,6 +166,12 @@ impl Step {
             | Self::ExpectToldApart(ExpectToldApart { decides, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { decides, .. })
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
+            | Self::ExpectDialogue(ExpectDialogue { decides, .. })
+            | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
+            | Self::ExpectInOrder(ExpectInOrder { decides, .. })
+            | Self::ExpectLine(ExpectLine { decides, .. })
+            | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => decides,
             _ => &[],
         }
@@ -181,6 +206,12 @@ impl Step {
             | Self::ExpectToldApart(ExpectToldApart { decides, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { decides, .. })
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
+            | Self::ExpectDialogue(ExpectDialogue { decides, .. })
+            | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
+            | Self::ExpectInOrder(ExpectInOrder { decides, .. })
+            | Self::ExpectLine(ExpectLine { decides, .. })
+            | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => Some(decides),
             _ => None,
         }
@@ -218,6 +249,10 @@ impl Step {
             | Self::ExpectStatistics(ExpectStatistics { program, .. })
             | Self::ExpectCallSizes(ExpectCallSizes { program, .. })
             | Self::ExpectIoModel(ExpectIoModel { program, .. })
+            | Self::ExpectInOrder(ExpectInOrder { program, .. })
+            | Self::ExpectLine(ExpectLine { program, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
+            | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
         }
@@ -241,6 +276,10 @@ impl Step {
             | Self::ExpectRoundTrips(ExpectRoundTrips { peer, .. })
             | Self::ExpectStatistics(ExpectStatistics { peer, .. })
             | Self::ExpectPace(ExpectPace { peer, .. })
+            | Self::ServeMail(ServeMail { peer, .. })
+            | Self::ExpectDialogue(ExpectDialogue { peer, .. })
+            | Self::ExpectMail(ExpectMail { peer, .. })
+            | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })
             | Self::ExpectClosed(ExpectClosed { peer, .. }) => Some(peer),
             _ => None,
         }

@@ -1,0 +1,6 @@
+//! What the harness's peers speak, one file per protocol. No input or output: bytes go in and come out, and the
+//! steps of a run carry them.
+
+pub mod dns;
+pub mod message;
+pub mod smtp;

@@ -1,0 +1,421 @@
+//! A mail server without input or output (RFC 5321): bytes go in, replies come out, and everything is remembered.
+//!
+//! It is patient where servers usually are: a line may end in LF alone, commands may be written in small letters, and
+//! what comes too early is answered in its turn. What it let pass is in its record.
+
+use crate::scenario::model::{Afterwards, MailReply, Moment};
+
+/// Longest command line that is kept for the record, in bytes (RFC 5321, section 4.5.3.1.4, allows 512).
+const KEPT: usize = 512;
+
+/// Largest message that is kept, in bytes.
+const LARGEST: usize = 64 << 20;
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Lines that end in CR LF.
+    pub bytes: Vec<u8>,
+    /// What follows.
+    pub then: Afterwards,
+}
+
+/// A command and the reply to it, or the connection and the greeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// What it was, if it is one that mail needs.
+    pub moment: Option<Moment>,
+    /// The line that came; empty for the connection, `.` for a text.
+    pub said: String,
+    /// The reply code.
+    pub code: u16,
+    /// The reply's lines, without their ends.
+    pub reply: String,
+}
+
+impl Exchange {
+    /// Whether the server refused.
+    pub fn is_refusal(&self) -> bool {
+        self.code >= 400
+    }
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// The sender's address.
+    pub from: String,
+    /// The recipients' addresses.
+    pub to: Vec<String>,
+    /// The text, dots taken off, line ends as they came.
+    pub content: Vec<u8>,
+}
+
+/// What a dialogue was like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Commands with their replies, in order.
+    pub exchanges: Vec<Exchange>,
+    /// Messages that were taken.
+    pub mails: Vec<Mail>,
+    /// The first thing that came before the reply to what was before it: the line, and what had not been answered yet.
+    pub early: Option<(String, String)>,
+    /// The first line with an end other than CR LF, or with a CR or LF of its own.
+    pub bare: Option<String>,
+    /// After the reply to `QUIT` the program ended the connection as well.
+    pub closed: bool,
+    /// The program ended the connection before the reply to this.
+    pub left_before_reply_to: Option<String>,
+    /// Why no more commands were waited for.
+    pub gave_up: Option<String>,
+}
+
+impl Record {
+    /// Whether something of this kind came and was accepted.
+    pub fn accepted(&self, moment: Moment) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.moment == Some(moment) && !exchange.is_refusal())
+    }
+
+    /// The first refusal that a scenario has planned, and whether the program went on with the mail after it.
+    pub fn refusal(&self, planned: &[MailReply]) -> Option<(&Exchange, bool)> {
+        let is_planned = |exchange: &Exchange| {
+            exchange.is_refusal() && planned.iter().any(|reply| Some(reply.to) == exchange.moment)
+        };
+        let at = self.exchanges.iter().position(is_planned)?;
+        let mail = [Moment::Mail, Moment::Recipient, Moment::Data, Moment::Text].map(Some);
+        // Who is refused EHLO may try HELO.
+        let went_on = self.exchanges[at + 1..].iter().any(|later| mail.contains(&later.moment) || later.code == 500);
+        Some((&self.exchanges[at], went_on))
+    }
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Connected.
+    Fresh,
+    /// Greeted by the client.
+    Greeted,
+    /// There is a sender.
+    Sender,
+    /// There is a recipient.
+    Recipients,
+    /// In the text.
+    Text,
+    /// Over.
+    Ended,
+}
+
+/// A mail server in one dialogue.
+#[derive(Debug)]
+pub struct Server {
+    planned: Vec<MailReply>,
+    counts: std::collections::BTreeMap<Moment, u32>,
+    state: State,
+    mail: Mail,
+    buffer: Vec<u8>,
+    /// What has been read and not been answered.
+    open: Option<String>,
+    record: Record,
+}
+
+impl Server {
+    /// A server with these replies other than usual.
+    pub fn new(planned: Vec<MailReply>) -> Self {
+        Self {
+            planned,
+            counts: std::collections::BTreeMap::new(),
+            state: State::Fresh,
+            mail: Mail::default(),
+            buffer: Vec::new(),
+            open: None,
+            record: Record::default(),
+        }
+    }
+
+    /// What has been remembered so far.
+    pub fn record(&mut self) -> &mut Record {
+        &mut self.record
+    }
+
+    /// The record at the end.
+    pub fn into_record(self) -> Record {
+        self.record
+    }
+
+    /// The greeting.
+    pub fn greeting(&mut self) -> Reply {
+        self.open = Some("the connection".to_owned());
+        self.reply(Some(Moment::Connection), String::new(), "220 postbox.example ready", |_, _| {})
+    }
+
+    /// Takes what came.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        if self.buffer.len() + self.mail.content.len() < LARGEST {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// Looks whether something has come before the reply that is due now was given.
+    pub fn look_for_early(&mut self) {
+        let Some(open) = &self.open else { return };
+        if self.record.early.is_none() && !self.buffer.is_empty() {
+            let line = self.buffer.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            self.record.early = Some((text(line), open.clone()));
+        }
+    }
+
+    /// What the program does not wait for if it leaves now.
+    pub fn open(&self) -> Option<&str> {
+        self.open.as_deref()
+    }
+
+    /// The reply is on its way.
+    pub fn answered(&mut self) {
+        self.open = None;
+    }
+
+    /// The reply to the next command, or to the text, if all of it is there.
+    pub fn next_reply(&mut self) -> Option<Reply> {
+        while self.state != State::Ended {
+            let end = memchr::memchr(b'\n', &self.buffer)?;
+            let line: Vec<u8> = self.buffer.drain(..=end).collect();
+            let (line, is_whole) = match line.strip_suffix(b"\r\n") {
+                Some(line) => (line.to_vec(), true),
+                None => (line[..line.len() - 1].to_vec(), false),
+            };
+            if self.record.bare.is_none() && (!is_whole || line.contains(&b'\r')) {
+                self.record.bare = Some(text(&line));
+            }
+            if self.state == State::Text {
+                if let Some(reply) = self.text_line(&line, is_whole) {
+                    return Some(reply);
+                }
+                continue;
+            }
+            return Some(self.command(&line));
+        }
+        None
+    }
+
+    fn text_line(&mut self, line: &[u8], is_whole: bool) -> Option<Reply> {
+        if line == b"." {
+            self.open = Some("the text".to_owned());
+            return Some(self.reply(Some(Moment::Text), ".".to_owned(), "250 taken", |server, accepted| {
+                let mail = std::mem::take(&mut server.mail);
+                if accepted {
+                    server.record.mails.push(mail);
+                }
+                server.state = State::Greeted;
+            }));
+        }
+        // A dot that was put before a dot (RFC 5321, section 4.5.2).
+        self.mail.content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+        self.mail.content.extend_from_slice(if is_whole { b"\r\n" } else { b"\n" });
+        None
+    }
+
+    fn command(&mut self, line: &[u8]) -> Reply {
+        let said = text(line);
+        self.open = Some(said.clone());
+        let trimmed = said.trim();
+        let word = trimmed.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+        let rest = trimmed.get(word.len()..).unwrap_or_default().trim();
+        let is_greeted = !matches!(self.state, State::Fresh);
+        let out_of_order =
+            |server: &mut Self, moment, said| server.reply(moment, said, "503 this is not its turn", |_, _| {});
+        match word.as_str() {
+            "HELO" | "EHLO" => self.reply(Some(Moment::Hello), said, "250 postbox.example", |server, accepted| {
+                if accepted {
+                    server.state = State::Greeted;
+                    server.mail = Mail::default();
+                }
+            }),
+            "MAIL" if !is_greeted || self.state != State::Greeted => out_of_order(self, Some(Moment::Mail), said),
+            "MAIL" => match address(rest, "FROM") {
+                None => self.reply(Some(Moment::Mail), said, "501 write MAIL FROM:<address>", |_, _| {}),
+                Some(from) => self.reply(Some(Moment::Mail), said, "250 ok", |server, accepted| {
+                    if accepted {
+                        server.mail = Mail { from, ..Mail::default() };
+                        server.state = State::Sender;
+                    }
+                }),
+            },
+            "RCPT" if !matches!(self.state, State::Sender | State::Recipients) => {
+                out_of_order(self, Some(Moment::Recipient), said)
+            }
+            "RCPT" => match address(rest, "TO") {
+                None => self.reply(Some(Moment::Recipient), said, "501 write RCPT TO:<address>", |_, _| {}),
+                Some(to) => self.reply(Some(Moment::Recipient), said, "250 ok", |server, accepted| {
+                    if accepted {
+                        server.mail.to.push(to);
+                        server.state = State::Recipients;
+                    }
+                }),
+            },
+            "DATA" if self.state != State::Recipients => out_of_order(self, Some(Moment::Data), said),
+            "DATA" => self.reply(Some(Moment::Data), said, "354 go on, end with a dot", |server, accepted| {
+                if accepted {
+                    server.state = State::Text;
+                }
+            }),
+            "QUIT" => {
+                let mut reply =
+                    self.reply(Some(Moment::Quit), said, "221 goodbye", |server, _| server.state = State::Ended);
+                reply.then = Afterwards::Close;
+                reply
+            }
+            "RSET" => {
+                if is_greeted {
+                    self.state = State::Greeted;
+                    self.mail = Mail::default();
+                }
+                self.reply(None, said, "250 ok", |_, _| {})
+            }
+            "NOOP" => self.reply(None, said, "250 ok", |_, _| {}),
+            "VRFY" => self.reply(None, said, "252 send some mail and see", |_, _| {}),
+            _ => self.reply(None, said, "500 this is none of the commands", |_, _| {}),
+        }
+    }
+
+    /// The planned reply, or the usual one; `act` is told whether it accepts.
+    fn reply(&mut self, moment: Option<Moment>, said: String, usual: &str, act: impl FnOnce(&mut Self, bool)) -> Reply {
+        // What comes out of turn is refused, whatever is planned.
+        let planned = moment.filter(|_| !usual.starts_with("503")).and_then(|moment| {
+            let count = self.counts.entry(moment).or_default();
+            *count += 1;
+            let count = *count;
+            self.planned.iter().find(|reply| reply.to == moment && reply.nth.is_none_or(|nth| nth == count)).cloned()
+        });
+        let (say, then) = planned.map_or_else(|| (usual.to_owned(), Afterwards::GoOn), |reply| (reply.say, reply.then));
+        let lines: Vec<&str> = say.lines().collect();
+        let code = lines.last().and_then(|line| line.get(..3)).and_then(|code| code.parse().ok()).unwrap_or(0);
+        act(self, code < 400);
+        if then == Afterwards::Close {
+            self.state = State::Ended;
+        }
+        let bytes = lines.iter().flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
+        self.record.exchanges.push(Exchange { moment, said, code, reply: lines.join("\n") });
+        Reply { bytes, then }
+    }
+}
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(&line[..line.len().min(KEPT)]).trim_end_matches('\r').to_owned()
+}
+
+/// The address in `FROM:<a@b> SIZE=7`; angle brackets may be missing, as in many a first attempt.
+fn address(rest: &str, keyword: &str) -> Option<String> {
+    let head = rest.get(..keyword.len())?;
+    let after = rest.get(keyword.len()..)?.trim_start().strip_prefix(':')?.trim_start();
+    if !head.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    let address = match after.strip_prefix('<') {
+        Some(inner) => inner.split_once('>')?.0,
+        None => after.split_ascii_whitespace().next()?,
+    };
+    Some(address.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    /// All replies to a dialogue in pieces of this size.
+    fn play(planned: Vec<MailReply>, dialogue: &[u8], size: usize) -> (String, Record) {
+        let mut server = Server::new(planned);
+        let mut said = server.greeting().bytes;
+        server.answered();
+        for piece in dialogue.chunks(size) {
+            server.receive(piece);
+            while let Some(reply) = server.next_reply() {
+                said.extend(reply.bytes);
+                server.answered();
+            }
+        }
+        (String::from_utf8(said).unwrap(), server.into_record())
+    }
+
+    const USUAL: &[u8] = b"EHLO a\r\nMAIL FROM:<anna@example.org>\r\nRCPT TO:<bert@example.net>\r\nDATA\r\nSubject: x\r\n\r\n..one\r\n.\r\nQUIT\r\n";
+
+    #[rstest]
+    fn takes_a_mail(#[values(1, 7, 1000)] size: usize) {
+        let (said, record) = play(Vec::new(), USUAL, size);
+        let codes: Vec<&str> = said.lines().map(|line| &line[..3]).collect();
+        assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "221"]);
+        assert_eq!(record.mails[0].content, b"Subject: x\r\n\r\n.one\r\n");
+        assert_eq!(
+            (record.mails[0].from.as_str(), &record.mails[0].to),
+            ("anna@example.org", &vec!["bert@example.net".to_owned()])
+        );
+        assert_eq!((record.bare, record.early), (None, None));
+    }
+
+    #[test]
+    fn lets_line_feeds_pass_and_notes_them() {
+        let dialogue: Vec<u8> = USUAL.iter().copied().filter(|byte| *byte != b'\r').collect();
+        let (_, record) = play(Vec::new(), &dialogue, 1000);
+        assert_eq!(record.mails[0].content, b"Subject: x\n\n.one\n");
+        assert_eq!(record.bare.as_deref(), Some("EHLO a"));
+    }
+
+    #[rstest]
+    #[case("MAIL FROM:<a@b>\r\n", "503")]
+    #[case("HELO a\r\nRCPT TO:<a@b>\r\n", "503")]
+    #[case("HELO a\r\nDATA\r\n", "503")]
+    #[case("HELO a\r\nMAIL <a@b>\r\n", "501")]
+    #[case("helo a\r\nmail from: a@b\r\n", "250")]
+    #[case("nonsense\r\n", "500")]
+    fn keeps_the_order(#[case] dialogue: &str, #[case] code: &str) {
+        let (said, _) = play(Vec::new(), dialogue.as_bytes(), 1000);
+        assert_eq!(&said.lines().last().unwrap()[..3], code);
+    }
+
+    #[test]
+    fn refuses_as_planned_and_sees_who_goes_on() {
+        let planned = vec![MailReply {
+            to: Moment::Recipient,
+            say: "550-one\n550 two".to_owned(),
+            nth: None,
+            then: Afterwards::GoOn,
+        }];
+        let (said, record) = play(planned.clone(), USUAL, 1000);
+        assert!(said.contains("550-one\r\n550 two\r\n503"), "{said}");
+        assert!(record.mails.is_empty());
+        assert!(record.refusal(&planned).unwrap().1);
+        let (_, record) = play(planned.clone(), b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nQUIT\r\n", 1000);
+        assert!(!record.refusal(&planned).unwrap().1);
+    }
+
+    #[test]
+    fn sees_what_comes_early() {
+        let mut server = Server::new(Vec::new());
+        let _ = server.greeting();
+        server.receive(b"HELO a\r\n");
+        server.look_for_early();
+        assert_eq!(server.into_record().early, Some(("HELO a".to_owned(), "the connection".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_survived(bytes: Vec<u8>) {
+            let _ = play(Vec::new(), &bytes, 5);
+        }
+
+        #[test]
+        fn a_text_comes_out_as_it_went_in(lines in proptest::collection::vec("[.a-z]{0,5}", 0..9)) {
+            let mut dialogue = b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n".to_vec();
+            for line in &lines {
+                let dot = if line.starts_with('.') { "." } else { "" };
+                dialogue.extend(format!("{dot}{line}\r\n").bytes());
+            }
+            dialogue.extend(b".\r\n");
+            let (_, record) = play(Vec::new(), &dialogue, 3);
+            let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+            prop_assert_eq!(&record.mails[0].content, text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Expectations about what a program says in its own words.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::super::actors::ProgramActor;
+use super::super::event::{Excerpt, What};
+use super::super::judge;
+use super::super::loosely;
+use super::super::patience::Patience;
+use super::super::{Director, Done, Failure, OUTPUT};
+use super::expect::last_words;
+use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, Stream};
+
+const USUAL: Duration = Duration::from_secs(5);
+
+/// Words that say no, whole.
+const WORDS: &[&str] = &[
+    "no", "not", "none", "nothing", "nobody", "null", "never", "without", "neither", "nor", "cannot", "invalid",
+    "unknown", "nxdomain", "unable", "denied", "empty", "missing", "dont", "doesnt", "wont", "cant",
+];
+
+/// Beginnings of words that say no.
+const STEMS: &[&str] = &["error", "fail", "refus", "reject", "unreachab", "unresolv", "disabl"];
+
+/// Whether a text says no in some way.
+pub(super) fn says_no(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_lowercase().replace('\u{2019}', "'");
+    let mut words = text.split(|c: char| !c.is_alphabetic() && c != '\'').map(|word| word.trim_matches('\''));
+    words.any(|word| WORDS.contains(&word) || word.ends_with("n't") || STEMS.iter().any(|stem| word.starts_with(stem)))
+}
+
+/// The first line that says that a mail was sent.
+pub(super) fn claims_success(text: &[u8]) -> Option<String> {
+    const CLAIMS: &[&str] = &[
+        "success",
+        "delivered",
+        "mail sent",
+        "message sent",
+        "mail was sent",
+        "message was sent",
+        "has been sent",
+        "sent!",
+        "mail accepted",
+        "message accepted",
+    ];
+    let text = String::from_utf8_lossy(text).into_owned();
+    let claims = |line: &&str| {
+        let small = line.to_lowercase();
+        CLAIMS.iter().any(|claim| small.contains(claim)) && !says_no(line.as_bytes()) && !small.contains("unsuccess")
+    };
+    text.lines().find(claims).map(str::to_owned)
+}
+
+/// How many of the texts stand in `hay`, one after another.
+fn in_order(hay: &[u8], texts: &[Vec<u8>]) -> usize {
+    let hay = loosely::loosen(hay).to_ascii_lowercase();
+    let mut at = 0;
+    for (index, text) in texts.iter().enumerate() {
+        match memchr::memmem::find(&hay[at..], &text.to_ascii_lowercase()) {
+            Some(found) => at += found + text.len(),
+            None => return index,
+        }
+    }
+    texts.len()
+}
+
+/// Whether some line ends in `end`, and not in `before` and `end`.
+fn has_line(said: &[u8], end: &[u8], before: Option<&[u8]>) -> bool {
+    said.split(|byte| *byte == b'\n').any(|line| {
+        let stem = line.trim_ascii_end().strip_suffix(end);
+        stem.is_some_and(|stem| before.is_none_or(|before| !stem.ends_with(before)))
+    })
+}
+
+impl Director {
+    /// Waits until `enough` is in what the program has printed, or no more will come; both streams, as they are then.
+    async fn said(
+        &self,
+        actor: &Rc<ProgramActor>,
+        limit: Duration,
+        enough: impl Fn(&[u8]) -> bool,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let (stdout, stderr) = (actor.program.stdout(), actor.program.stderr());
+        let patience = Patience::new(&*self.stage, limit);
+        let over = || actor.program.ended().is_some() && stdout.borrow().ended && stderr.borrow().ended;
+        let there = || enough(&stdout.borrow().bytes) || enough(&stderr.borrow().bytes);
+        let _ = self.until(patience, || (over() || there()).then_some(())).await;
+        (stdout.borrow().bytes.clone(), stderr.borrow().bytes.clone())
+    }
+
+    /// Everything that a program says until it ends or waits for ever.
+    pub(super) async fn all_said(&self, actor: &Rc<ProgramActor>, limit: Duration) -> (Vec<u8>, Vec<u8>) {
+        self.said(actor, limit, |_| false).await
+    }
+
+    pub(super) fn note_said(&self, name: &str, stdout: &[u8], stderr: &[u8]) {
+        self.note(name, What::Printed(Stream::Stdout, Excerpt::of(stdout)));
+        if !stderr.is_empty() {
+            self.note(name, What::Printed(Stream::Stderr, Excerpt::of(stderr)));
+        }
+    }
+
+    pub(super) async fn expect_in_order(&mut self, step: &ExpectInOrder) -> Done {
+        let limit = step.within.map_or(USUAL, |limit| limit.0);
+        let texts: Result<Vec<Vec<u8>>, _> = step.texts.iter().map(|text| self.bytes(text, 0)).collect();
+        let texts = texts?;
+        for (name, actor) in self.actors.programs_named(&step.program) {
+            let (stdout, stderr) = self.said(&actor, limit, |said| in_order(said, &texts) == texts.len()).await;
+            self.note_said(&name, &stdout, &stderr);
+            let found = in_order(&stdout, &texts);
+            let Some(missing) = texts.get(found) else { continue };
+            let missing = judge::quote(missing);
+            let what = match found.checked_sub(1) {
+                None => format!("{missing} is not in it"),
+                Some(before) => format!("after {} there is no {missing}", judge::quote(&texts[before])),
+            };
+            let wanted: Vec<String> = texts.iter().map(|text| judge::quote(text)).collect();
+            return Err(Failure {
+                expected: format!("an output with {} in this order", wanted.join(", ")),
+                actual: judge::describe(&stdout),
+                reason: format!("{name}{OUTPUT}{what}{}", last_words(&actor)),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn expect_line(&mut self, step: &ExpectLine) -> Done {
+        let limit = step.within.map_or(USUAL, |limit| limit.0);
+        let end = self.bytes(&step.ends_in, 0)?;
+        let before = step.not_after.as_ref().map(String::as_bytes);
+        for (name, actor) in self.actors.programs_named(&step.program) {
+            let (stdout, stderr) = self.said(&actor, limit, |said| has_line(said, &end, before)).await;
+            self.note_said(&name, &stdout, &stderr);
+            if has_line(&stdout, &end, before) {
+                continue;
+            }
+            let end = judge::quote(&end);
+            let but =
+                step.not_after.as_ref().map(|before| format!(" without {} before it", judge::quote(before.as_bytes())));
+            let but = but.unwrap_or_default();
+            return Err(Failure {
+                expected: format!("a line that ends in {end}{but}"),
+                actual: judge::describe(&stdout),
+                reason: format!("{name}{OUTPUT}no line ends in {end}{but}{}", last_words(&actor)),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn expect_says_no(&mut self, step: &ExpectSaysNo) -> Done {
+        let limit = step.within.map_or(USUAL, |limit| limit.0);
+        for (name, actor) in self.actors.programs_named(&step.program) {
+            // A traceback comes in pieces: what kind of no it is can be told when all is said.
+            let (stdout, stderr) = self.said(&actor, limit, |_| false).await;
+            self.note_said(&name, &stdout, &stderr);
+            let bare = judge::is_traceback(&stderr) || judge::is_traceback(&stdout);
+            if bare && !step.not_a_traceback {
+                self.note("harness", What::Finding(format!("the {name} says what is wrong only by a traceback")));
+            }
+            let said = says_no(&stdout) || says_no(&stderr);
+            if said && !(bare && step.not_a_traceback) {
+                continue;
+            }
+            let reason = match (bare, actor.program.ended()) {
+                (true, _) => format!("the {name} leaves it to its language's traceback to say what is wrong"),
+                (false, Some(ended)) => format!("the {name} ended ({ended}) and did not say so"),
+                (false, None) => format!("the {name} does not say so"),
+            };
+            return Err(Failure {
+                expected: format!("the {name} says in words that there is none, or that it does not work"),
+                actual: format!(
+                    "on standard output {}, on standard error {}",
+                    judge::describe(&stdout),
+                    judge::describe(&stderr)
+                ),
+                reason,
+            }
+            .into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("example.org does not accept mail", true)]
+    #[case("No MX record", true)]
+    #[case("this domain doesn't exist", true)]
+    #[case("gaierror: Name or service not known", true)]
+    #[case("NXDOMAIN", true)]
+    #[case("failed: SERVFAIL", true)]
+    #[case("0 .", false)]
+    #[case("mail server of north.example: mx1.north.example (192.0.2.1)", false)]
+    #[case("", false)]
+    fn knows_a_no(#[case] text: &str, #[case] no: bool) {
+        assert_eq!(says_no(text.as_bytes()), no);
+    }
+
+    #[rstest]
+    #[case("Mail sent", true)]
+    #[case("Email sent successfully!", true)]
+    #[case("the mail could not be sent", false)]
+    #[case("message was not delivered", false)]
+    #[case("sending ...", false)]
+    #[case("unsuccessful", false)]
+    fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
+        assert_eq!(claims_success(text.as_bytes()).is_some(), claim);
+    }
+
+    #[rstest]
+    #[case("C: .x\r\n", true)]
+    #[case("..x\n", false)]
+    #[case("..x\n.x", true)]
+    #[case(".x and more\n", false)]
+    fn finds_a_line(#[case] text: &str, #[case] found: bool) {
+        assert_eq!(has_line(text.as_bytes(), b".x", Some(b".")), found);
+    }
+
+    #[rstest]
+    #[case("5 a.example\n10 B.example\n", 2)]
+    #[case("10 b.example\n5 a.example\n", 1)]
+    #[case("a.example", 1)]
+    #[case("", 0)]
+    fn counts_what_is_in_order(#[case] text: &str, #[case] found: usize) {
+        assert_eq!(in_order(text.as_bytes(), &[b"a.example".to_vec(), b"b.example".to_vec()]), found);
+    }
+}
