@@ -143,7 +143,9 @@ fn holding_files(
 ) -> Result<(PathBuf, Vec<OsString>), LaunchError> {
     let shell = ["/bin/bash", "/usr/bin/bash"].map(PathBuf::from).into_iter().find(|shell| shell.exists());
     let Some(shell) = shell else {
-        return Err(LaunchError::Unsupported("starting a program with many open files takes bash, which is missing".to_owned()));
+        return Err(LaunchError::Unsupported(
+            "starting a program with many open files takes bash, which is missing".to_owned(),
+        ));
     };
     let open = format!(r#"for ((fd = 3; fd < 3 + {count}; fd++)); do eval "exec $fd</dev/null"; done; exec "$0" "$@""#);
     let command = [OsString::from("-c"), open.into(), program.into()];
