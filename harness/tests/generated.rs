@@ -5,6 +5,7 @@
 //! time nor depends on the one before. The generator draws the same cases in every run.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::ptr_arg, reason = "a conversation is made of what its strategy yields: a vector")]
 
 mod common;
 
