@@ -74,7 +74,8 @@ fn ngircd(folder: &Path) -> io::Result<Start> {
                     [Options]\nDNS = no\nIdent = no\nPAM = no\nSyslogFacility = local0\n";
     fs::write(folder.join("ngircd.conf.in"), settings)?;
     // It reads its port from the file, and it talks: nobody would read that.
-    let line = "sed s/PORT/{port}/ ngircd.conf.in >ngircd.conf && exec ngircd -n -f \"$PWD/ngircd.conf\" >/dev/null 2>&1";
+    let line =
+        "sed s/PORT/{port}/ ngircd.conf.in >ngircd.conf && exec ngircd -n -f \"$PWD/ngircd.conf\" >/dev/null 2>&1";
     Ok(Start::new(["sh", "-c", line]).inside(folder))
 }
 
