@@ -35,13 +35,25 @@ fn has_listener(table: &str, port: u16) -> bool {
 /// # Errors
 /// If the process is gone.
 pub fn peak_memory(pid: u32) -> io::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    peak_in(&status)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended: it has no VmHWM")))
+    memory(pid, "VmHWM:")
 }
 
-fn peak_in(status: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// The memory that a living process has resident now (`VmRSS`), in KiB; as exact as [`peak_memory`].
+///
+/// # Errors
+/// If the process is gone.
+pub fn resident_memory(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, key: &str) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    value_in(&status, key)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended: it has no {key}")))
+}
+
+fn value_in(status: &str, key: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(key))?;
     value.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -64,8 +76,8 @@ mod tests {
 
     #[test]
     fn reads_the_peak() {
-        assert_eq!(peak_in("VmPeak:\t    9000 kB\nVmHWM:\t    1234 kB\n"), Some(1234));
-        assert_eq!(peak_in("State:\tZ (zombie)\n"), None);
+        assert_eq!(value_in("VmPeak:\t    9000 kB\nVmHWM:\t    1234 kB\n", "VmHWM:"), Some(1234));
+        assert_eq!(value_in("State:\tZ (zombie)\n", "VmHWM:"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A real program under the simulation: started, drained, asked what it does.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,6 @@ use std::time::Duration;
 use harness_os::trap::TrapError;
 use harness_os::{process, terminal};
 use harness_sim::{Exit, Handle, HostId, ProgramId, SimError, Stdio, Stream};
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, setrlimit};
 use tokio::sync::Notify;
 
@@ -66,7 +66,10 @@ impl SimulatedProgram {
             Stdio::Pipe
         };
         let executable = program.clone();
-        let nothing = std::fs::File::open("/dev/null").map_err(|error| machine("open /dev/null", &error))?;
+        let (program, args) = match launch.open_files {
+            0 => (program, args),
+            count => holding_files(count, program, args)?,
+        };
         let id = handle
             .spawn(
                 host,
@@ -83,10 +86,6 @@ impl SimulatedProgram {
                         setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES).map_err(io::Error::from)?;
                         // Virtual time does not bound a loop that goes round between two events.
                         setrlimit(Resource::RLIMIT_CPU, PROCESSOR_TIME, PROCESSOR_TIME + 5)?;
-                        // Only system calls: this runs between fork and exec.
-                        for _ in 0..launch.open_files {
-                            fcntl(&nothing, FcntlArg::F_DUPFD(3))?;
-                        }
                         Ok(())
                     })),
                 },
@@ -130,6 +129,27 @@ async fn drain(handle: Handle, id: ProgramId, stream: Stream, output: Rc<RefCell
     }
     output.borrow_mut().ended = true;
     stir.notify_one();
+}
+
+/// A command that opens so many files and then becomes this program.
+///
+/// A program starts as a copy of this process, and the descriptors of this process are closed only when its image
+/// is loaded: files opened before that would lie around them and leave gaps, as many as happen to be open here, and
+/// the program's sockets would fall into them. In a shell nothing else is open.
+fn holding_files(
+    count: u32,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+) -> Result<(PathBuf, Vec<OsString>), LaunchError> {
+    let shell = ["/bin/bash", "/usr/bin/bash"].map(PathBuf::from).into_iter().find(|shell| shell.exists());
+    let Some(shell) = shell else {
+        return Err(LaunchError::Unsupported(
+            "starting a program with many open files takes bash, which is missing".to_owned(),
+        ));
+    };
+    let open = format!(r#"for ((fd = 3; fd < 3 + {count}; fd++)); do eval "exec $fd</dev/null"; done; exec "$0" "$@""#);
+    let command = [OsString::from("-c"), open.into(), program.into()];
+    Ok((shell, command.into_iter().chain(arguments).collect()))
 }
 
 impl Program for SimulatedProgram {
