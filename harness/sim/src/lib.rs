@@ -29,6 +29,7 @@ mod quiescence;
 mod random;
 mod record;
 mod schedule;
+mod signals;
 mod simulation;
 mod sockets;
 mod streams;
