@@ -6,4 +6,5 @@
 pub mod message;
 pub mod pair;
 pub mod procfs;
+pub mod simulated;
 pub mod transfer;

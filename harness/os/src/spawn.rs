@@ -18,8 +18,8 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::error::describe;
-use crate::forking;
 pub use crate::exit_status::ExitStatus;
+use crate::forking;
 pub use child::{Child, Signal};
 
 /// A program to start.

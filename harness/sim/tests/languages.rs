@@ -42,7 +42,8 @@ fn tool(name: &str) -> Option<PathBuf> {
 
 /// A copy of a right program of the fixtures in a folder of its own.
 fn fixture(language: &str) -> tempfile::TempDir {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/submissions/uppercase-tcp/good").join(language);
+    let from =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/submissions/uppercase-tcp/good").join(language);
     let folder = tempfile::tempdir().unwrap();
     build(Command::new("cp").arg("-r").arg(from.join(".")).arg(folder.path()));
     folder
@@ -87,7 +88,13 @@ fn one_seed_is_one_run(name: &str, input: &[u8], answer: &[u8], programs: impl F
             let same: BTreeSet<String> = (0..runs()).map(|_| run(1)).collect();
             let others: BTreeSet<String> = (1..=runs()).map(run).collect();
             let each = began.elapsed() / (2 * runs()).max(1) as u32;
-            println!("{name}: {} runs of one seed, {} traces; {} seeds, {} traces; {each:?} for a run", runs(), same.len(), runs(), others.len());
+            println!(
+                "{name}: {} runs of one seed, {} traces; {} seeds, {} traces; {each:?} for a run",
+                runs(),
+                same.len(),
+                runs(),
+                others.len()
+            );
             assert_eq!(same.len(), 1, "{name}: runs of one seed differ");
             assert_eq!(others.len() as u64, runs(), "{name}: seeds do not make a difference");
             assert!(others.is_superset(&same));
