@@ -8,4 +8,5 @@ pub mod chat;
 pub mod message;
 pub mod pair;
 pub mod procfs;
+pub mod simulated;
 pub mod transfer;

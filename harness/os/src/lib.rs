@@ -2,6 +2,7 @@
 mod containment;
 pub mod error;
 mod exit_status;
+pub mod forking;
 pub mod interfaces;
 mod loopback;
 pub mod namespace;

@@ -13,13 +13,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::error::describe;
 pub use crate::exit_status::ExitStatus;
+use crate::forking;
 pub use child::{Child, Signal};
 
 /// A program to start.
@@ -174,23 +174,19 @@ pub fn spawn(launch: Launch) -> Result<Child, SpawnError> {
     let streams = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
     let start = || between::start(&prepared, streams, launch.controlling_terminal);
     let first = {
-        let _shared = UNDER_WAY.read().unwrap_or_else(PoisonError::into_inner);
+        let _under_way = forking::begin();
         start()
     };
     let child = match first {
         Err((Phase::Execute, error)) if error.raw_os_error() == Some(libc::ETXTBSY) => {
-            let _alone = UNDER_WAY.write().unwrap_or_else(PoisonError::into_inner);
+            // The program may have been written by us a moment ago: without other children a second attempt tells.
+            let _alone = forking::begin_alone();
             start()
         }
         other => other,
     };
     child.map_err(|(phase, source)| explain(&launch, phase, source))
 }
-
-/// Shared while a program is being started. A child has copies of all descriptors until it executes, also of one
-/// that another thread has just written a program through: that program is then "busy" (ETXTBSY) although its
-/// writer has closed it. Held alone, no such child is left, and a second attempt tells the truth.
-static UNDER_WAY: RwLock<()> = RwLock::new(());
 
 /// A duplicate above 2, so that putting one stream in its place never overwrites another.
 fn above_standard(fd: &OwnedFd) -> io::Result<OwnedFd> {

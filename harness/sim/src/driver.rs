@@ -116,6 +116,7 @@ impl World {
             crate::calls::Progress::Some => (process.stalls, process.unclear) = (0, 0),
             crate::calls::Progress::Unclear => process.unclear += 1,
             crate::calls::Progress::None => process.stalls += 1,
+            crate::calls::Progress::Elsewhere => {}
         }
         // A program that gets on, and on, and on in one moment is in an endless loop as well.
         if process.moment != self.net.now {

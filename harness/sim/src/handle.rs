@@ -323,7 +323,7 @@ impl World {
         self.show_time_to_all();
         let sent = self.processes.get(&root).is_some_and(|process| signal(process.pidfd.as_fd(), number));
         if sent {
-            self.await_signal(root, number);
+            self.await_signals(root);
         }
         sent
     }

@@ -88,7 +88,7 @@ impl Handle {
                 }
             }
             for process in sent {
-                world.await_signal(process, number);
+                world.await_signals(process);
             }
         });
     }

@@ -5,6 +5,34 @@
 //! a time-out of a second costs no second and the same seed gives the same run. Peers are async Rust over the
 //! types of [`net`], with tokio's timers on the same clock.
 //!
+//! # What makes such a simulation go wrong, and the test that shows how it is handled
+//!
+//! In `tests/traps.rs` unless another file is named.
+//!
+//! | trap | test |
+//! |---|---|
+//! | asleep in the real kernel is not idle: a full pipe, a helper, a disk | `asleep_is_not_idle_…` (3), `helpers_run_and_sleep_in_virtual_time` (pairs) |
+//! | a program that computes | `computing_costs_no_virtual_time`, `a_program_that_computes_for_ever_is_ended_by_its_budget` |
+//! | a loop that gets nowhere | `a_loop_over_a_call_that_gets_nowhere_costs_virtual_time`, `a_loop_that_polls_the_clock_ends` (pairs) |
+//! | descriptors for `select` and for thousands | `descriptors_of_900_sockets_fit_into_a_set_of_select`, `descriptors_of_2000_connections` |
+//! | a descriptor by other roads | `a_descriptor_means_the_same_after_dup_fork_and_exec`, `local_sockets_pass` (passed over a local socket) |
+//! | localhost: one's own listener first, then the peer | `localhost_is_a_programs_own_listener_first_and_then_its_peer` |
+//! | built-in addresses and names | `a_built_in_address_leads_to_the_peer`, `resolvers_find_the_names_of_a_run`, `dig_finds_…`, `names_of_hosts_are_found` (pairs) |
+//! | nothing may reach the real network | `nothing_reaches_the_real_network` |
+//! | clocks of peers, and of locks beside sockets | `a_peers_timers_are_on_the_runs_clock`, `time_outs_of_a_lock_are_in_the_same_time_as_those_of_a_socket` |
+//! | certificates are valid at a date | `the_date_is_fixed` |
+//! | a terminal is one, and EIO its end | `a_terminal_is_one_and_its_end_is_an_end` |
+//! | helpers are not the program's own processes | `helpers_are_told_from_the_program_itself` |
+//! | memory is the program's, not its parent's | `memory_is_the_programs_own` |
+//! | a signal is pending before it is taken | `a_signal_is_taken_before_time_goes_on`, `a_childs_end_breaks_off_its_parents_wait`, `alarms_fire_on_time` (pairs) |
+//! | io_uring, and calls that nobody knows | `io_uring_is_refused_and_unknown_calls_are_reported` |
+//! | the model deviates from Linux | `corner_cases_look_as_they_do_natively` (pairs): the same program natively and simulated |
+//! | machine load reaches the run | every test of `tests/languages.rs`, `one_seed_is_one_trace_under_load` (pairs) |
+//! | less is allowed: no root, a user namespace, Docker's rules | every test of `tests/places.rs` |
+//!
+//! Not simulated: netlink (a program that lists its interfaces sees the machine's), `/proc/net`, raw `rdtsc`, and the
+//! signal masks of `ppoll`, `pselect` and `epoll_pwait`.
+//!
 //! Owns the simulation. It never touches the kernel interface directly: that is `harness_os::trap`.
 
 #![forbid(unsafe_code)]
@@ -29,6 +57,7 @@ mod quiescence;
 mod random;
 mod record;
 mod schedule;
+mod signals;
 mod simulation;
 mod sockets;
 mod streams;

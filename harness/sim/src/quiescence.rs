@@ -6,6 +6,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use harness_os::forking;
 use harness_os::trap::{
     Activity, Descriptors, Notification, Placeholder, ThreadProbe, children_of, pidfd_open, read_available, reap,
     tasks_of, thread_group_of, write_available,
@@ -83,7 +84,7 @@ impl World {
                 let processes: Vec<i32> = self.processes.keys().copied().collect();
                 let mut any = false;
                 for process in processes {
-                    any |= self.revalidate(process);
+                    any |= self.await_signals(process);
                 }
                 if any {
                     continue;
@@ -270,7 +271,7 @@ impl World {
         if let Some(parent) = entry.parent {
             self.wake_waiters(parent);
             // SIGCHLD may have broken off what the parent waits in.
-            self.revalidate(parent);
+            self.await_signals(parent);
         }
     }
 
@@ -402,6 +403,8 @@ impl World {
                 if input.pending.is_empty() {
                     if input.close_after {
                         input.descriptor = None;
+                        // The program must see the end at this moment of virtual time.
+                        forking::wait_for_copies();
                         any = true;
                     }
                     for waker in input.wakers.drain(..) {

@@ -11,8 +11,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
+use harness_os::forking;
 use harness_os::trap::{Affinity, Filter, Poller, TrapCommand, TrapError, reap, set_nonblocking, signal};
 
 use crate::config::Config;
@@ -390,6 +390,9 @@ impl World {
             prepare: launch.prepare,
         };
         let spawned = command.spawn(&self.filter, [stdin.as_fd(), given[0].as_fd(), given[1].as_fd()])?;
+        // Its outputs end when it closes them.
+        drop(given);
+        forking::wait_for_copies();
         let id = ProgramId(self.programs.len());
         self.programs.push(Program {
             host: host.0,
@@ -406,28 +409,6 @@ impl World {
         self.meet_process(spawned.process, id, None)?;
         self.meet_thread(spawned.process, spawned.process, id);
         Ok(id)
-    }
-
-    /// Waits, for a moment of real time, until a signal that was sent has reached its process.
-    pub fn await_signal(&mut self, process: i32, number: i32) {
-        if !crate::calls::would_interrupt(process, number) {
-            return;
-        }
-        let began = std::time::Instant::now();
-        while began.elapsed() < Duration::from_millis(50) {
-            if self.revalidate(process) || !std::path::Path::new(&format!("/proc/{process}/fd/0")).exists() {
-                return;
-            }
-            if !self.held.values().any(|held| {
-                self.by_tid
-                    .get(&held.note.thread)
-                    .and_then(|key| self.threads.get(key))
-                    .is_some_and(|thread| thread.process == process)
-            }) {
-                return;
-            }
-            std::thread::yield_now();
-        }
     }
 }
 

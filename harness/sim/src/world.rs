@@ -192,7 +192,11 @@ impl World {
             }
             Reply::Descriptor { descriptor, close_on_exec } => {
                 use std::os::fd::AsFd;
-                match listener.answer_with_descriptor(held.note.id, descriptor.as_fd(), close_on_exec) {
+                let given = listener.answer_with_descriptor(held.note.id, descriptor.as_fd(), close_on_exec);
+                // Only the program's end is left, so that its last close is seen at once.
+                drop(descriptor);
+                harness_os::forking::wait_for_copies();
+                match given {
                     Ok(number) => Outcome::Value(i64::from(number)),
                     Err(errno) => {
                         listener.answer(held.note.id, Answer::Errno(errno));

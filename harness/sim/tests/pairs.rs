@@ -155,7 +155,7 @@ fn more_connections_than_select_could_hold() {
 #[test]
 fn corner_cases_look_as_they_do_natively() {
     let script = source("parity.py");
-    let native = std::process::Command::new(python()).arg(&script).output().unwrap();
+    let native = common::finished(std::process::Command::new(python()).arg(&script));
     let native = String::from_utf8(native.stdout).unwrap();
     let mut sim = harness_sim::Simulation::new(Config::default()).unwrap();
     let host = sim.add_host("alone").unwrap();

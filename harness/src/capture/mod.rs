@@ -8,6 +8,7 @@
 pub mod conversation;
 pub mod exchange;
 mod loopback;
+mod offload;
 pub mod packet;
 pub mod read;
 pub mod show;
@@ -17,6 +18,7 @@ mod tests;
 mod write;
 
 pub use loopback::show_as_loopback;
+pub use offload::complete;
 pub use write::write;
 
 use pcap_file::DataLink;

@@ -28,8 +28,10 @@ pub fn write(path: &Path, link: Link, frames: &[Frame]) -> io::Result<()> {
     let mut writer = PcapWriter::with_header(file, header).map_err(io::Error::other)?;
     for frame in frames {
         let mut frame = frame.clone();
-        if link == Link::RawIp {
-            super::show_as_loopback(&mut frame.bytes);
+        match link {
+            Link::RawIp => super::show_as_loopback(&mut frame.bytes),
+            Link::Ethernet => super::complete(&mut frame.bytes),
+            Link::Cooked | Link::Cooked2 | Link::Family => {}
         }
         let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
         writer.write_packet(&PcapPacket::new(frame.at, length, &frame.bytes)).map_err(io::Error::other)?;

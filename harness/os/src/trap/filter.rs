@@ -143,7 +143,8 @@ fn rules() -> Vec<Rule> {
         Passport(Sys::Exit),
         // io_uring would move bytes behind the simulation's back; every runtime falls back to epoll.
         Fail(Sys::IoUringSetup, libc::ENOSYS),
-        AskWhen(Sys::Socket, 0, &[libc::AF_INET as u32, libc::AF_INET6 as u32]),
+        // What is neither local nor the kernel talking of itself would reach the real network.
+        AskUnless(Sys::Socket, 0, &[libc::AF_UNIX as u32, libc::AF_NETLINK as u32]),
         AskWhen(Sys::ArchPrctl, 0, &[ARCH_SET_FS]),
         AskWhen(Sys::Ioctl, 1, &[FIONREAD, FIONBIO]),
         AskUnless(

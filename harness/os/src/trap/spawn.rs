@@ -93,6 +93,7 @@ impl TrapCommand {
         let mut pidfd: i32 = -1;
         let mut before: libc::sigset_t = full_set();
         let all = full_set();
+        let under_way = crate::forking::begin();
         // SAFETY: the signal sets live on this stack. No handler may run in the child while it shares our memory.
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
         // SAFETY: the child runs `enter` on `stack`, whose aligned top is passed, with `child` as its argument.
@@ -109,6 +110,7 @@ impl TrapCommand {
             )
         };
         let cloned = io::Error::last_os_error();
+        drop(under_way);
         // SAFETY: restores the mask saved above.
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };
         if process < 0 {

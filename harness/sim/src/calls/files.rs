@@ -110,7 +110,12 @@ impl World {
         };
         let process = self.process_of(key);
         let entry = self.processes.get(&process)?;
-        let Ok(source) = borrow_descriptor(entry.pidfd.as_fd(), source) else {
+        // Only a true copy shares the offset that a call without one of its own reads from and moves.
+        let copied = match offset_at {
+            0 => borrow_descriptor(entry.pidfd.as_fd(), source),
+            _ => copy_of(&entry.pidfd, process, source),
+        };
+        let Ok(source) = copied else {
             return Some(Reply::Errno(libc::EINVAL));
         };
         if held.note.sys == Sys::Splice {
@@ -184,9 +189,32 @@ fn advance(file: &File, by: usize) {
 }
 
 /// What `poll` says about a descriptor that is not simulated.
-pub(super) fn native_bits(pidfd: &OwnedFd, descriptor: i32, events: i16) -> i16 {
-    match borrow_descriptor(pidfd.as_fd(), descriptor) {
+pub(super) fn native_bits(pidfd: &OwnedFd, process: i32, descriptor: i32, events: i16) -> i16 {
+    match copy_of(pidfd, process, descriptor) {
         Ok(copy) => native_readiness(copy.as_fd(), events),
-        Err(_) => libc::POLLNVAL,
+        Err(libc::EBADF) => libc::POLLNVAL,
+        // It is there and cannot be looked at: never ready is the answer that does no harm.
+        Err(_) => 0,
     }
+}
+
+/// A descriptor of a program for the supervisor. Docker's default rules forbid to copy one; what has a name (files,
+/// pipes, terminals) can be opened again under it.
+///
+/// # Errors
+/// `EBADF` when there is none, and what the kernel says of those that have no name, such as `eventfd`s.
+fn copy_of(pidfd: &OwnedFd, process: i32, descriptor: i32) -> Result<OwnedFd, i32> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match borrow_descriptor(pidfd.as_fd(), descriptor) {
+        Err(libc::EPERM) => {}
+        answered => return answered,
+    }
+    let path = format!("/proc/{process}/fd/{descriptor}");
+    let open = |write: bool| {
+        File::options().read(!write).write(write).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(&path)
+    };
+    // Which half of a pipe it is shows in the link's own rights.
+    let rights = std::fs::symlink_metadata(&path).map_err(|_| libc::EBADF)?.permissions();
+    let writes = std::os::unix::fs::PermissionsExt::mode(&rights) & 0o600 == 0o200;
+    open(writes).map(Into::into).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
 }

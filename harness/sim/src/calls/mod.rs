@@ -19,7 +19,6 @@ use std::os::fd::OwnedFd;
 use harness_os::trap::{Memory, Sys};
 
 pub(crate) use epoll::EpollSet;
-pub(crate) use process::would_interrupt;
 pub(crate) use time::{PosixTimer, TimerDescriptor};
 
 use crate::process::{Held, ThreadKey};
@@ -169,6 +168,8 @@ pub(crate) enum Progress {
     Some,
     None,
     Unclear,
+    /// It moved something of the real kernel's, a file or a pipe to a helper: no sign of an endless loop.
+    Elsewhere,
 }
 
 pub(crate) fn progress(held: &Held, reply: &Reply) -> Progress {
@@ -191,6 +192,7 @@ pub(crate) fn progress(held: &Held, reply: &Reply) -> Progress {
             Sys::Poll | Sys::Ppoll | Sys::Select | Sys::Pselect6 | Sys::EpollWait | Sys::EpollPwait | Sys::EpollPwait2,
             _,
         ) => Progress::Unclear,
+        (Sys::Read | Sys::Readv | Sys::Write | Sys::Writev, Reply::Native) => Progress::Elsewhere,
         (_, Reply::Native) => Progress::Unclear,
         _ => Progress::Some,
     }

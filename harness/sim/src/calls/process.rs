@@ -1,7 +1,5 @@
 //! Processes, threads and signals: the kernel does the work, the simulation follows it.
 
-use std::fs;
-
 use harness_os::trap::{Activity, ClockPage, Sys, ThreadProbe, children_of};
 
 use super::{Op, Reply};
@@ -130,37 +128,4 @@ impl World {
             .collect();
         self.retry.extend(keys);
     }
-}
-
-fn signal_set(process: i32, field: &str) -> u64 {
-    fs::read_to_string(format!("/proc/{process}/status"))
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix(field))?.trim().to_owned();
-            u64::from_str_radix(&line, 16).ok()
-        })
-        .unwrap_or(0)
-}
-
-fn bit(signal: i32) -> u64 {
-    1 << (signal - 1)
-}
-
-/// Whether the process ignores a signal.
-pub(super) fn is_ignored(process: i32, signal: i32) -> bool {
-    signal_set(process, "SigIgn:") & bit(signal) != 0
-}
-
-/// Whether the process has a handler for a signal.
-pub(super) fn is_caught(process: i32, signal: i32) -> bool {
-    signal_set(process, "SigCgt:") & bit(signal) != 0
-}
-
-/// Whether a signal would break off a call in which the process waits, or end it.
-pub(crate) fn would_interrupt(process: i32, signal: i32) -> bool {
-    let ignored_by_default = matches!(signal, libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT);
-    signal != 0
-        && !is_ignored(process, signal)
-        && signal_set(process, "SigBlk:") & bit(signal) == 0
-        && (is_caught(process, signal) || !ignored_by_default)
 }

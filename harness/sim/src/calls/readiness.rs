@@ -86,7 +86,7 @@ impl World {
         held.native = true;
         let process = self.process_of(key);
         match self.processes.get(&process) {
-            Some(entry) => native_bits(&entry.pidfd, descriptor, wanted),
+            Some(entry) => native_bits(&entry.pidfd, process, descriptor, wanted),
             None => libc::POLLNVAL,
         }
     }

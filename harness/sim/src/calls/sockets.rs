@@ -108,6 +108,10 @@ impl World {
     fn make_socket(&mut self, key: ThreadKey, held: &mut Held) -> Reply {
         let args = held.note.args;
         let (domain, kind) = (args[0] as i32, args[1] as i32);
+        if !matches!(domain, libc::AF_INET | libc::AF_INET6) {
+            // Packets, virtual machines, radio: a run has nothing of the kind.
+            return Reply::Errno(libc::EAFNOSUPPORT);
+        }
         let stream = match kind & 0xf {
             libc::SOCK_STREAM => true,
             libc::SOCK_DGRAM => false,

@@ -1,6 +1,5 @@
 //! Clocks, sleeps and timers, all in virtual time.
 
-use std::fs;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -338,12 +337,7 @@ impl World {
     pub(super) fn resume_signal(&mut self, key: ThreadKey, held: &mut Held, expired: bool) -> Option<Reply> {
         let Op::Signal { set } = held.op else { return Some(Reply::Unknown) };
         let process = self.process_of(key);
-        let text = fs::read_to_string(format!("/proc/{process}/task/{}/status", held.note.thread)).unwrap_or_default();
-        let pending = ["SigPnd:", "ShdPnd:"]
-            .iter()
-            .filter_map(|field| text.lines().find_map(|line| line.strip_prefix(field)))
-            .filter_map(|word| u64::from_str_radix(word.trim(), 16).ok())
-            .fold(0, |all, one| all | one);
+        let pending = crate::signals::pending(process, held.note.thread);
         if pending & set != 0 {
             return Some(Reply::Native);
         }
@@ -380,17 +374,17 @@ impl World {
         for (number, process) in &mut self.processes {
             if advance(&mut process.alarm, now) {
                 signal(process.pidfd.as_fd(), libc::SIGALRM);
-                sent.push((*number, libc::SIGALRM));
+                sent.push(*number);
             }
             for timer in process.timers.values_mut() {
                 if advance(&mut timer.timer, now) && timer.signal != 0 {
                     queue_signal(*number, timer.thread, timer.signal, timer.value);
-                    sent.push((*number, timer.signal));
+                    sent.push(*number);
                 }
             }
         }
-        for (process, number) in sent {
-            self.await_signal(process, number);
+        for process in sent {
+            self.await_signals(process);
         }
         true
     }

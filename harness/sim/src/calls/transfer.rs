@@ -193,9 +193,9 @@ impl World {
     /// first; one that kills must come before the program sees the answer.
     fn raise_sigpipe(&mut self, key: ThreadKey, held: &Held) {
         let process = self.process_of(key);
-        if super::process::is_caught(process, libc::SIGPIPE) {
+        if crate::signals::is_caught(process, libc::SIGPIPE) {
             self.after_answer.push((key, libc::SIGPIPE));
-        } else if !super::process::is_ignored(process, libc::SIGPIPE) {
+        } else if !crate::signals::is_ignored(process, libc::SIGPIPE) {
             signal_thread(process, held.note.thread, libc::SIGPIPE);
         }
     }

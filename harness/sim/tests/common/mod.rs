@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio as Pipe};
 use std::sync::{Mutex, OnceLock};
 
 use harness_sim::{Config, Exit, Handle, Launch, ProgramId, SimError, Simulation, Stdio, Stream};
@@ -22,23 +22,33 @@ pub fn compiled(name: &str, flags: &[&str]) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     let target = folder.join(format!("{name}{}", flags.concat()));
     if !done.contains(&target) {
-        let made = Command::new("cc")
-            .args(["-O1", "-o"])
-            .arg(&target)
-            .arg(source(&format!("{name}.c")))
-            .args(flags)
-            .output()
-            .unwrap();
+        let mut command = Command::new("cc");
+        command.args(["-O1", "-pthread", "-o"]).arg(&target).arg(source(&format!("{name}.c"))).args(flags);
+        let made = finished(&mut command);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         done.push(target.clone());
     }
     target
 }
 
+/// Runs a tool to its end. Until it has executed it holds copies of the descriptors of simulations in other threads,
+/// which have to know.
+pub fn finished(command: &mut Command) -> std::process::Output {
+    let child = {
+        let _under_way = harness_os::forking::begin();
+        command.stdin(Pipe::null()).stdout(Pipe::piped()).stderr(Pipe::piped()).spawn().unwrap()
+    };
+    child.wait_with_output().unwrap()
+}
+
 /// The interpreter itself: a wrapper of a version manager would be part of every run.
 pub fn python() -> PathBuf {
-    let answer = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
-    PathBuf::from(String::from_utf8(answer.stdout).unwrap().trim())
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    let find = || {
+        let answer = finished(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]));
+        PathBuf::from(String::from_utf8(answer.stdout).unwrap().trim())
+    };
+    FOUND.get_or_init(find).clone()
 }
 
 /// A program with all three standard descriptors held by the simulation.

@@ -10,6 +10,13 @@ def case(name, act):
     print(f"{name}: {seen}", flush=True)
 
 
+def free_port(kind=socket.SOCK_STREAM):
+    """A port that nobody uses: a fixed one would still be waiting out its last use (TIME_WAIT) in a second run."""
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("", 0))
+        return one.getsockname()[1]
+
+
 def listener(port=0, backlog=5, reuse=False, family=socket.AF_INET, host=""):
     one = socket.socket(family)
     if reuse:
@@ -26,13 +33,13 @@ def pair():
 
 
 def refused():
-    socket.create_connection(("127.0.0.1", 5999))
+    socket.create_connection(("127.0.0.1", free_port()))
 
 
 def refused_nonblocking():
     one = socket.socket()
     one.setblocking(False)
-    first = errno.errorcode[one.connect_ex(("127.0.0.1", 5999))]
+    first = errno.errorcode[one.connect_ex(("127.0.0.1", free_port()))]
     ready = [len(group) for group in select.select([one], [one], [], 2)]
     error = errno.errorcode[one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)]
     return first in ("EINPROGRESS", "ECONNREFUSED"), ready, error
@@ -41,7 +48,7 @@ def refused_nonblocking():
 def connected_datagram_to_closed_port():
     one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     one.settimeout(1)
-    one.connect(("127.0.0.1", 5999))
+    one.connect(("127.0.0.1", free_port(socket.SOCK_DGRAM)))
     one.send(b"x")
     return one.recv(10)
 
@@ -49,7 +56,7 @@ def connected_datagram_to_closed_port():
 def loose_datagram_to_closed_port():
     one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     one.settimeout(0.2)
-    one.sendto(b"x", ("127.0.0.1", 5999))
+    one.sendto(b"x", ("127.0.0.1", free_port(socket.SOCK_DGRAM)))
     return one.recv(10)
 
 
@@ -65,7 +72,7 @@ def large_datagrams():
 
 
 def too_large_datagram():
-    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"z" * 65508, ("127.0.0.1", 5999))
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"z" * 65508, ("127.0.0.1", free_port()))
 
 
 def cut_datagram():
@@ -77,43 +84,46 @@ def cut_datagram():
 
 
 def bound_twice():
-    first = listener(7000)
-    listener(7000)
+    first = listener()
+    listener(first.getsockname()[1])
 
 
 def bound_twice_datagram():
     first, second = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-    first.bind(("", 7001))
+    first.bind(("", 0))
     second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    second.bind(("", 7001))
+    second.bind(("", first.getsockname()[1]))
 
 
 def listen_again_beside_a_connection():
-    first = listener(7002, reuse=True)
-    client = socket.create_connection(("127.0.0.1", 7002))
+    first = listener(reuse=True)
+    port = first.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
     server, _ = first.accept()
     first.close()
-    return listener(7002, reuse=True) is not None
+    return listener(port, reuse=True) is not None
 
 
 def listen_again_without_reuse():
-    first = listener(7003)
-    client = socket.create_connection(("127.0.0.1", 7003))
+    first = listener()
+    port = first.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
     server, _ = first.accept()
     server.close()
     client.recv(1)
     client.close()
     first.close()
     time.sleep(0.1)
-    listener(7003)
+    listener(port)
 
 
 def bound_client():
     with listener() as waiting:
         one = socket.socket()
-        one.bind(("", 7004))
+        port = free_port()
+        one.bind(("", port))
         one.connect(("127.0.0.1", waiting.getsockname()[1]))
-        return one.getsockname(), waiting.accept()[1]
+        return one.getsockname() == ('127.0.0.1', port), waiting.accept()[1] == ('127.0.0.1', port)
 
 
 def full_queue():
@@ -218,11 +228,12 @@ def dual_stack():
 def six_only():
     waiting = socket.socket(socket.AF_INET6)
     waiting.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    waiting.bind(("::", 7005))
+    waiting.bind(("::", 0))
     waiting.listen()
-    client = socket.create_connection(("::1", 7005))
+    port = waiting.getsockname()[1]
+    client = socket.create_connection(("::1", port))
     seen = waiting.accept()[1][0]
-    socket.create_connection(("127.0.0.1", 7005))
+    socket.create_connection(("127.0.0.1", port))
     return seen
 
 
@@ -274,5 +285,5 @@ def foreign_address():
 
 
 for name, act in [(name, act) for name, act in list(globals().items()) if callable(act) and act.__module__ == "__main__"]:
-    if name not in ("case", "listener", "pair"):
+    if name not in ("case", "free_port", "listener", "pair"):
         case(name, act)
