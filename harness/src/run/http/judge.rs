@@ -340,15 +340,11 @@ fn answers_head(wanted: &Wanted<'_>) -> bool {
 
 fn start_line(wanted: &Wanted<'_>, head: &Head, findings: &mut Vec<String>) -> Result<(), String> {
     match (&wanted.message, &head.start) {
-        (Message::Response(step), Start::Response { status, reason }) => {
-            if !step.status.is_empty() && !step.status.iter().any(|code| code.is(*status)) {
-                return Err(format!(
-                    "its status is {status} {}",
-                    if reason.is_empty() { usual_reason(*status) } else { reason }
-                )
-                .trim_end()
-                .to_owned());
-            }
+        (Message::Response(step), Start::Response { status, reason })
+            if !step.status.is_empty() && !step.status.iter().any(|code| code.is(*status)) =>
+        {
+            let phrase = if reason.is_empty() { usual_reason(*status) } else { reason };
+            return Err(format!("its status is {status} {phrase}").trim_end().to_owned());
         }
         (Message::Request(step), Start::Request { method, target }) => {
             if step.method.as_ref().is_some_and(|wanted| wanted != method) {

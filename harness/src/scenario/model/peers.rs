@@ -180,10 +180,10 @@ pub struct Receive {
     pub heard_from: Option<Vec<String>>,
     /// The next HTTP response must come and be like this.
     #[serde(default)]
-    pub response: Option<ExpectedResponse>,
+    pub response: Option<Box<ExpectedResponse>>,
     /// The next HTTP request must come and be like this.
     #[serde(default)]
-    pub request: Option<ExpectedRequest>,
+    pub request: Option<Box<ExpectedRequest>>,
     /// With `contains`: exactly once, when the programs are still.
     #[serde(default)]
     pub once: bool,
