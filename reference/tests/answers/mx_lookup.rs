@@ -43,7 +43,7 @@ fn follows_pointers() {
 }
 
 #[rstest]
-#[case::to_itself(b"\x00\x0a\xc0\x29")]
+#[case::to_itself(b"\x00\x0a\xc0\x2b")]
 #[case::forward(b"\x00\x0a\xc0\x50\x00")]
 #[case::cut_off(b"\x00\x0a\x09mail")]
 fn does_not_go_round_in_circles(#[case] data: &[u8]) {
