@@ -76,12 +76,11 @@ fn by_language(workshop: &Workshop) -> Result<(), Box<dyn Error>> {
         "\n{:26} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>11}",
         "whole run", "median", "fastest", "bare", "times", "runs/s", "traps", "server KiB"
     );
-    let named = |name: &str, pair: Option<Pair>| pair.map(|pair| Pair { name: name.to_owned(), ..pair });
     let mut pairs: Vec<Pair> = workshop.languages();
-    pairs.extend(named("C 20 KB", workshop.c_pair(20_480)));
+    pairs.extend(workshop.c_pair(20_480).map(|pair| pair.named("C 20 KB")));
     pairs.extend(workshop.python_pinger());
     pairs.extend(workshop.c_pinger());
-    pairs.extend(named("C 20 000 ping-pongs", workshop.ping_pong(20_000)));
+    pairs.extend(workshop.ping_pong(20_000).map(|pair| pair.named("C 20 000 ping-pongs")));
     for pair in pairs {
         let row = measure(&pair)?;
         let mut bare = Vec::new();

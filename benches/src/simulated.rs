@@ -62,6 +62,12 @@ impl Pair {
         }
     }
 
+    /// The same pair under another name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// Plays it once.
     ///
     /// # Errors
