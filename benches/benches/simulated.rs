@@ -125,7 +125,7 @@ fn by_processes(workshop: &Workshop) -> Result<(), Box<dyn Error>> {
 fn by_bytes(workshop: &Workshop) -> Result<(), Box<dyn Error>> {
     println!("\n{:>12} {:>10} {:>10} {:>9} {:>10} {:>12}", "bytes", "median", "fastest", "MiB/s", "traps", "virtual");
     for bytes in [20_480, 204_800, 2 << 20, 20 << 20, 64 << 20] {
-        let Some(pair) = workshop.c_pair(bytes) else { continue };
+        let Some(pair) = workshop.one_way(bytes) else { continue };
         let row = measure(&pair)?;
         let speed = bytes as f64 / f64::from(1 << 20) / row.fastest.as_secs_f64();
         println!(
