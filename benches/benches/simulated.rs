@@ -76,12 +76,11 @@ fn by_language(workshop: &Workshop) -> Result<(), Box<dyn Error>> {
         "\n{:26} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>11}",
         "whole run", "median", "fastest", "bare", "times", "runs/s", "traps", "server KiB"
     );
-    let named = |name: &str, pair: Option<Pair>| pair.map(|pair| Pair { name: name.to_owned(), ..pair });
     let mut pairs: Vec<Pair> = workshop.languages();
-    pairs.extend(named("C 20 KB", workshop.c_pair(20_480)));
+    pairs.extend(workshop.c_pair(20_480).map(|pair| pair.named("C 20 KB")));
     pairs.extend(workshop.python_pinger());
     pairs.extend(workshop.c_pinger());
-    pairs.extend(named("C 20 000 ping-pongs", workshop.ping_pong(20_000)));
+    pairs.extend(workshop.ping_pong(20_000).map(|pair| pair.named("C 20 000 ping-pongs")));
     for pair in pairs {
         let row = measure(&pair)?;
         let mut bare = Vec::new();
@@ -126,7 +125,7 @@ fn by_processes(workshop: &Workshop) -> Result<(), Box<dyn Error>> {
 fn by_bytes(workshop: &Workshop) -> Result<(), Box<dyn Error>> {
     println!("\n{:>12} {:>10} {:>10} {:>9} {:>10} {:>12}", "bytes", "median", "fastest", "MiB/s", "traps", "virtual");
     for bytes in [20_480, 204_800, 2 << 20, 20 << 20, 64 << 20] {
-        let Some(pair) = workshop.c_pair(bytes) else { continue };
+        let Some(pair) = workshop.one_way(bytes) else { continue };
         let row = measure(&pair)?;
         let speed = bytes as f64 / f64::from(1 << 20) / row.fastest.as_secs_f64();
         println!(

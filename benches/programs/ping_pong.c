@@ -18,6 +18,7 @@ static int traps(int count) {
 }
 
 int main(int argc, char **argv) {
+    if (argc < 2) return 2;
     if (argc == 3 && strcmp(argv[1], "traps") == 0) return traps(atoi(argv[2]));
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
     int one = socket(AF_INET, SOCK_STREAM, 0);

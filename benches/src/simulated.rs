@@ -62,6 +62,12 @@ impl Pair {
         }
     }
 
+    /// The same pair under another name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// Plays it once.
     ///
     /// # Errors
@@ -109,9 +115,9 @@ impl Pair {
     pub fn bare_start(&self) -> io::Result<Duration> {
         let began = Instant::now();
         for words in [&self.server, &self.client] {
-            let keep = words.len() - words.iter().filter(|word| [PORT, HOST].contains(&word.as_str())).count();
+            let keep = words.iter().take_while(|word| ![PORT, HOST].contains(&word.as_str())).count();
             let mut command = Command::new(&words[0]);
-            command.args(&words[1..keep.max(1)]).envs(RUNTIMES);
+            command.args(&words[1..keep]).envs(RUNTIMES);
             command.stdin(Pipe::null()).stdout(Pipe::null()).stderr(Pipe::null()).status()?;
         }
         Ok(began.elapsed())
@@ -166,6 +172,9 @@ impl Workshop {
 
     fn copy(&self, fixture: &str) -> Option<PathBuf> {
         let target = self.folder.join(fixture.replace('/', "-"));
+        if target.exists() {
+            return Some(target);
+        }
         let from = repository().join("fixtures/submissions").join(fixture);
         self.done(fixture, Command::new("cp").arg("-r").arg(from).arg(&target))?;
         Some(target)
@@ -176,6 +185,13 @@ impl Workshop {
         let server = self.c("harness/sim/tests/programs/upper_server.c")?;
         let client = self.c("harness/sim/tests/programs/upper_client.c")?;
         Some(Pair::new("C", &[&server, "{}"], &[&client, HOST, "{}"], &vec![b'x'; bytes]))
+    }
+
+    /// A server in C that prints what its client sends: nobody waits for the other, however many bytes there are.
+    pub fn one_way(&self, bytes: usize) -> Option<Pair> {
+        let server = self.c("benches/programs/message_server.c")?;
+        let client = self.c("benches/programs/message_client.c")?;
+        Some(Pair::new("C, one way", &[&server, "{}"], &[&client, HOST, "{}"], &vec![b'x'; bytes]))
     }
 
     /// A server for any number of clients in C, and that many processes that are its clients.
@@ -200,9 +216,11 @@ impl Workshop {
     /// A pinger in C that waits for a second three times.
     pub fn c_pinger(&self) -> Option<Pair> {
         let client = self.c("harness/sim/tests/programs/pinger.c")?;
-        let server = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('', 5000))\n\
-            while True: s.sendto(*s.recvfrom(2048))";
-        let pair = Pair::new("C pinger, Python server", &[&python()?, "-c", server], &[&client, HOST, "{}", "6"], b"");
+        let server = self.copy("udp-pinger/good/python")?.join("server.py");
+        let server = server.to_string_lossy().into_owned();
+        let server = [python()?.as_str(), &server, "{}"].map(ToOwned::to_owned);
+        let server: Vec<&str> = server.iter().map(String::as_str).collect();
+        let pair = Pair::new("C pinger, Python server", &server, &[&client, HOST, "{}", "6"], b"");
         Some(Pair { lose: vec![2, 5, 8], ..pair })
     }
 

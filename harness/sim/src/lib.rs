@@ -17,8 +17,9 @@
 //! | descriptors for `select` and for thousands | `descriptors_of_900_sockets_fit_into_a_set_of_select`, `descriptors_of_2000_connections` |
 //! | a descriptor by other roads | `a_descriptor_means_the_same_after_dup_fork_and_exec`, `local_sockets_pass` (passed over a local socket) |
 //! | localhost: one's own listener first, then the peer | `localhost_is_a_programs_own_listener_first_and_then_its_peer` |
-//! | built-in addresses and names | `a_built_in_address_leads_to_the_peer`, `resolvers_find_the_names_of_a_run`, `dig_finds_…`, `names_of_hosts_are_found` (pairs) |
+//! | built-in addresses and names | `a_built_in_address_leads_to_the_peer`, `names_of_hosts_are_found`, `resolvers_find_the_names_of_a_run`, `dig_finds_…` (pairs) |
 //! | nothing may reach the real network | `nothing_reaches_the_real_network` |
+//! | reads short at will | `curl_fetches_a_file_from_pythons_server_with_every_read_short` (pairs) |
 //! | clocks of peers, and of locks beside sockets | `a_peers_timers_are_on_the_runs_clock`, `time_outs_of_a_lock_are_in_the_same_time_as_those_of_a_socket` |
 //! | certificates are valid at a date | `the_date_is_fixed` |
 //! | a terminal is one, and EIO its end | `a_terminal_is_one_and_its_end_is_an_end` |

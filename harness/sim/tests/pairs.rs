@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{compiled, launch, noise, pair, python, source};
@@ -244,4 +245,58 @@ fn one_seed_is_one_trace_under_load() {
     for thread in load {
         thread.join().unwrap();
     }
+}
+
+// Tools as they are.
+
+#[test]
+fn curl_fetches_a_file_from_pythons_server_with_every_read_short() {
+    let Some(curl) = ["/usr/bin/curl", "/usr/local/bin/curl"].iter().find(|path| Path::new(path).exists()) else {
+        println!("skipped: curl is not installed");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = noise(20_480);
+    std::fs::write(folder.path().join("file.bin"), &file).unwrap();
+    for reads in [Schedule::Fixed(1), Schedule::Random { chance: 1.0, max: None }] {
+        let config = Config { reads, ..Config::default() };
+        let mut server = launch(&python(), &["-m", "http.server", "8000"]);
+        server.directory = folder.path().to_owned();
+        let client = launch(Path::new(curl), &["--silent", "--fail", "http://server:8000/file.bin"]);
+        let run = pair(config, server, vec![client], b"").unwrap();
+        let (exit, got) = &run.clients[0];
+        assert_eq!(*exit, Exit::Status(0));
+        assert!(*got == file, "{} of {} bytes, or other ones", got.len(), file.len());
+        assert!(run.sim.calls().iter().filter(|call| call.cut_from.is_some()).count() > 10);
+    }
+}
+
+#[test]
+fn resolvers_find_the_names_of_a_run() {
+    let script = source("resolve.py");
+    let mut sim = harness_sim::Simulation::new(Config::default()).unwrap();
+    let host = sim.add_host("program").unwrap();
+    sim.add_host("mail.example").unwrap();
+    let handle = sim.handle();
+    let program = sim.spawn(host, launch(&python(), &[script.to_str().unwrap()])).unwrap();
+    let (exit, text) = sim.run(common::collect(handle, program)).unwrap();
+    let expected = "gethostbyname 10.0.0.2\nAF_INET ['10.0.0.2']\nAF_INET6 ['fd00::2']\n\
+        AF_UNSPEC ['10.0.0.2', 'fd00::2']\nunknown True\nlocalhost True\n";
+    assert_eq!((exit, String::from_utf8(text).unwrap().as_str()), (Exit::Status(0), expected));
+}
+
+#[test]
+fn dig_finds_the_names_of_a_run() {
+    let Some(dig) = ["/usr/bin/dig", "/usr/local/bin/dig"].iter().find(|path| Path::new(path).exists()) else {
+        println!("skipped: dig is not installed");
+        return;
+    };
+    let mut sim = harness_sim::Simulation::new(Config::default()).unwrap();
+    let host = sim.add_host("program").unwrap();
+    sim.add_host("mail.example").unwrap();
+    let handle = sim.handle();
+    let program =
+        sim.spawn(host, launch(Path::new(dig), &["+short", "+noedns", "@127.0.0.53", "mail.example"])).unwrap();
+    let (exit, text) = sim.run(common::collect(handle, program)).unwrap();
+    assert_eq!((exit, String::from_utf8(text).unwrap().as_str()), (Exit::Status(0), "10.0.0.2\n"));
 }
