@@ -13,7 +13,7 @@ const UDP: u8 = 17;
 /// Completes the checksum of an Ethernet frame with a whole TCP segment or UDP datagram, if it was left to a card.
 pub fn complete(frame: &mut [u8]) {
     let Some(packet) = frame.get_mut(ETHERNET - 2..) else { return };
-    let (kind, packet) = packet.split_at_mut(2);
+    let Some((kind, packet)) = packet.split_at_mut_checked(2) else { return };
     let whole = match kind {
         [a, b] if [*a, *b] == IPV4 => four(packet),
         [a, b] if [*a, *b] == IPV6 => six(packet),
