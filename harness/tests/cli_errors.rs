@@ -113,7 +113,7 @@ fn a_missing_interpreter_is_not_gradable() {
 #[case::part(&["--requirement", "twenty-kb"], "did you mean `message.twenty-kb`?")]
 #[case::role(
     &["--role", "sever"],
-    "there is no role `sever`: did you mean `server`? the roles of all tasks: client, server"
+    "there is no role `sever`: did you mean `server`? the roles of all tasks: client, forward"
 )]
 #[case::role_of_a_task(
     &["--task", "message", "--role", "proxy"],

@@ -358,11 +358,11 @@ fn from_lone_program(
                     .collect()
             };
             for (task, role, arguments) in choices {
-                let program = shlex::try_quote(&words.join(" ")).map_or_else(|_| words.join(" "), |_| words.join(" "));
+                let command = format!("{} {arguments}", words.join(" "));
                 lines.push(format!(
-                    "  harness --target {} --task {task} --cmd {role}='{} {arguments}'",
+                    "  harness --target {} --task {task} --cmd {role}='{}'",
                     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).display(),
-                    program.trim()
+                    command.trim()
                 ));
             }
             Err(OpenError::Ambiguous(lines.join("\n")))
