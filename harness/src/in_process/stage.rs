@@ -15,7 +15,7 @@ use crate::run::stage::{
     Unsupported,
 };
 use crate::scenario::Scenario;
-use crate::scenario::model::BackendName;
+use crate::scenario::model::{BackendName, Family};
 
 /// Where a program waits for its host to start it.
 pub(super) type Slot = Rc<RefCell<Option<InProcess>>>;
@@ -124,7 +124,7 @@ impl Stage for TurmoilStage {
         })
     }
 
-    fn listen(&self, port: u16) -> Task<'_, io::Result<Box<dyn Listener>>> {
+    fn listen(&self, port: u16, _: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
             let listener = turmoil::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
             Ok(Box::new(SimListener(listener)) as Box<dyn Listener>)

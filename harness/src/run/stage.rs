@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Runtime, SocketCall};
-use crate::scenario::model::{BackendName, OutputKind, SignalName, TransportName};
+use crate::scenario::model::{BackendName, Family, OutputKind, SignalName, TransportName};
 use crate::submission::Invocation;
 
 /// A future of the run's one thread.
@@ -40,8 +40,8 @@ pub trait Stage {
     fn launch<'a>(&'a self, launch: Launch) -> Task<'a, Result<Rc<dyn Program>, LaunchError>>;
     /// Connects a peer.
     fn connect(&self, to: SocketAddr) -> Task<'_, io::Result<Box<dyn Connection>>>;
-    /// Opens a listening socket of a peer, for both address families where there are two.
-    fn listen(&self, port: u16) -> Task<'_, io::Result<Box<dyn Listener>>>;
+    /// Opens a listening socket of a peer: for one internet protocol (IPv6: on ::1), or for both where there are two.
+    fn listen(&self, port: u16, family: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>>;
     /// Opens a UDP socket of a peer: on this port, or to talk to that address.
     fn datagrams(&self, end: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>>;
     /// Whether programs that look up a name ask at port 53 of this run.

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::run::stage::{
     Unsupported,
 };
 use crate::scenario::Scenario;
-use crate::scenario::model::{BackendName, Step};
+use crate::scenario::model::{BackendName, Family, Step};
 
 /// The port that everybody is given.
 const PORT: u16 = 23_456;
@@ -193,9 +193,14 @@ impl Stage for SimulatedStage {
         })
     }
 
-    fn listen(&self, port: u16) -> Task<'_, io::Result<Box<dyn Listener>>> {
+    fn listen(&self, port: u16, family: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
-            let listener = TcpListener::bind(self.peers, any(true, port), BACKLOG)?;
+            let address = match family {
+                None => any(true, port),
+                Some(Family::Ipv4) => any(false, port),
+                Some(Family::Ipv6) => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
+            };
+            let listener = TcpListener::bind(self.peers, address, BACKLOG)?;
             Ok(Box::new(SimulatedListener(listener)) as Box<dyn Listener>)
         })
     }

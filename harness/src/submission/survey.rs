@@ -343,7 +343,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let say = probe.and_then(|probe| probe.say.bytes(0).ok()).unwrap_or_else(|| b"a line to begin with\n".to_vec());
     let input = cast.parts[role].input;
     let (tcp, udp) = match transport {
-        TransportName::Tcp => match stage.listen(port).await {
+        TransportName::Tcp => match stage.listen(port, None).await {
             Ok(listener) => (Some(listener), None),
             Err(error) => return Met::Machine(format!("cannot listen on port {port}: {error}")),
         },

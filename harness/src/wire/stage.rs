@@ -24,7 +24,7 @@ use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
 };
-use crate::scenario::model::{BackendName, TransportName};
+use crate::scenario::model::{BackendName, Family, TransportName};
 
 /// The kernel's socket table, read at most once a moment.
 pub struct Table {
@@ -231,9 +231,9 @@ impl Stage for WireStage {
         })
     }
 
-    fn listen(&self, port: u16) -> Task<'_, io::Result<Box<dyn Listener>>> {
+    fn listen(&self, port: u16, family: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
-            let listener = bind_both(port)?;
+            let listener = bind(port, family)?;
             Ok(Box::new(WireListener::new(listener, &self.diag)) as Box<dyn Listener>)
         })
     }
@@ -363,8 +363,8 @@ fn own_bound(pid: i32, call: &process::BlockedCall) -> Bound {
     }
 }
 
-/// Listens for IPv4 and IPv6 alike, or for IPv4 where there is no IPv6.
-fn bind_both(port: u16) -> io::Result<TcpListener> {
+/// Listens for one internet protocol, or for IPv4 and IPv6 alike, or for IPv4 where there is no IPv6.
+fn bind(port: u16, family: Option<Family>) -> io::Result<TcpListener> {
     let open = |address: SocketAddr| -> io::Result<TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A dead program's TIME_WAIT must not keep the harness from its port.
@@ -372,6 +372,11 @@ fn bind_both(port: u16) -> io::Result<TcpListener> {
         socket.bind(address)?;
         socket.listen(512)
     };
+    match family {
+        Some(Family::Ipv4) => return open(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)),
+        Some(Family::Ipv6) => return open(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)),
+        None => {}
+    }
     match open(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)) {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),

@@ -26,7 +26,7 @@ impl Director {
         self.stage.leads_names().map_err(|error| Halt::Skipped(error.to_string()))?;
         let taken = |error| Halt::Harness(format!("cannot open port {PORT} for {}: {error}", step.peer));
         let socket = self.stage.datagrams(DatagramEnd::Bound(PORT)).await.map_err(taken)?;
-        let listener = self.stage.listen(PORT).await.map_err(taken)?;
+        let listener = self.stage.listen(PORT, None).await.map_err(taken)?;
         self.note(&step.peer, What::Opened(format!("port {PORT}, UDP and TCP, to answer for names")));
         self.actors.peer(&step.peer);
         let serving = Serving {

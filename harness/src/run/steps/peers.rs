@@ -52,7 +52,7 @@ impl Director {
                 // A listener that was just given up is still open in a child of ours that has not become its program yet.
                 let mut patience = Patience::to_the_end(&*self.stage, GIVEN_UP);
                 let listener = loop {
-                    match self.stage.listen(port).await {
+                    match self.stage.listen(port, step.family).await {
                         Err(error) if error.kind() == ErrorKind::AddrInUse => {
                             if patience.moment(&*self.stage).await.is_err() {
                                 return Err(machine(error));

@@ -24,6 +24,9 @@ pub struct Listen {
     /// Default: the transport of the judged role.
     #[serde(default)]
     pub transport: Option<TransportName>,
+    /// For this internet protocol only (IPv6: on ::1). Default: for both.
+    #[serde(default)]
+    pub family: Option<Family>,
     /// Listens on the port that this role's program would take, to be in its way.
     #[serde(default)]
     pub in_the_way_of: Option<RoleName>,
