@@ -113,7 +113,10 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
         }
         (casts, BTreeMap::new(), Vec::new(), String::new(), None)
     } else {
-        let mut opened = open::open(&request, &catalogue, &setup).map_err(|error| open_error(&error))?;
+        let mut opened = open::open(&request, &catalogue, &setup).map_err(|error| {
+            tell_platform(arguments, &error, backend);
+            open_error(&error)
+        })?;
         (
             std::mem::take(&mut opened.casts),
             std::mem::take(&mut opened.unmet),
@@ -198,6 +201,21 @@ pub fn exit_of(report: &Report, strict: bool) -> Exit {
         Exit::Failed
     } else {
         Exit::Passed
+    }
+}
+
+/// A course platform takes no result at all for a defect of the grader: it is told why there are no points.
+fn tell_platform(arguments: &Grade, error: &OpenError, backend: BackendName) {
+    let platform = matches!(arguments.format, Format::Gradescope | Format::Classroom50 | Format::PrairieLearn);
+    let why = match error {
+        // Nothing that the student can mend.
+        OpenError::Machine(_) => return,
+        OpenError::Manifest(problems) => problems.render(false),
+        other => other.to_string(),
+    };
+    if platform && !arguments.quiet {
+        let report = Report::without_verdicts(target_name(arguments), backend.as_str(), arguments.seed, why);
+        term::print(&render(&report, arguments.format, term::stdout_style(arguments.color)));
     }
 }
 

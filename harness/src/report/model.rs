@@ -46,6 +46,28 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+impl Report {
+    /// A report on a submission of which nothing could be graded, and why.
+    pub fn without_verdicts(target: String, backend: &str, seed: u64, why: String) -> Self {
+        Self {
+            schema: SCHEMA,
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            rubric: "built-in".to_owned(),
+            target,
+            submission_sha256: String::new(),
+            seed,
+            backend: backend.to_owned(),
+            score: 0.0,
+            max_score: 0.0,
+            passed: false,
+            undecided: Vec::new(),
+            duration_ms: 0,
+            tasks: Vec::new(),
+            notes: vec![why],
+        }
+    }
+}
+
 /// Verdicts of one task.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TaskReport {

@@ -30,7 +30,7 @@ const AAAA: u16 = 28;
 #[derive(Default)]
 pub struct Names {
     asked: Rc<RefCell<Vec<String>>>,
-    serving: RefCell<Option<JoinHandle<()>>>,
+    serving: RefCell<Option<(JoinHandle<()>, Rc<UdpSocket>)>>,
 }
 
 impl Names {
@@ -42,30 +42,30 @@ impl Names {
         let socket = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT))
             .or_else(|_| std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)))?;
         socket.set_nonblocking(true)?;
-        let socket = UdpSocket::from_std(socket)?;
+        let socket = Rc::new(UdpSocket::from_std(socket)?);
         let names = Self::default();
-        let asked = Rc::clone(&names.asked);
+        let (asked, asking) = (Rc::clone(&names.asked), Rc::clone(&socket));
         let serving = tokio::task::spawn_local(async move {
             let mut buffer = [0; LONGEST];
             let mut by_ipv4 = BTreeSet::new();
-            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            while let Ok((length, from)) = asking.recv_from(&mut buffer).await {
                 if let Some(reply) = answer(&buffer[..length], &mut by_ipv4, &asked) {
-                    let _ = socket.send_to(&reply, from).await;
+                    let _ = asking.send_to(&reply, from).await;
                 }
             }
         });
-        names.serving.replace(Some(serving));
+        names.serving.replace(Some((serving, socket)));
         Ok(names)
     }
 
-    /// Gives up its port, so that a peer can answer instead.
-    pub async fn give_way(&self) {
-        let serving = self.serving.take();
-        if let Some(serving) = serving {
-            serving.abort();
-            // The socket is closed when the task is gone.
-            let _ = serving.await;
-        }
+    /// Answers no more, and gives its socket to the peer that answers instead. The port is not closed and opened
+    /// again: a child that another thread is just starting may still hold a copy, and the port would be taken.
+    pub async fn give_way(&self) -> Option<UdpSocket> {
+        let (serving, socket) = self.serving.take()?;
+        serving.abort();
+        // The task's hold on the socket ends with it.
+        let _ = serving.await;
+        Rc::into_inner(socket)
     }
 
     /// Names that addresses were asked for, each once, in the order they were; without the machine's own.

@@ -240,8 +240,10 @@ impl Stage for WireStage {
 
     fn datagrams(&self, end: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>> {
         Box::pin(async move {
-            if end == DatagramEnd::Bound(dns::PORT) {
-                self.names.give_way().await;
+            if end == DatagramEnd::Bound(dns::PORT)
+                && let Some(socket) = self.names.give_way().await
+            {
+                return Ok(Box::new(WireDatagrams(socket)) as Box<dyn Datagrams>);
             }
             let socket = match end {
                 DatagramEnd::Bound(port) => match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).await {

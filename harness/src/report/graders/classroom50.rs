@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{json, name, text, verdict};
 use crate::report::model::Report;
-use crate::report::summary;
+use crate::report::{escape, summary};
 
 /// Variables that the platform sets, and the key that each fills.
 const FILLED: [(&str, &str); 6] = [
@@ -67,6 +67,14 @@ pub fn render(report: &Report, surroundings: &Surroundings) -> String {
     let scale = if whole { 1.0 } else { 100.0 };
     // Points are small and never negative.
     let points = |points: f64| (points * scale).round().max(0.0) as u64;
+    // Of a submission that cannot be graded there are no verdicts, but a reason.
+    let reasons = report.notes.iter().filter(|_| report.tasks.is_empty()).map(|note| Test {
+        test_name: "the submission can be graded".to_owned(),
+        passed: false,
+        score: 0,
+        max_score: 0,
+        feedback: escape::lines(note).join("\n"),
+    });
     let tests = found().map(|found| Test {
         test_name: name(found),
         // What was not decided is not wrong, and earns nothing.
@@ -81,7 +89,7 @@ pub fn render(report: &Report, surroundings: &Surroundings) -> String {
         datetime: instant(surroundings.at),
         score: points(report.score),
         max_score: points(report.max_score),
-        tests: tests.collect(),
+        tests: reasons.chain(tests).collect(),
     })
 }
 

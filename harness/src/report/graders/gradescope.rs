@@ -48,7 +48,7 @@ pub fn render(report: &Report) -> String {
             });
         }
     }
-    let notes = report.notes.iter().map(|note| escape::line(note));
+    let notes = report.notes.iter().map(|note| escape::lines(note).join("\n"));
     json(&Results {
         score: report.score,
         execution_time: report.duration_ms as f64 / 1000.0,

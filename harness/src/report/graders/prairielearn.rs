@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{json, name, text};
+use crate::report::escape;
 use crate::report::model::Report;
 use crate::report::summary::{self, Verdict};
 
@@ -30,7 +31,8 @@ struct Test {
 /// Renders the file; it ends in a line end.
 pub fn render(report: &Report) -> String {
     let headline = summary::headline(report);
-    let gradable = !matches!(headline.verdict, Verdict::NotGradable);
+    let gradable = !report.tasks.is_empty() && headline.verdict != Verdict::NotGradable;
+    let notes = report.notes.iter().map(|note| escape::lines(note).join("\n"));
     let tests = summary::requirements(report).map(|found| Test {
         name: name(found),
         description: summary::level(found.level),
@@ -41,7 +43,7 @@ pub fn render(report: &Report) -> String {
     });
     json(&Results {
         gradable,
-        format_errors: if gradable { Vec::new() } else { vec![headline.text()] },
+        format_errors: if gradable { Vec::new() } else { [headline.text()].into_iter().chain(notes).collect() },
         score: if report.max_score > 0.0 { report.score / report.max_score } else { 0.0 },
         message: headline.text(),
         tests: tests.collect(),
@@ -52,7 +54,6 @@ pub fn render(report: &Report) -> String {
 mod tests {
     use super::super::super::sample::{self, hostile_text};
     use super::*;
-    use crate::report::escape;
     use proptest::prelude::*;
 
     #[test]
