@@ -233,7 +233,8 @@ pub struct Selftest {
     /// as unsteady
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub again: u32,
-    /// Spare bad programs the heavy scenarios whose failure they do not declare; good ones play everything
+    /// Of the scenarios whose failure they do not declare, bad programs play one row of each table, and none that
+    /// takes seconds; good ones play everything, but on real sockets, where they are spared likewise
     #[arg(long)]
     pub light: bool,
 

@@ -132,7 +132,7 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
         tasks: arguments.task.clone(),
         requirements: arguments.requirement.clone(),
         scenarios: arguments.scenario.clone(),
-        light_but_for: None,
+        light: None,
     };
     let options = Options {
         backend,

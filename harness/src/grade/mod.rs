@@ -8,7 +8,7 @@ mod plan;
 mod rubric;
 mod shrink;
 
-pub use plan::{Filter, Run, plan};
+pub use plan::{Filter, Light, Run, plan};
 pub use rubric::{Rubric, RubricError, schema as rubric_schema};
 
 use std::collections::BTreeMap;

@@ -21,8 +21,17 @@ pub struct Filter {
     pub requirements: Vec<String>,
     /// Scenario ids, as in run ids before the `#`, with or without the task.
     pub scenarios: Vec<String>,
-    /// Leaves out heavy scenarios, but for those that decide one of these requirements.
-    pub light_but_for: Option<BTreeSet<String>>,
+    /// Spares the subject what is not likely to say more about it.
+    pub light: Option<Light>,
+}
+
+/// What a subject of which one thing is known is spared: heavy scenarios, and all rows but one of a scenario's table.
+#[derive(Debug, Clone)]
+pub struct Light {
+    /// Requirements that are decided with everything there is.
+    pub but_for: BTreeSet<String>,
+    /// Chooses the rows that are played: over many subjects with different numbers, each row is.
+    pub row: usize,
 }
 
 impl Filter {
@@ -31,11 +40,13 @@ impl Filter {
         self.requirements.is_empty() || self.requirements.iter().any(|wanted| wanted == id)
     }
 
+    /// How to be brief, if the scenario decides nothing that asks for more.
+    fn spares(&self, scenario: &Scenario) -> Option<&Light> {
+        self.light.as_ref().filter(|light| !scenario.decides.iter().any(|id| light.but_for.contains(id)))
+    }
+
     fn wants_scenario(&self, scenario: &Scenario) -> bool {
-        if let Some(kept) = &self.light_but_for
-            && scenario.heavy
-            && !scenario.decides.iter().any(|id| kept.contains(id))
-        {
+        if self.spares(scenario).is_some() && scenario.heavy {
             return false;
         }
         let full = format!("{}/{}", scenario.task, scenario.id);
@@ -109,7 +120,23 @@ pub fn plan<'p>(
             && run.decides.iter().all(|id| decided.contains(&key(id)))
     };
     runs.retain(|run| !superfluous(run));
-    runs
+    one_row_of_each(runs, filter)
+}
+
+/// Leaves one row of each table that may be cut short.
+fn one_row_of_each<'p>(runs: Vec<Run<'p>>, filter: &Filter) -> Vec<Run<'p>> {
+    let table = |run: &Run<'_>| (run.scenario.task.clone(), run.scenario.id.clone(), run.scenario.role.clone());
+    let mut rows: BTreeMap<_, usize> = BTreeMap::new();
+    for run in &runs {
+        *rows.entry(table(run)).or_default() += 1;
+    }
+    let mut met: BTreeMap<_, usize> = BTreeMap::new();
+    let mut kept = |run: &Run<'p>| {
+        let place = met.entry(table(run)).or_default();
+        *place += 1;
+        filter.spares(&run.scenario).is_none_or(|light| *place == light.row % rows[&table(run)] + 1)
+    };
+    runs.into_iter().filter(|run| kept(run)).collect()
 }
 
 /// Whether the task wants a requirement judged for the scenario's role.
@@ -194,5 +221,59 @@ impl Run<'_> {
                 .sum()
         }
         steps(&self.scenario.steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// Two tables of three and two rows, a plain scenario and a heavy one.
+    fn played(light: Option<Light>) -> Vec<String> {
+        let filter = Filter { light, ..Filter::default() };
+        let any = Catalogue::built_in().unwrap().tasks[0].scenarios[0].clone();
+        let scenario = |id: &str, row: Option<&str>, decides: &str, heavy| Scenario {
+            id: id.to_owned(),
+            row: row.map(str::to_owned),
+            decides: vec![decides.to_owned()],
+            heavy,
+            ..any.clone()
+        };
+        let all = [
+            scenario("signs", Some("plus"), "t.signs", false),
+            scenario("signs", Some("minus"), "t.signs", false),
+            scenario("signs", Some("times"), "t.signs", false),
+            scenario("ends", Some("early"), "t.ends", false),
+            scenario("ends", Some("late"), "t.ends", false),
+            scenario("plain", None, "t.plain", false),
+            scenario("large", None, "t.large", true),
+        ];
+        let run = |scenario: Scenario| Run {
+            decides: scenario.decides.clone(),
+            scenario: Cow::Owned(scenario),
+            backend: BackendName::Sim,
+            skipped: None,
+        };
+        let runs = all.into_iter().filter(|scenario| filter.wants_scenario(scenario)).map(run).collect();
+        let short = |run: &Run<'_>| format!("{}{}", run.scenario.id, run.scenario.row.as_deref().unwrap_or(""));
+        one_row_of_each(runs, &filter).iter().map(short).collect()
+    }
+
+    #[rstest]
+    #[case::first(0, &[], &["signsplus", "endsearly", "plain"])]
+    #[case::second(1, &[], &["signsminus", "endslate", "plain"])]
+    #[case::beyond_the_shorter(2, &[], &["signstimes", "endsearly", "plain"])]
+    #[case::beyond_both(3, &[], &["signsplus", "endslate", "plain"])]
+    #[case::a_table_of_interest(0, &["t.ends"], &["signsplus", "endsearly", "endslate", "plain"])]
+    #[case::something_heavy_of_interest(1, &["t.large"], &["signsminus", "endslate", "plain", "large"])]
+    fn a_light_table_keeps_what_matters(#[case] row: usize, #[case] but_for: &[&str], #[case] kept: &[&str]) {
+        let but_for = but_for.iter().map(|&id| id.to_owned()).collect();
+        assert_eq!(played(Some(Light { but_for, row })), kept);
+    }
+
+    #[test]
+    fn nothing_is_spared_unasked() {
+        assert_eq!(played(None).len(), 7);
     }
 }
