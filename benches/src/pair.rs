@@ -131,8 +131,8 @@ pub fn harness_program() -> Result<PathBuf, Absent> {
 pub fn reference_alone(program: &str) -> Pair {
     Pair {
         name: "reference alone",
-        server: Start::new([program, "server", PORT]),
-        client: Start::new([program, "client", "127.0.0.1", PORT]),
+        server: Start::new([program, "message", "server", PORT]),
+        client: Start::new([program, "message", "client", "127.0.0.1", PORT]),
     }
 }
 

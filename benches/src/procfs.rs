@@ -46,6 +46,23 @@ pub fn resident_memory(pid: u32) -> io::Result<u64> {
     memory(pid, "VmRSS:")
 }
 
+/// The memory that a process and everything it has started have resident now, in KiB: a page that several of them share
+/// counts for each by its part (`Pss`).
+///
+/// # Errors
+/// If the process is gone. A child that ends meanwhile counts nothing.
+pub fn memory_of_family(pid: u32) -> io::Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let mut sum = value_in(&rollup, "Pss:").unwrap_or(0);
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let children = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
+            sum += memory_of_family(child).unwrap_or(0);
+        }
+    }
+    Ok(sum)
+}
+
 fn memory(pid: u32, key: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     value_in(&status, key)
@@ -83,5 +100,6 @@ mod tests {
     #[test]
     fn this_process_needs_memory() {
         assert!(peak_memory(std::process::id()).unwrap() > 0);
+        assert!(memory_of_family(std::process::id()).unwrap() > 0);
     }
 }
