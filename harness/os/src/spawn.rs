@@ -40,8 +40,6 @@ pub struct Launch {
     pub stdout: OwnedFd,
     /// Its descriptor 2.
     pub stderr: OwnedFd,
-    /// Whether `stdout` is a terminal that becomes the program's controlling terminal.
-    pub controlling_terminal: bool,
     /// What it may use.
     pub limits: Limits,
 }
@@ -71,8 +69,6 @@ pub enum Phase {
     Session,
     /// The descriptors 0, 1 and 2, and closing all others.
     Descriptors,
-    /// The controlling terminal.
-    Terminal,
     /// The resource limits.
     Limits,
     /// Entering the working directory.
@@ -90,7 +86,6 @@ impl std::fmt::Display for Phase {
             Self::Create => "create a process",
             Self::Session => "create a session",
             Self::Descriptors => "set up its descriptors",
-            Self::Terminal => "give it a controlling terminal",
             Self::Limits => "set its resource limits",
             Self::WorkingDirectory => "enter its working directory",
             Self::Signals => "reset its signals",
@@ -172,7 +167,7 @@ pub fn spawn(launch: Launch) -> Result<Child, SpawnError> {
         });
     };
     let streams = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
-    let start = || between::start(&prepared, streams, launch.controlling_terminal);
+    let start = || between::start(&prepared, streams);
     let first = {
         let _under_way = forking::begin();
         start()

@@ -41,8 +41,6 @@ pub struct Launch {
     pub stdout: Stdio,
     /// Standard error.
     pub stderr: Stdio,
-    /// Its own session with standard input, or else standard output, as controlling terminal.
-    pub terminal: bool,
     /// Runs in the child before its filter.
     pub prepare: Option<Preparation>,
 }

@@ -386,7 +386,6 @@ impl World {
             arguments,
             environment,
             directory: launch.directory,
-            terminal: launch.terminal,
             prepare: launch.prepare,
         };
         let spawned = command.spawn(&self.filter, [stdin.as_fd(), given[0].as_fd(), given[1].as_fd()])?;

@@ -58,8 +58,7 @@ impl SimulatedProgram {
             Some(file) => Stdio::Pair { program: file, ours: None },
             None => Stdio::Pipe,
         };
-        let on_terminal = launch.stdout == OutputKind::Terminal;
-        let stdout = if on_terminal {
+        let stdout = if launch.stdout == OutputKind::Terminal {
             let pty = terminal::Pty::open_raw().map_err(|error| machine("open a terminal", &error))?;
             Stdio::Pair { program: pty.slave, ours: Some(pty.master) }
         } else {
@@ -81,7 +80,6 @@ impl SimulatedProgram {
                     stdin,
                     stdout,
                     stderr: Stdio::Pipe,
-                    terminal: on_terminal,
                     prepare: Some(Box::new(move || {
                         setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES).map_err(io::Error::from)?;
                         // Virtual time does not bound a loop that goes round between two events.

@@ -102,7 +102,6 @@ fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit
         stdin: stdin.into(),
         stdout: output,
         stderr: errors,
-        controlling_terminal: false,
         limits: Limits::default(),
     };
     // A namespace without a way out is what makes a build offline; its thread is what enters it.

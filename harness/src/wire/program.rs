@@ -84,7 +84,6 @@ impl WireProgram {
             stdin,
             stdout,
             stderr,
-            controlling_terminal: launch.stdout == OutputKind::Terminal,
             limits: Limits { open_files: Some(OPEN_FILES), file_size_bytes: Some(FILE_SIZE), ..Limits::default() },
         })
         .map_err(|error| match error {

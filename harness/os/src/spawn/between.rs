@@ -26,7 +26,6 @@ struct Plan<'a> {
     envp: *const *const c_char,
     cwd: *const c_char,
     streams: [RawFd; 3],
-    controlling_terminal: bool,
     limits: &'a [(Resource, u64)],
     open_files: c_int,
     /// The step under way.
@@ -39,10 +38,9 @@ struct Plan<'a> {
 type Step = fn(&Plan<'_>) -> Result<(), Errno>;
 
 /// In the order in which the child takes them.
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 6] = [
     Phase::Session,
     Phase::Descriptors,
-    Phase::Terminal,
     Phase::Limits,
     Phase::WorkingDirectory,
     Phase::Signals,
@@ -55,11 +53,7 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 }
 
 /// Creates the process and returns once it has executed the program, or failed to.
-pub(super) fn start(
-    prepared: &Prepared,
-    streams: [RawFd; 3],
-    controlling_terminal: bool,
-) -> Result<Child, (Phase, io::Error)> {
+pub(super) fn start(prepared: &Prepared, streams: [RawFd; 3]) -> Result<Child, (Phase, io::Error)> {
     let candidates: Vec<_> = prepared.candidates.iter().map(|c| c.as_ptr()).collect();
     let argv = pointers(&prepared.argv);
     let envp = pointers(&prepared.envp);
@@ -69,7 +63,6 @@ pub(super) fn start(
         envp: envp.as_ptr(),
         cwd: prepared.cwd.as_ptr(),
         streams,
-        controlling_terminal,
         limits: &prepared.limits,
         open_files: prepared.open_files,
         phase: AtomicI32::new(0),
@@ -120,7 +113,7 @@ fn clone(plan: &Plan<'_>, stack: &Stack) -> io::Result<(i32, OwnedFd)> {
 extern "C" fn run(plan: *mut c_void) -> c_int {
     // SAFETY: `clone` above passes a Plan that outlives this function, and nobody writes to it but through atomics.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
-    let steps: [Step; PHASES.len()] = [session, descriptors, terminal, limits, working_directory, signals, execute];
+    let steps: [Step; PHASES.len()] = [session, descriptors, limits, working_directory, signals, execute];
     for (number, step) in (0..).zip(steps) {
         plan.phase.store(number, Ordering::Release);
         if let Err(errno) = step(plan) {
@@ -132,6 +125,8 @@ extern "C" fn run(plan: *mut c_void) -> c_int {
     unsafe { libc::_exit(127) }
 }
 
+/// A session of its own has no controlling terminal, and is not given one: what asks for a password at `/dev/tty`, as
+/// `getpass` does, finds none, and takes standard input instead.
 fn session(_: &Plan<'_>) -> Result<(), Errno> {
     nix::unistd::setsid().map(drop)
 }
@@ -152,14 +147,6 @@ fn descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
             // SAFETY: as above; a number that is not open is an error without effect.
             unsafe { libc::close(number) };
         }
-    }
-    Ok(())
-}
-
-fn terminal(plan: &Plan<'_>) -> Result<(), Errno> {
-    if plan.controlling_terminal {
-        // SAFETY: TIOCSCTTY takes an integer; 0 asks not to steal the terminal of another session.
-        Errno::result(unsafe { libc::ioctl(1, libc::TIOCSCTTY, 0) })?;
     }
     Ok(())
 }

@@ -31,8 +31,6 @@ pub struct TrapCommand {
     pub environment: Vec<Vec<u8>>,
     /// The working directory.
     pub directory: PathBuf,
-    /// Its own session, with standard input or else standard output as controlling terminal.
-    pub terminal: bool,
     /// Runs in the child, with the parent's memory, before the filter. It must not keep a lock.
     pub prepare: Option<Preparation>,
 }
@@ -55,7 +53,6 @@ struct Child<'a> {
     directory: CString,
     stdio: [i32; 3],
     handover: i32,
-    terminal: bool,
     filter: &'a Filter,
     prepare: Option<Preparation>,
     failure: Option<(Stage, i32)>,
@@ -84,7 +81,6 @@ impl TrapCommand {
             directory: path(&self.directory)?,
             stdio: stdio.map(|descriptor| descriptor.as_raw_fd()),
             handover: given.as_raw_fd(),
-            terminal: self.terminal,
             filter,
             prepare: self.prepare,
             failure: None,
@@ -180,11 +176,9 @@ fn become_program(child: &Child<'_>) -> (Stage, i32) {
     // SAFETY: every pointer passed below points into `child` or this stack and lives until the call is over;
     // the calls change only this process's own descriptors, directory, signals and attributes.
     unsafe {
-        if child.terminal {
-            libc::setsid();
-        } else {
-            libc::setpgid(0, 0);
-        }
+        // A session of its own has no controlling terminal: what asks for a password at `/dev/tty`, as `getpass` does,
+        // takes standard input instead, and never the terminal of whoever grades.
+        libc::setsid();
         // Out of the way first: a source may itself be numbered 0, 1 or 2.
         let mut moved = [0; 3];
         for (place, source) in moved.iter_mut().zip(child.stdio) {
@@ -196,12 +190,6 @@ fn become_program(child: &Child<'_>) -> (Stage, i32) {
         for (target, source) in (0..).zip(moved) {
             if libc::dup2(source, target) < 0 {
                 return (Stage::Prepare, errno());
-            }
-        }
-        if child.terminal {
-            // Standard input may be a pipe beside an output on a terminal.
-            if libc::ioctl(0, libc::TIOCSCTTY, 0) != 0 {
-                libc::ioctl(1, libc::TIOCSCTTY, 0);
             }
         }
         if libc::chdir(child.directory.as_ptr()) != 0 {
