@@ -142,8 +142,28 @@ fn ok() -> u16 {
     200
 }
 
+/// Where a peer or program is met, in one of the ways of saying so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// `host:port`.
+    Address(&'a str),
+    /// As the beginning of a URL, in the form that the judged proxy takes.
+    Url(&'a str),
+    /// As the `Host` that a browser sends with that URL.
+    Host(&'a str),
+}
+
+impl<'a> Place<'a> {
+    /// Who is met there.
+    pub fn actor(self) -> &'a str {
+        match self {
+            Self::Address(actor) | Self::Url(actor) | Self::Host(actor) => actor,
+        }
+    }
+}
+
 /// Finds out where a peer or program is met.
-pub type AddressOf<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, PayloadError>;
+pub type AddressOf<'a> = &'a dyn Fn(Place<'_>) -> Result<Vec<u8>, PayloadError>;
 
 impl Request {
     /// The bytes.
