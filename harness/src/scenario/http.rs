@@ -322,4 +322,21 @@ mod tests {
         assert_eq!(named.actors(), ["origin"]);
         assert_eq!(named.bytes(0), Err(PayloadError::Address("origin".to_owned())));
     }
+
+    #[test]
+    fn a_url_is_filled_in_where_it_is_known() {
+        let asked = payload(
+            r#"{ request = { target = { join = [{ url-of = "site" }, { text = "/a?b" }] }, headers = { Host = { host-for = "site" }, X = { address-of = "other" } } } }"#,
+        );
+        assert_eq!(asked.actors(), ["site", "site", "other"]);
+        let place = |place: Place<'_>| {
+            Ok(match place {
+                Place::Url(actor) => format!("/{actor}:80").into_bytes(),
+                Place::Host(_) => b"proxy:1".to_vec(),
+                Place::Address(actor) => format!("{actor}:2").into_bytes(),
+            })
+        };
+        let bytes = String::from_utf8(asked.made(0, &place).unwrap()).unwrap();
+        assert_eq!(bytes, "GET /site:80/a?b HTTP/1.1\r\nHost: proxy:1\r\nX: other:2\r\n\r\n");
+    }
 }
