@@ -1,6 +1,6 @@
 //! Programs that nobody wrote for these labs, where they are installed: `nc` and `socat` play the
 //! roles of `message`, Python's `http.server` and nginx that of `web-server`, and the harness meets
-//! them as they are. The other way round, `curl` and a browser are served by the model answers.
+//! them as they are. The other way round, `curl` and a browser are served by the model answers, one of which is a proxy.
 
 mod common;
 
@@ -132,20 +132,20 @@ exec nginx -p "$PWD" -c nginx.conf -e stderr""" }"#;
     }
 }
 
-/// The model answer of a task, serving this folder.
+/// The model answer of a task, serving this folder (or, as a proxy, any site).
 struct Serving {
     process: std::process::Child,
     port: u16,
 }
 
 impl Serving {
-    fn start(task: &str, folder: &std::path::Path) -> Self {
+    fn start(task: &str, role: &str, folder: &std::path::Path) -> Self {
         // A port that was just free; a stranger who takes it meanwhile makes the server end, and the test fail.
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|at| at.port());
         let port = port.expect("a free port");
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
-        let process = command.args(["reference", task, "server", &port.to_string()]).current_dir(folder).spawn();
+        let process = command.args(["reference", task, role, &port.to_string()]).current_dir(folder).spawn();
         let mut serving = Self { process: process.expect("the server starts"), port };
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -186,7 +186,7 @@ fn curl_gets_the_page_and_its_parts() {
         return;
     }
     let folder = pages();
-    let server = Serving::start("web-server", folder.path());
+    let server = Serving::start("web-server", "server", folder.path());
     for name in PARTS {
         let mut curl = std::process::Command::new("curl");
         let came = curl.args(["-sS", "--fail", "--noproxy", "*", &server.url(&format!("/{name}"))]).output();
@@ -207,27 +207,90 @@ fn chromium() -> Option<&'static str> {
     found
 }
 
+/// What a browser makes of a page.
+fn look(browser: &str, url: &str, more: &[&str]) -> String {
+    let profile = tempfile::tempdir().expect("a folder for its profile");
+    let came = std::process::Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(more)
+        .arg(url)
+        .output()
+        .expect("the browser starts");
+    assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+    String::from_utf8_lossy(&came.stdout).into_owned()
+}
+
 #[test]
 fn a_browser_shows_the_page_and_the_text() {
     let Some(browser) = chromium() else { return };
     let folder = pages();
-    let look = |url: &str, more: &[&str]| {
-        let profile = tempfile::tempdir().expect("a folder for its profile");
-        let came = std::process::Command::new(browser)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server", "--dump-dom"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .args(more)
-            .arg(url)
-            .output()
-            .expect("the browser starts");
-        assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
-        String::from_utf8_lossy(&came.stdout).into_owned()
-    };
-    let server = Serving::start("web-server", folder.path());
+    let look = |url: &str, more: &[&str]| look(browser, url, &[&["--no-proxy-server"], more].concat());
+    let server = Serving::start("web-server", "server", folder.path());
     assert!(look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
     let picture = folder.path().join("seen.png");
     look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
     assert!(std::fs::read(&picture).expect("a screenshot").starts_with(b"\x89PNG"));
-    let text = Serving::start("web-text", folder.path());
+    let text = Serving::start("web-text", "server", folder.path());
     assert!(look(&text.url("/"), &[]).contains("this is the second line"));
+}
+
+#[test]
+fn curl_gets_the_page_and_its_parts_through_the_proxy() {
+    if !installed("curl") {
+        return;
+    }
+    let folder = pages();
+    let site = Serving::start("web-server", "server", folder.path());
+    let proxy = Serving::start("web-proxy", "proxy", folder.path());
+    let curl = |arguments: &[&str]| {
+        let came = std::process::Command::new("curl").args(["-sS", "--noproxy", ""]).args(arguments).output();
+        let came = came.expect("curl starts");
+        assert!(came.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&came.stderr));
+        came.stdout
+    };
+    let status = |arguments: &[&str]| {
+        let through = proxy.url("");
+        let asked = [&["-o", "/dev/null", "-w", "%{http_code}", "-x", &through], arguments].concat();
+        String::from_utf8(curl(&asked)).expect("a number")
+    };
+    for name in PARTS {
+        let content = std::fs::read(folder.path().join(name)).expect("its content");
+        let url = site.url(&format!("/{name}"));
+        assert!(curl(&["-x", &proxy.url(""), &url]) == content, "{name} differs");
+        // As a tunnel, and in the textbook's form.
+        assert!(curl(&["-p", "-x", &proxy.url(""), &url]) == content, "{name} differs through a tunnel");
+        assert!(curl(&[&proxy.url(&url.replacen("http:/", "", 1))]) == content, "{name} differs in the path form");
+    }
+    assert_eq!(status(&[&site.url("/no-such-page.html")]), "404");
+    assert_eq!(status(&["-d", "name=Ada", &site.url("/page.html")]), "405");
+    assert_eq!(status(&["--head", &site.url("/page.html")]), "200");
+    let gone = site.url("/page.html");
+    drop(site);
+    assert_eq!(status(&[&gone]), "502");
+    assert_eq!(status(&[&proxy.url("/")]), "508");
+}
+
+#[test]
+fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy() {
+    let Some(browser) = chromium() else { return };
+    let folder = pages();
+    // A page that notes what has become of its parts.
+    let page = r#"<!doctype html><link rel="stylesheet" href="colour.css"><h1>Parts</h1><img id="picture" src="picture.png">
+<script>addEventListener("load", () => {
+  document.body.dataset.picture = picture.naturalWidth > 0 ? "shown" : "broken";
+  document.body.dataset.colour = getComputedStyle(document.body).color;
+});</script>"#;
+    write(folder.path(), "noting.html", page);
+    write(folder.path(), "colour.css", "body { color: rgb(1, 2, 3) }");
+    let site = Serving::start("web-server", "server", folder.path());
+    let proxy = Serving::start("web-proxy", "proxy", folder.path());
+    // Left to itself a browser asks no proxy for pages of its own machine.
+    let through = format!("--proxy-server={}", proxy.url(""));
+    let told = [through.as_str(), "--proxy-bypass-list=<-loopback>"];
+    let seen = look(browser, &site.url("/noting.html"), &told);
+    assert!(seen.contains(r#"data-picture="shown""#) && seen.contains(r#"data-colour="rgb(1, 2, 3)""#), "{seen}");
+    // Without the proxy the same browser shows nothing of it: it was the proxy that fetched them.
+    drop(proxy);
+    assert!(!look(browser, &site.url("/noting.html"), &told).contains("data-picture"));
 }

@@ -1,4 +1,4 @@
-//! HTTP by hand: the few rules that a server of files or of a text needs (RFC 9112).
+//! HTTP by hand: the few rules that a server of files or of a text, and a proxy, need (RFC 9112).
 //!
 //! A request is a head, and sometimes a body. The head is lines of text: a request line, header fields, and an empty line
 //! that says that it is complete. Nothing else says so. One `recv` may bring half of a header line, or a long head in
@@ -25,8 +25,8 @@ pub struct HeadBuffer {
 pub struct TooLong;
 
 impl HeadBuffer {
-    /// Adds a piece, and gives the head when it is complete. What comes after it is a body, which GET does not have;
-    /// it is left alone.
+    /// Adds a piece, and gives the head when it is complete. What comes after it in the piece is a body, which GET does not
+    /// have; it is left alone.
     ///
     /// # Errors
     /// If the head is too long.
@@ -54,6 +54,8 @@ pub struct RequestLine {
     pub method: String,
     /// With what: `/pictures/cat.png?large`.
     pub target: String,
+    /// In which version: `HTTP/1.1`.
+    pub version: String,
 }
 
 impl RequestLine {
@@ -68,7 +70,7 @@ impl RequestLine {
             && method.bytes().all(|byte| byte.is_ascii_alphabetic())
             && !target.is_empty()
             && version.starts_with("HTTP/1.");
-        is_request.then(|| Self { method: method.to_owned(), target: target.to_owned() })
+        is_request.then(|| Self { method: method.to_owned(), target: target.to_owned(), version: version.to_owned() })
     }
 
     /// The path of the target, `%` and two digits turned into the byte that they stand for. `None` if there is no path,

@@ -3,7 +3,7 @@
 //! One folder per task, one file per role. Start with a task's `mod.rs`: it says what the lab asks for and what to
 //! look at. The rest of the crate is what the answers share: the ways to serve many clients ([`threads`],
 //! [`readiness`]) and to speak while listening ([`dialogue`]), the [`calculator`] behind three servers, [`lines`],
-//! [`sentence`] and [`http`], [`arguments`] and [`failure`], and [`network`], the seam through which the asynchronous answers meet
+//! [`sentence`], [`http`] and [`browser`], [`arguments`] and [`failure`], and [`network`], the seam through which the asynchronous answers meet
 //! either real sockets or a simulated network.
 //!
 //! This file owns the list of programs and how each is started; it never contains a task's protocol.
@@ -19,6 +19,7 @@ use failure::Failure;
 use network::{Tokio, Turmoil};
 
 pub mod arguments;
+pub mod browser;
 pub mod calc_select;
 pub mod calc_single;
 pub mod calc_threads;
@@ -48,6 +49,7 @@ pub mod udp_pinger;
 pub mod uppercase_tcp;
 pub mod uppercase_udp;
 pub mod wait_for_service;
+pub mod web_proxy;
 pub mod web_server;
 pub mod web_text;
 
@@ -251,6 +253,7 @@ static PROGRAMS: &[Program] = &[
         body: on_any_network!(udp_pinger::client::run),
     },
     Program { task: "web-server", role: "server", usage: "server PORT", body: Body::Blocking(web_server::server::run) },
+    Program { task: "web-proxy", role: "proxy", usage: "proxy PORT", body: Body::Blocking(web_proxy::proxy::run) },
     Program { task: "web-text", role: "server", usage: "server PORT", body: on_any_network!(web_text::server::run) },
     Program {
         task: "port-forward",

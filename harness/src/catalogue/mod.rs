@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use model::{CommonFile, FramingName, Requirement, Role, TaskFile};
+use model::{CommonFile, FramingName, Requirement, Role, TaskFile, UrlForm};
 pub use source::{Folder, FolderError};
 
 use crate::scenario::Scenario;
@@ -49,6 +49,8 @@ pub struct Task {
 pub struct Meeting {
     /// Ways of ending a message, in the order in which they are tried.
     pub framings: Vec<FramingName>,
+    /// Forms in which a proxy may be told a URL, in the order in which they are tried.
+    pub urls: Vec<UrlForm>,
     /// The conversation.
     pub scenario: Scenario,
 }
@@ -330,7 +332,8 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
             Ok(scenario) => {
                 let usual = [FramingName::Line, FramingName::Bare, FramingName::End];
                 let framings = if meet.framings.is_empty() { usual.to_vec() } else { meet.framings.clone() };
-                meetings.insert(meet.role.clone(), Meeting { framings, scenario });
+                let urls = if meet.urls.is_empty() { vec![UrlForm::Absolute] } else { meet.urls.clone() };
+                meetings.insert(meet.role.clone(), Meeting { framings, urls, scenario });
             }
             Err(Problems(found)) => problems.extend(found),
         }

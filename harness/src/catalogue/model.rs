@@ -61,6 +61,20 @@ pub struct Meet {
     /// stream.
     #[serde(default)]
     pub framings: Vec<FramingName>,
+    /// Forms in which a proxy may be told a URL, the likeliest first. Default: the absolute form.
+    #[serde(default)]
+    pub urls: Vec<UrlForm>,
+}
+
+/// How a proxy is told the URL that it is to fetch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UrlForm {
+    /// `GET http://host/path`, as browsers tell a proxy (RFC 9112, section 3.2.2).
+    #[default]
+    Absolute,
+    /// `GET /host/path`, as in the textbook's exercise, where the browser takes the proxy for a web server.
+    Path,
 }
 
 /// How a message that is sent to a program is marked as complete.

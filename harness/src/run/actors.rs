@@ -33,6 +33,8 @@ pub struct PeerActor {
     pub connection: Option<Box<dyn Connection>>,
     /// Its listening socket.
     pub listener: Option<Rc<dyn Listener>>,
+    /// The port at which it has listened last; it is still asked for there when it listens no more.
+    pub listened: Option<u16>,
     /// Its UDP socket.
     pub datagrams: Option<Rc<dyn Datagrams>>,
     /// Where its datagrams go: the program's address, or who sent last.

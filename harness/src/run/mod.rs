@@ -20,8 +20,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::catalogue::model::UrlForm;
 use crate::scenario::Scenario;
 use crate::scenario::bytes::Payload;
+use crate::scenario::http::Place;
 use crate::scenario::model::Step;
 use crate::submission::Cast;
 use actors::Actors;
@@ -271,7 +273,18 @@ impl Director {
 
     /// The bytes of a payload, addresses of this run filled in.
     pub(crate) fn bytes(&self, payload: &Payload, index: u64) -> Result<Vec<u8>, Halt> {
-        let address = |actor: &str| Ok(self.address_of(actor).to_string().into_bytes());
+        let address = |place: Place<'_>| {
+            let judged = &self.scenario.role;
+            let form = self.cast.url_form(judged);
+            let at = self.address_of(place.actor());
+            let text = match (place, form) {
+                (Place::Url(_), UrlForm::Absolute) => format!("http://{at}"),
+                (Place::Url(_), UrlForm::Path) => format!("/{at}"),
+                (Place::Host(_), UrlForm::Path) => self.address_of(judged).to_string(),
+                (Place::Host(_), UrlForm::Absolute) | (Place::Address(_), _) => at.to_string(),
+            };
+            Ok(text.into_bytes())
+        };
         payload.made(index, &address).map_err(|error| Halt::Harness(error.to_string()))
     }
 

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
-use super::http::{self, AddressOf};
+use super::http::{self, AddressOf, Place};
 
 /// Bytes, written so that a scenario file stays small and readable.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -31,6 +31,12 @@ pub enum Payload {
     Nth(String),
     /// The address, `host:port`, at which a peer or a program is met in this run.
     AddressOf(String),
+    /// The beginning of a URL at a peer or a program, in the form in which the judged proxy was found to take it:
+    /// `http://host:port`, or `/host:port`. A path goes behind it.
+    UrlOf(String),
+    /// What a browser's `Host` says beside such a URL: `host:port` of that peer or program in the first form, of the proxy
+    /// in the second, where the browser believes that it talks to a web server.
+    HostFor(String),
     /// One after the other.
     Join(Vec<Payload>),
     /// An HTTP request.
@@ -101,7 +107,7 @@ impl Payload {
     /// # Errors
     /// If the payload names a file that the kit does not have, or is not hexadecimal.
     pub fn bytes(&self, index: u64) -> Result<Vec<u8>, PayloadError> {
-        self.made(index, &|actor| Err(PayloadError::Address(actor.to_owned())))
+        self.made(index, &|place| Err(PayloadError::Address(place.actor().to_owned())))
     }
 
     /// The same, with addresses that are known.
@@ -122,7 +128,9 @@ impl Payload {
             Self::Repeat(repeat) => repeat.text.repeat(repeat.times).into_bytes(),
             Self::EveryByte(length) => (0..=255u8).cycle().take(*length).collect(),
             Self::Nth(text) => format!("{text}{}", index + 1).into_bytes(),
-            Self::AddressOf(actor) => address(actor)?,
+            Self::AddressOf(actor) => address(Place::Address(actor))?,
+            Self::UrlOf(actor) => address(Place::Url(actor))?,
+            Self::HostFor(actor) => address(Place::Host(actor))?,
             Self::Request(request) => request.bytes(index, address)?,
             Self::Response(response) => response.bytes(index, address)?,
             Self::Join(parts) => {
@@ -154,7 +162,7 @@ impl Payload {
     /// Programs and peers whose addresses stand in the payload.
     pub fn actors(&self) -> Vec<&str> {
         match self {
-            Self::AddressOf(actor) => vec![actor],
+            Self::AddressOf(actor) | Self::UrlOf(actor) | Self::HostFor(actor) => vec![actor],
             Self::Join(parts) => parts.iter().flat_map(Self::actors).collect(),
             Self::Request(request) => request.parts().flat_map(Self::actors).collect(),
             Self::Response(response) => response.parts().flat_map(Self::actors).collect(),
@@ -172,7 +180,7 @@ impl Payload {
             Self::Repeat(repeat) => repeat.text.len() * repeat.times,
             Self::EveryByte(length) => *length,
             Self::Nth(text) => text.len() + 1,
-            Self::AddressOf(_) => 0,
+            Self::AddressOf(_) | Self::UrlOf(_) | Self::HostFor(_) => 0,
             Self::Request(_) | Self::Response(_) => self.made(0, &|_| Ok(Vec::new())).map_or(0, |bytes| bytes.len()),
             Self::Join(parts) => return parts.iter().map(Self::length).sum(),
         };

@@ -343,6 +343,11 @@ impl Actors {
             }
             Step::Accept(accept) => needed("peer", Kind::Peer, &accept.peer),
             Step::Connect(connect) => needed("to", Kind::Either, &connect.to),
+            Step::Send(send) => {
+                if let Some(peer) = &send.taken_in_by {
+                    needed("taken-in-by", Kind::Peer, peer);
+                }
+            }
             Step::Receive(receive) => {
                 if let Some(peer) = &receive.sent_by {
                     needed("sent-by", Kind::Peer, peer);

@@ -142,8 +142,28 @@ fn ok() -> u16 {
     200
 }
 
+/// Where a peer or program is met, in one of the ways of saying so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// `host:port`.
+    Address(&'a str),
+    /// As the beginning of a URL, in the form that the judged proxy takes.
+    Url(&'a str),
+    /// As the `Host` that a browser sends with that URL.
+    Host(&'a str),
+}
+
+impl<'a> Place<'a> {
+    /// Who is met there.
+    pub fn actor(self) -> &'a str {
+        match self {
+            Self::Address(actor) | Self::Url(actor) | Self::Host(actor) => actor,
+        }
+    }
+}
+
 /// Finds out where a peer or program is met.
-pub type AddressOf<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, PayloadError>;
+pub type AddressOf<'a> = &'a dyn Fn(Place<'_>) -> Result<Vec<u8>, PayloadError>;
 
 impl Request {
     /// The bytes.
@@ -301,5 +321,22 @@ mod tests {
         let named = payload(r#"{ request = { target = "/", headers = { Host = { address-of = "origin" } } } }"#);
         assert_eq!(named.actors(), ["origin"]);
         assert_eq!(named.bytes(0), Err(PayloadError::Address("origin".to_owned())));
+    }
+
+    #[test]
+    fn a_url_is_filled_in_where_it_is_known() {
+        let asked = payload(
+            r#"{ request = { target = { join = [{ url-of = "site" }, { text = "/a?b" }] }, headers = { Host = { host-for = "site" }, X = { address-of = "other" } } } }"#,
+        );
+        assert_eq!(asked.actors(), ["site", "site", "other"]);
+        let place = |place: Place<'_>| {
+            Ok(match place {
+                Place::Url(actor) => format!("/{actor}:80").into_bytes(),
+                Place::Host(_) => b"proxy:1".to_vec(),
+                Place::Address(actor) => format!("{actor}:2").into_bytes(),
+            })
+        };
+        let bytes = String::from_utf8(asked.made(0, &place).unwrap()).unwrap();
+        assert_eq!(bytes, "GET /site:80/a?b HTTP/1.1\r\nHost: proxy:1\r\nX: other:2\r\n\r\n");
     }
 }

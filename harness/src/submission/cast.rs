@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::catalogue::model::{FramingName, Input, Role, RoleKind};
+use crate::catalogue::model::{FramingName, Input, Role, RoleKind, UrlForm};
 use crate::scenario::model::TransportName;
 
 /// A command with placeholders such as `{port}`.
@@ -177,6 +177,8 @@ pub struct Meeting {
     pub strays: Option<String>,
     /// How it tells where a message ends.
     pub framing: Framing,
+    /// How it is told a URL (a proxy).
+    pub url_form: UrlForm,
     /// What it sends after a message besides a line end (a client).
     pub suffix: Vec<u8>,
     /// Nothing made it answer (a server that should).
@@ -302,6 +304,11 @@ impl Cast {
     /// How a role's program tells where a message ends.
     pub fn framing(&self, role: &str) -> Framing {
         self.parts.get(role).map_or(Framing::Bare, |part| part.meeting.framing)
+    }
+
+    /// How a role's program is told a URL.
+    pub fn url_form(&self, role: &str) -> UrlForm {
+        self.parts.get(role).map_or(UrlForm::Absolute, |part| part.meeting.url_form)
     }
 
     /// Findings about a role's program from when it was met.

@@ -11,6 +11,7 @@ use super::cast::{Cast, Command, Framing, Part};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
 use super::{build, discover, fingerprint, probe};
+use crate::catalogue::model::UrlForm;
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
 use crate::run::End;
@@ -429,29 +430,39 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
     Ok(())
 }
 
-/// Has the first conversation with a program, with each way of ending a message in turn.
+/// Has the first conversation with a program, with each way of ending a message and of naming a URL in turn.
 fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Result<(), String> {
     if cast.parts[role].attached.is_some() {
         return Ok(());
     }
     let mut why_not = String::new();
-    for framing in &meeting.framings {
-        let framing = Framing::from(*framing);
+    let ways = meeting.urls.iter().flat_map(|url| meeting.framings.iter().map(move |framing| (*url, *framing)));
+    for (url_form, framing) in ways {
+        let framing = Framing::from(framing);
         if let Some(part) = cast.parts.get_mut(role) {
             part.meeting.framing = framing;
+            part.meeting.url_form = url_form;
         }
         let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1);
         match record.end {
             End::Played => {
-                let findings = match framing {
+                let ended = match framing {
+                    // Where there is no choice, nothing was found out.
+                    _ if meeting.framings.len() == 1 => None,
                     Framing::Line => None,
                     Framing::Bare => {
                         Some(format!("the {role} takes what one read yields for a whole message, and wants no newline"))
                     }
                     Framing::End => Some(format!("the {role} answers only when the client has ended its direction")),
                 };
+                let told = (url_form == UrlForm::Path).then(|| {
+                    format!(
+                        "the {role} takes GET /host/path, as in the textbook's exercise, and not the absolute form \
+                         GET http://host/path that a browser sends when it is told to use a proxy"
+                    )
+                });
                 if let Some(part) = cast.parts.get_mut(role) {
-                    part.meeting.findings.extend(findings);
+                    part.meeting.findings.extend(ended.into_iter().chain(told));
                 }
                 return Ok(());
             }
@@ -463,6 +474,7 @@ fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Re
     let alone = cast.parts.len() < 2;
     if let Some(part) = cast.parts.get_mut(role) {
         part.meeting.framing = Framing::Line;
+        part.meeting.url_form = UrlForm::default();
         part.meeting.mute = true;
         if !alone {
             part.meeting.private = Some(format!("in plain text the {role} cannot be talked to: {why_not}"));

@@ -23,5 +23,6 @@ mod udp_pinger;
 mod uppercase_tcp;
 mod uppercase_udp;
 mod wait_for_service;
+mod web_proxy;
 mod web_server;
 mod web_text;

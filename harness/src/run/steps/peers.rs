@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
-use super::super::stage::DatagramEnd;
+use super::super::stage::{Connection, DatagramEnd};
 use super::super::{Director, Done, Failure, Halt};
 use crate::diagnose::counted;
 use crate::run::judge;
@@ -27,6 +27,14 @@ const GIVEN_UP: Duration = Duration::from_secs(2);
 
 /// For how long a client that a person starts is awaited.
 const BY_HAND: Duration = Duration::from_secs(300);
+
+/// Reads from a connection; from none, nothing ever comes.
+async fn read_if_any(from: &mut Option<Box<dyn Connection>>, buffer: &mut [u8]) -> std::io::Result<usize> {
+    match from {
+        Some(connection) => connection.read(buffer).await,
+        None => std::future::pending().await,
+    }
+}
 
 impl Director {
     pub(super) async fn listen(&mut self, step: &Listen) -> Done {
@@ -61,6 +69,7 @@ impl Director {
                         other => break other.map_err(machine)?,
                     }
                 };
+                peer.borrow_mut().listened = Some(listener.port());
                 peer.borrow_mut().listener = Some(Rc::from(listener));
             }
             TransportName::Udp => {
@@ -217,8 +226,7 @@ impl Director {
             }
         } else if let Some(peer) = self.actors.peers.get(target) {
             let peer = peer.borrow();
-            let port =
-                peer.listener.as_ref().map(|it| it.port()).or_else(|| peer.datagrams.as_ref().map(|it| it.port()));
+            let port = peer.listened.or_else(|| peer.datagrams.as_ref().map(|it| it.port()));
             found.push(SocketAddr::new(self.stage.home(target), port.unwrap_or(self.stage.port())));
         }
         found.sort_by_key(|address| !address.is_ipv4());
@@ -373,10 +381,21 @@ impl Director {
         let mut patience = Patience::new(&*self.stage, limit);
         let mut left = segment;
         let mut outcome = Ok(());
+        let reader = step.taken_in_by.as_ref().and_then(|reader| self.actors.peers.get(reader).cloned());
+        let mut taking_in = reader.as_ref().and_then(|reader| reader.borrow_mut().connection.take());
+        let mut buffer = vec![0; if taking_in.is_some() { 64 * 1024 } else { 0 }];
+        let mut over_there = false;
         while !left.is_empty() {
             let written = tokio::select! {
                 biased;
                 written = connection.write(left) => written,
+                came = read_if_any(&mut taking_in, &mut buffer), if !over_there => {
+                    patience.renew(&*self.stage);
+                    if let Some(reader) = &reader {
+                        over_there = self.keep(step, reader, came.map(|count| &buffer[..count]));
+                    }
+                    continue;
+                }
                 over = patience.moment(&*self.stage) => match over {
                     Ok(()) => continue,
                     Err(_) if step.in_background => break,
@@ -409,7 +428,31 @@ impl Director {
         }
         let _ = connection.flush().await;
         peer.borrow_mut().connection = Some(connection);
+        if let Some(reader) = reader {
+            reader.borrow_mut().connection = taking_in;
+        }
         outcome
+    }
+
+    /// Keeps for later steps what has come to the peer that reads while another sends; whether nothing more will come.
+    fn keep(&self, step: &Send, reader: &Peer, came: std::io::Result<&[u8]>) -> bool {
+        let name = step.taken_in_by.as_deref().unwrap_or_default();
+        let (what, over) = match came {
+            Ok([]) => {
+                reader.borrow_mut().end_seen = true;
+                (What::EndReceived, true)
+            }
+            Ok(bytes) => {
+                reader.borrow_mut().received.extend_from_slice(bytes);
+                (What::Received(Excerpt::of(bytes)), false)
+            }
+            Err(_) => {
+                reader.borrow_mut().reset_seen = true;
+                (What::ResetReceived, true)
+            }
+        };
+        self.note(name, what);
+        over
     }
 
     /// Waits until the program has read all that the peer has sent.

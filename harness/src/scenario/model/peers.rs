@@ -126,6 +126,10 @@ pub struct Send {
     /// Ends the data as the program under test was found to need it (`as-learned`), or as it is.
     #[serde(default)]
     pub end: MessageEnd,
+    /// This peer takes in what comes to it meanwhile, for the steps that follow: what goes through a program may be
+    /// more than the sockets on the way can hold.
+    #[serde(default)]
+    pub taken_in_by: Option<String>,
     /// Sends at most what fits without waiting for the program, and goes on.
     #[serde(default)]
     pub in_background: bool,
