@@ -121,8 +121,7 @@ pub fn grade(
     if !real.is_empty() && backend == options.backend {
         notes.push(format!("played on real sockets, not on the simulated network: {}", real.join(", ")));
     }
-    let masked: BTreeSet<&str> =
-        by_id.values().flat_map(|played| &played.record.masked).map(String::as_str).collect();
+    let masked: BTreeSet<&str> = by_id.values().flat_map(|played| &played.record.masked).map(String::as_str).collect();
     if !masked.is_empty() {
         let names: Vec<String> = masked.iter().map(|name| format!("[masked: {name}]")).collect();
         notes.push(format!(

@@ -42,8 +42,27 @@ pub struct Refusal {
     pub mark: String,
     /// Whether the program went on as if the server had agreed.
     pub went_on: bool,
-    /// What it means for who waits for the program: `the mail was not sent`.
-    pub meaning: &'static str,
+    /// What was asked for in vain.
+    pub what: Refused,
+}
+
+/// What a server can refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// To take a mail.
+    Mail,
+    /// To let somebody in.
+    Login,
+}
+
+impl Refused {
+    /// What it means for who waits for the program.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Mail => "the mail was not sent",
+            Self::Login => "the login was refused",
+        }
+    }
 }
 
 /// What has come and was not answered yet.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dialogue::{self, Conduct, Refusal, Reply, Turns, text};
+use super::dialogue::{self, Conduct, Refusal, Refused, Reply, Turns, text};
 use crate::scenario::model::{Afterwards, Asked, MailboxReply};
 
 /// What stands in the record for a password.
@@ -43,7 +43,7 @@ pub struct Record {
     pub secrets: Vec<Vec<u8>>,
     /// Numbers of the messages that were deleted when the session ended with `QUIT`.
     pub deleted: BTreeSet<usize>,
-    /// `QUIT` came after the login.
+    /// `QUIT` came.
     pub quit: bool,
     /// How the program behaved.
     pub conduct: Conduct,
@@ -52,16 +52,15 @@ pub struct Record {
 impl Record {
     /// The first refusal that a scenario has planned. Who then asks for mail goes on as if there had been none.
     pub fn refusal(&self, planned: &[MailboxReply]) -> Option<Refusal> {
-        let is_planned = |exchange: &Exchange| {
-            exchange.is_refusal() && planned.iter().any(|reply| Some(reply.to) == exchange.asked)
-        };
+        let is_planned =
+            |exchange: &Exchange| exchange.is_refusal() && planned.iter().any(|reply| Some(reply.to) == exchange.asked);
         let at = self.exchanges.iter().position(is_planned)?;
         let mail = [Asked::Count, Asked::List, Asked::UniqueIds, Asked::Message, Asked::Top, Asked::Delete].map(Some);
         Some(Refusal {
             reply: self.exchanges[at].reply.clone(),
             mark: "-ERR".to_owned(),
             went_on: self.exchanges[at + 1..].iter().any(|later| mail.contains(&later.asked)),
-            meaning: "the login was refused",
+            what: Refused::Login,
         })
     }
 }
@@ -123,7 +122,7 @@ impl Server {
         let argument = String::from_utf8_lossy(rest).trim().to_owned();
         match (word.as_str(), self.state) {
             ("CAPA", _) => self.lines(Asked::Capabilities, said, "+OK this is what I know", b"USER\r\nTOP\r\nUIDL\r\n"),
-            ("QUIT", state) => self.quit(said, state == State::Inside),
+            ("QUIT", _) => self.quit(said),
             ("USER", State::Outside) => self.reply(Some(Asked::User), said, "+OK and the password?", |server| {
                 server.user = Some(argument);
             }),
@@ -198,9 +197,9 @@ impl Server {
         })
     }
 
-    fn quit(&mut self, said: String, is_inside: bool) -> Reply {
+    fn quit(&mut self, said: String) -> Reply {
         let mut reply = self.reply(Some(Asked::Quit), said, "+OK goodbye", |server| {
-            server.record.quit |= is_inside;
+            server.record.quit = true;
             server.record.deleted.append(&mut server.deleted);
         });
         self.state = State::Ended;
@@ -425,7 +424,7 @@ mod tests {
         let session = format!("USER a\r\nPASS b\r\n{rest}");
         let (_, record) = play(&letters(), planned.clone(), session.as_bytes(), 1000);
         let refusal = record.refusal(&planned).unwrap();
-        assert_eq!((refusal.reply, refusal.went_on, record.login, record.quit), (say, went_on, None, false));
+        assert_eq!((refusal.reply, refusal.went_on, record.login, record.quit), (say, went_on, None, true));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! It is patient where servers usually are: a line may end in LF alone, commands may be written in small letters, and
 //! what comes too early is answered in its turn. What it let pass is in its record.
 
-use super::dialogue::{self, Conduct, LARGEST, Refusal, Reply, Turns, text};
+use super::dialogue::{self, Conduct, LARGEST, Refusal, Refused, Reply, Turns, text};
 use crate::scenario::model::{Afterwards, MailReply, Moment};
 
 /// A command and the reply to it, or the connection and the greeting.
@@ -64,7 +64,7 @@ impl Record {
         // Who is refused EHLO may try HELO.
         let went_on = self.exchanges[at + 1..].iter().any(|later| mail.contains(&later.moment) || later.code == 500);
         let Exchange { code, reply, .. } = &self.exchanges[at];
-        Some(Refusal { reply: reply.clone(), mark: code.to_string(), went_on, meaning: "the mail was not sent" })
+        Some(Refusal { reply: reply.clone(), mark: code.to_string(), went_on, what: Refused::Mail })
     }
 }
 

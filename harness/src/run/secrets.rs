@@ -109,7 +109,9 @@ impl Secrets {
                     continue;
                 }
                 What::Judged(judgement) => {
-                    [&mut judgement.expected, &mut judgement.actual, &mut judgement.reason].into_iter().for_each(&mut hide);
+                    [&mut judgement.expected, &mut judgement.actual, &mut judgement.reason]
+                        .into_iter()
+                        .for_each(&mut hide);
                     continue;
                 }
                 _ => continue,

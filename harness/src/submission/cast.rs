@@ -258,12 +258,7 @@ impl Cast {
     }
 
     /// Names and texts of the values that must not be shown: the role's secrets, and those that a scenario adds.
-    pub fn secrets(
-        &self,
-        role: &str,
-        values: &BTreeMap<String, String>,
-        more: &[String],
-    ) -> BTreeMap<String, String> {
+    pub fn secrets(&self, role: &str, values: &BTreeMap<String, String>, more: &[String]) -> BTreeMap<String, String> {
         let Some(part) = self.parts.get(role) else { return BTreeMap::new() };
         let mut all = part.with_defaults(values);
         all.retain(|name, _| part.secrets.contains(name) || more.contains(name));

@@ -4,8 +4,8 @@ use super::super::actors::Peer;
 use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
-use crate::peers::message::{self, Held};
 use crate::peers::dialogue::Refusal;
+use crate::peers::message::{self, Held};
 use crate::peers::smtp::{Record, Server};
 use crate::scenario::model::{ExpectDialogue, ExpectMail, Moment, ServeMail};
 
@@ -167,7 +167,8 @@ fn incomplete(record: &Record) -> Option<Failure> {
 fn impatient(record: &Record) -> Option<Failure> {
     let expected = "each command after the reply to the one before".to_owned();
     // Who does not wait for the reply to QUIT sends nothing after it: that is about the end, and judged there.
-    let left = record.conduct.left_before_reply_to.as_ref().filter(|open| !open.to_ascii_uppercase().starts_with("QUIT"));
+    let left =
+        record.conduct.left_before_reply_to.as_ref().filter(|open| !open.to_ascii_uppercase().starts_with("QUIT"));
     let (said, open) = match (&record.conduct.early, left) {
         (Some((line, open)), _) => (judge::quote(judge::beginning(line.as_bytes(), 60)), open),
         (None, Some(open)) => ("the end of the connection".to_owned(), open),

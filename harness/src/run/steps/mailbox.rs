@@ -48,8 +48,7 @@ impl Session {
 
 impl Director {
     pub(super) async fn serve_mailbox(&mut self, step: &ServeMailbox) -> Done {
-        let messages: Result<Vec<Vec<u8>>, Halt> =
-            step.messages.iter().map(|message| self.bytes(message, 0)).collect();
+        let messages: Result<Vec<Vec<u8>>, Halt> = step.messages.iter().map(|message| self.bytes(message, 0)).collect();
         let mut server = Server::new(&messages?, step.replies.clone());
         let manner = Manner {
             peer: &step.peer,
@@ -119,7 +118,7 @@ fn no_quit(session: &Session) -> Option<Failure> {
         return None;
     }
     let course = session.course();
-    let expected = "QUIT at the end of the session, after the login".to_owned();
+    let expected = "QUIT at the end of the session".to_owned();
     Some(Failure { expected, reason: format!("QUIT did not come: {course}"), actual: course })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
 use super::said::{claims_success, says_no};
-use crate::peers::dialogue::Refusal;
+use crate::peers::dialogue::{Refusal, Refused};
 use crate::scenario::model::ExpectRefusalTold;
 
 /// What matters of a dialogue where something was refused.
@@ -47,6 +47,8 @@ impl Director {
             let own = without_echo(&said, &replies);
             let shown = judge::contains(&said, refused.mark.as_bytes(), false);
             let claim = claims_success(&own);
+            let in_vain = refused.went_on && refused.what == Refused::Login;
+            let own = if in_vain { without_emptiness(&own) } else { own };
             let told = says_no(&own) || judge::is_complaint(&stderr) || shown && !refused.went_on;
             let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
@@ -61,7 +63,7 @@ impl Director {
                 None => format!("the server refused with {what}, and the {name} does not say so"),
             };
             return Err(Failure {
-                expected: format!("the {name} says that {}", refused.meaning),
+                expected: format!("the {name} says that {}", refused.what.meaning()),
                 actual: judge::describe(&said),
                 reason,
             }
@@ -85,6 +87,20 @@ fn without_echo(said: &[u8], replies: &[String]) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// What was said without sentences that only say that there is nothing: who goes on after a refused login finds nothing, and
+/// has not said why.
+fn without_emptiness(said: &[u8]) -> Vec<u8> {
+    const THINGS: [&str; 4] = ["mail", "message", "letter", "box"];
+    const WHY: [&str; 10] =
+        ["log", "password", "user", "auth", "denied", "refus", "reject", "fail", "error", "invalid"];
+    let text = String::from_utf8_lossy(said).into_owned();
+    let is_empty = |line: &&str| {
+        let line = line.to_lowercase();
+        THINGS.iter().any(|word| line.contains(word)) && !WHY.iter().any(|word| line.contains(word))
+    };
+    text.lines().filter(|line| !is_empty(line)).collect::<Vec<_>>().join("\n").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +114,14 @@ mod tests {
     fn what_is_shown_is_not_said(#[case] said: &str, #[case] own: &str) {
         let replies = ["550 no such box".to_owned(), "-ERR [AUTH] wrong".to_owned()];
         assert_eq!(String::from_utf8(without_echo(said.as_bytes(), &replies)).unwrap(), own);
+    }
+
+    #[rstest]
+    #[case("the mailbox is empty\n", "")]
+    #[case("no messages", "")]
+    #[case("Login failed: no mail", "Login failed: no mail")]
+    #[case("not allowed", "not allowed")]
+    fn to_find_nothing_is_no_reason(#[case] said: &str, #[case] left: &str) {
+        assert_eq!(String::from_utf8(without_emptiness(said.as_bytes())).unwrap(), left);
     }
 }

@@ -90,7 +90,7 @@ pub struct ExpectSession {
     /// A name and a password came and were taken; those that the program was told, if it can be told any.
     #[serde(default)]
     pub logged_in: bool,
-    /// `QUIT` came after that.
+    /// `QUIT` came.
     #[serde(default)]
     pub quit: bool,
     /// No message was deleted.
