@@ -29,11 +29,11 @@ print("nothing for", password, file=sys.stderr)
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries
         .flat_map(|path| match path.is_dir() {
             true => files(&path),
-            false => vec![(path.display().to_string(), std::fs::read(&path).unwrap())],
+            false => vec![(path.display().to_string(), std::fs::read(&path).expect("a file"))],
         })
         .collect()
 }
@@ -73,7 +73,7 @@ fn no_password_is_left(
         let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!found, "{name}: {}", String::from_utf8_lossy(content));
     }
-    let transcript = files.iter().find(|(name, _)| name.ends_with("transcript.txt")).unwrap();
+    let transcript = files.iter().find(|(name, _)| name.ends_with("transcript.txt")).expect("a transcript");
     let transcript = String::from_utf8_lossy(&transcript.1);
     assert!(transcript.contains("PASS [masked: password]"), "{transcript}");
     if let Some((_, capture)) = files.iter().find(|(name, _)| name.ends_with("login.read.pcap")) {

@@ -79,7 +79,7 @@ fn without_echo(said: &[u8], replies: &[String]) -> Vec<u8> {
     for reply in replies {
         text = text.replace(reply.as_str(), "");
         // Some show it without the code, or without the word that stands for one.
-        let words = reply.split_once([' ', '-']).map(|(_, words)| words);
+        let words = reply.trim_start_matches(['+', '-']).split_once([' ', '-']).map(|(_, words)| words);
         if let Some(words) = words.filter(|words| words.len() > 3) {
             text = text.replace(words, "");
         }
