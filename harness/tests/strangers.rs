@@ -294,3 +294,28 @@ fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy(
     drop(proxy);
     assert!(!look(browser, &site.url("/noting.html"), &told).contains("data-picture"));
 }
+
+/// What a stranger that reads a mailbox must pass.
+const MAILBOX: [&str; 6] = ["login", "shows", "quit", "byte-stuffing", "keeps", "split"];
+
+fn mailbox() -> String {
+    MAILBOX.map(|short| format!("mail-read-pop3.{short}")).join(",")
+}
+
+#[test]
+fn curl_reads_a_mailbox() {
+    if installed("curl") {
+        let manifest = r#"read = "curl -sS --noproxy * pop3://{user}:{password}@{host}:{port}/1""#;
+        passes_task("mail-read-pop3", manifest, &mailbox(), &MAILBOX);
+    }
+}
+
+#[test]
+fn pythons_poplib_reads_a_mailbox() {
+    if installed("python3") {
+        let code = "import poplib, sys; host, port, user, password = sys.argv[1:]; box = poplib.POP3(host, int(port)); \
+                    box.user(user); box.pass_(password); print(box.retr(1)[1]); box.quit()";
+        let manifest = format!(r#"read = "python3 -c '{code}' {{host}} {{port}} {{user}} {{password}}""#);
+        passes_task("mail-read-pop3", &manifest, &mailbox(), &MAILBOX);
+    }
+}

@@ -36,6 +36,7 @@ pub mod http;
 pub mod lines;
 pub mod list_interfaces;
 pub mod mail_client;
+pub mod mail_read_pop3;
 pub mod mail_server;
 pub mod message;
 pub mod mx_lookup;
@@ -290,6 +291,12 @@ static PROGRAMS: &[Program] = &[
         role: "server",
         usage: "server PORT",
         body: Body::Blocking(mail_server::server::run),
+    },
+    Program {
+        task: "mail-read-pop3",
+        role: "read",
+        usage: "read HOST PORT USER PASSWORD",
+        body: Body::Blocking(mail_read_pop3::read::run),
     },
 ];
 

@@ -4,11 +4,43 @@
 //! the kernel leaves in the field is the sum of the pseudo-header (RFC 9293 section 3.1, RFC 768); where exactly that
 //! stands, the rest is added. Every other checksum stays as it was on the wire.
 
+use super::Link;
+
 const ETHERNET: usize = 14;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const IPV6: [u8; 2] = [0x86, 0xdd];
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+
+/// Makes the checksum of a whole TCP segment or UDP datagram right, whatever it was: its bytes were changed.
+pub fn renew(link: Link, frame: &mut [u8]) {
+    let packet = match link {
+        Link::Ethernet => frame.get_mut(ETHERNET..),
+        Link::RawIp => Some(frame),
+        Link::Cooked | Link::Cooked2 | Link::Family => None,
+    };
+    let Some(packet) = packet else { return };
+    let whole = if packet.first().is_some_and(|byte| byte >> 4 == 6) { six(packet) } else { four(packet) };
+    let Some((pseudo, protocol, body)) = whole else { return };
+    let at = place(protocol);
+    let Some(field) = body.get_mut(at..at + 2) else { return };
+    field.copy_from_slice(&fold(pseudo).to_be_bytes());
+    fill_in(protocol, body);
+}
+
+/// Where the checksum stands in a segment or datagram.
+fn place(protocol: u8) -> usize {
+    if protocol == TCP { 16 } else { 6 }
+}
+
+/// Puts in the checksum of a segment or datagram whose field holds the pseudo-header's sum.
+fn fill_in(protocol: u8, body: &mut [u8]) {
+    let sum = !fold(words(body));
+    // Zero would say that a datagram has none (RFC 768).
+    let sum = if sum == 0 && protocol == UDP { 0xffff } else { sum };
+    let at = place(protocol);
+    body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+}
 
 /// Completes the checksum of an Ethernet frame with a whole TCP segment or UDP datagram, if it was left to a card.
 pub fn complete(frame: &mut [u8]) {
@@ -20,16 +52,12 @@ pub fn complete(frame: &mut [u8]) {
         _ => None,
     };
     let Some((pseudo, protocol, body)) = whole else { return };
-    let at = if protocol == TCP { 16 } else { 6 };
+    let at = place(protocol);
     let Some(field) = body.get(at..at + 2) else { return };
     if u16::from_be_bytes([field[0], field[1]]) != fold(pseudo) {
         return;
     }
-    // The field counts as what it holds: the pseudo-header's sum.
-    let sum = !fold(words(body));
-    // Zero would say that a datagram has none (RFC 768).
-    let sum = if sum == 0 && protocol == UDP { 0xffff } else { sum };
-    body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    fill_in(protocol, body);
 }
 
 type Transport<'a> = (u64, u8, &'a mut [u8]);
@@ -121,6 +149,12 @@ mod tests {
         let before = wrong.clone();
         complete(&mut wrong);
         assert_eq!(wrong, before, "a wrong checksum stays wrong");
+
+        renew(Link::Ethernet, &mut wrong);
+        assert_eq!(wrong, right, "a renewed checksum is right");
+        wrong[at] ^= 0x55;
+        renew(Link::RawIp, &mut wrong[14..]);
+        assert_eq!(wrong, right, "without an Ethernet header, too");
     }
 
     proptest::proptest! {

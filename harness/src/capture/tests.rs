@@ -12,6 +12,7 @@ use super::read::{Contents, contents};
 use super::show::Showing;
 use super::{Link, write};
 use crate::catalogue::Catalogue;
+use crate::run::secrets::Secrets;
 
 /// A side of a made-up TCP connection.
 struct Side {
@@ -86,7 +87,7 @@ impl Talk {
 fn file(frames: &[Frame]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.pcap");
-    write(&path, Link::RawIp, frames).unwrap();
+    write(&path, Link::RawIp, frames, &Secrets::default()).unwrap();
     std::fs::read(path).unwrap()
 }
 

@@ -8,16 +8,18 @@ use harness_os::sniff::Frame;
 use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 
-use super::Link;
+use super::{Link, offload};
+use crate::run::secrets::Secrets;
 
 /// Longest frame: loopback carries segments of up to 64 KiB with their headers.
 const SNAP_LENGTH: u32 = 262_144;
 
-/// Writes frames as a capture file. Times count from the beginning of the run.
+/// Writes frames as a capture file, with asterisks over the secrets that stand whole in a packet. Times count from the
+/// beginning of the run.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write(path: &Path, link: Link, frames: &[Frame]) -> io::Result<()> {
+pub fn write(path: &Path, link: Link, frames: &[Frame], secrets: &Secrets) -> io::Result<()> {
     let header = PcapHeader {
         snaplen: SNAP_LENGTH,
         datalink: link.number(),
@@ -28,6 +30,9 @@ pub fn write(path: &Path, link: Link, frames: &[Frame]) -> io::Result<()> {
     let mut writer = PcapWriter::with_header(file, header).map_err(io::Error::other)?;
     for frame in frames {
         let mut frame = frame.clone();
+        if secrets.blot(&mut frame.bytes) {
+            offload::renew(link, &mut frame.bytes);
+        }
         match link {
             Link::RawIp => super::show_as_loopback(&mut frame.bytes),
             Link::Ethernet => super::complete(&mut frame.bytes),
@@ -55,7 +60,7 @@ mod tests {
             Frame { at: Duration::from_micros(5), bytes: vec![1; 60] },
             Frame { at: Duration::from_millis(3), bytes: vec![2; 70_000] },
         ];
-        write(&path, Link::Ethernet, &frames).unwrap();
+        write(&path, Link::Ethernet, &frames, &Secrets::default()).unwrap();
         let mut reader = PcapReader::new(File::open(&path).unwrap()).unwrap();
         for frame in &frames {
             let packet = reader.next_packet().unwrap().unwrap();

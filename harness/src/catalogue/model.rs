@@ -136,6 +136,9 @@ pub struct Role {
     /// What placeholders other than `{host}` and `{port}` stand for where a scenario does not say.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Placeholders whose values are secret: they are masked wherever a run is recorded.
+    #[serde(default)]
+    pub secrets: Vec<String>,
 }
 
 impl Role {

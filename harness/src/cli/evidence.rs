@@ -24,12 +24,12 @@ pub fn write(out: &Path, graded: &mut Graded) -> io::Result<()> {
             report.evidence.transcript = Some(transcript);
             if !played.calls.is_empty() {
                 let calls = format!("runs/{name}.calls.txt");
-                std::fs::write(out.join(&calls), &played.calls)?;
+                std::fs::write(out.join(&calls), played.record.secrets.text(&played.calls))?;
                 report.evidence.calls = Some(calls);
             }
             if !played.frames.is_empty() {
                 let pcap = format!("runs/{name}.pcap");
-                capture::write(&out.join(&pcap), played.link, &played.frames)?;
+                capture::write(&out.join(&pcap), played.link, &played.frames, &played.record.secrets)?;
                 report.evidence.pcap = Some(pcap);
             }
         }

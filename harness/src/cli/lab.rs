@@ -136,6 +136,6 @@ fn keep(
     if played.frames.is_empty() {
         return Ok(None);
     }
-    capture::write(&path("pcap"), played.link, &played.frames)?;
+    capture::write(&path("pcap"), played.link, &played.frames, &played.record.secrets)?;
     Ok(Some(path("pcap")))
 }

@@ -11,7 +11,7 @@ mod shrink;
 pub use plan::{Filter, Light, Run, plan};
 pub use rubric::{Rubric, RubricError, schema as rubric_schema};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -120,6 +120,14 @@ pub fn grade(
     let mut notes = subject.notes.clone();
     if !real.is_empty() && backend == options.backend {
         notes.push(format!("played on real sockets, not on the simulated network: {}", real.join(", ")));
+    }
+    let masked: BTreeSet<&str> = by_id.values().flat_map(|played| &played.record.masked).map(String::as_str).collect();
+    if !masked.is_empty() {
+        let names: Vec<String> = masked.iter().map(|name| format!("[masked: {name}]")).collect();
+        notes.push(format!(
+            "what is secret is not shown: {} stands in its place, and asterisks in captures",
+            names.join(", ")
+        ));
     }
     let mut tasks: Vec<TaskReport> = Vec::new();
     for task in &catalogue.tasks {

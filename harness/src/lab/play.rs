@@ -173,6 +173,7 @@ impl Bench<'_> {
                 transport: program.transport,
                 input: Default::default(),
                 values: Default::default(),
+                secrets: Default::default(),
                 meeting: Default::default(),
                 attached: None,
             });

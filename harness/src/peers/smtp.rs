@@ -3,22 +3,8 @@
 //! It is patient where servers usually are: a line may end in LF alone, commands may be written in small letters, and
 //! what comes too early is answered in its turn. What it let pass is in its record.
 
+use super::dialogue::{self, Conduct, LARGEST, Refusal, Refused, Reply, Turns, text};
 use crate::scenario::model::{Afterwards, MailReply, Moment};
-
-/// Longest command line that is kept for the record, in bytes (RFC 5321, section 4.5.3.1.4, allows 512).
-const KEPT: usize = 512;
-
-/// Largest message that is kept, in bytes.
-const LARGEST: usize = 64 << 20;
-
-/// What the server says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// Lines that end in CR LF.
-    pub bytes: Vec<u8>,
-    /// What follows.
-    pub then: Afterwards,
-}
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,16 +44,8 @@ pub struct Record {
     pub exchanges: Vec<Exchange>,
     /// Messages that were taken.
     pub mails: Vec<Mail>,
-    /// The first thing that came before the reply to what was before it: the line, and what had not been answered yet.
-    pub early: Option<(String, String)>,
-    /// The first line with an end other than CR LF, or with a CR or LF of its own.
-    pub bare: Option<String>,
-    /// After the reply to `QUIT` the program ended the connection as well.
-    pub closed: bool,
-    /// The program ended the connection before the reply to this.
-    pub left_before_reply_to: Option<String>,
-    /// Why no more commands were waited for.
-    pub gave_up: Option<String>,
+    /// How the program behaved.
+    pub conduct: Conduct,
 }
 
 impl Record {
@@ -77,7 +55,7 @@ impl Record {
     }
 
     /// The first refusal that a scenario has planned, and whether the program went on with the mail after it.
-    pub fn refusal(&self, planned: &[MailReply]) -> Option<(&Exchange, bool)> {
+    pub fn refusal(&self, planned: &[MailReply]) -> Option<Refusal> {
         let is_planned = |exchange: &Exchange| {
             exchange.is_refusal() && planned.iter().any(|reply| Some(reply.to) == exchange.moment)
         };
@@ -85,7 +63,8 @@ impl Record {
         let mail = [Moment::Mail, Moment::Recipient, Moment::Data, Moment::Text].map(Some);
         // Who is refused EHLO may try HELO.
         let went_on = self.exchanges[at + 1..].iter().any(|later| mail.contains(&later.moment) || later.code == 500);
-        Some((&self.exchanges[at], went_on))
+        let Exchange { code, reply, .. } = &self.exchanges[at];
+        Some(Refusal { reply: reply.clone(), mark: code.to_string(), went_on, what: Refused::Mail })
     }
 }
 
@@ -113,9 +92,7 @@ pub struct Server {
     counts: std::collections::BTreeMap<Moment, u32>,
     state: State,
     mail: Mail,
-    buffer: Vec<u8>,
-    /// What has been read and not been answered.
-    open: Option<String>,
+    turns: Turns,
     record: Record,
 }
 
@@ -127,80 +104,19 @@ impl Server {
             counts: std::collections::BTreeMap::new(),
             state: State::Fresh,
             mail: Mail::default(),
-            buffer: Vec::new(),
-            open: None,
+            turns: Turns::default(),
             record: Record::default(),
         }
     }
 
-    /// What has been remembered so far.
-    pub fn record(&mut self) -> &mut Record {
-        &mut self.record
-    }
-
     /// The record at the end.
     pub fn into_record(self) -> Record {
-        self.record
-    }
-
-    /// The greeting.
-    pub fn greeting(&mut self) -> Reply {
-        self.open = Some("the connection".to_owned());
-        self.reply(Some(Moment::Connection), String::new(), "220 postbox.example ready", |_, _| {})
-    }
-
-    /// Takes what came.
-    pub fn receive(&mut self, bytes: &[u8]) {
-        if self.buffer.len() + self.mail.content.len() < LARGEST {
-            self.buffer.extend_from_slice(bytes);
-        }
-    }
-
-    /// Looks whether something has come before the reply that is due now was given.
-    pub fn look_for_early(&mut self) {
-        let Some(open) = &self.open else { return };
-        if self.record.early.is_none() && !self.buffer.is_empty() {
-            let line = self.buffer.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            self.record.early = Some((text(line), open.clone()));
-        }
-    }
-
-    /// What the program does not wait for if it leaves now.
-    pub fn open(&self) -> Option<&str> {
-        self.open.as_deref()
-    }
-
-    /// The reply is on its way.
-    pub fn answered(&mut self) {
-        self.open = None;
-    }
-
-    /// The reply to the next command, or to the text, if all of it is there.
-    pub fn next_reply(&mut self) -> Option<Reply> {
-        while self.state != State::Ended {
-            let end = memchr::memchr(b'\n', &self.buffer)?;
-            let line: Vec<u8> = self.buffer.drain(..=end).collect();
-            let (line, is_whole) = match line.strip_suffix(b"\r\n") {
-                Some(line) => (line.to_vec(), true),
-                None => (line[..line.len() - 1].to_vec(), false),
-            };
-            if self.record.bare.is_none() && (!is_whole || line.contains(&b'\r')) {
-                self.record.bare = Some(text(&line));
-            }
-            if self.state == State::Text {
-                if let Some(reply) = self.text_line(&line, is_whole) {
-                    return Some(reply);
-                }
-                continue;
-            }
-            return Some(self.command(&line));
-        }
-        None
+        Record { conduct: self.turns.conduct, ..self.record }
     }
 
     fn text_line(&mut self, line: &[u8], is_whole: bool) -> Option<Reply> {
         if line == b"." {
-            self.open = Some("the text".to_owned());
+            self.turns.owe("the text");
             return Some(self.reply(Some(Moment::Text), ".".to_owned(), "250 taken", |server, accepted| {
                 let mail = std::mem::take(&mut server.mail);
                 if accepted {
@@ -208,6 +124,9 @@ impl Server {
                 }
                 server.state = State::Greeted;
             }));
+        }
+        if self.mail.content.len() >= LARGEST {
+            return None;
         }
         // A dot that was put before a dot (RFC 5321, section 4.5.2).
         self.mail.content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
@@ -217,7 +136,7 @@ impl Server {
 
     fn command(&mut self, line: &[u8]) -> Reply {
         let said = text(line);
-        self.open = Some(said.clone());
+        self.turns.owe(&said);
         let trimmed = said.trim();
         let word = trimmed.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let rest = trimmed.get(word.len()..).unwrap_or_default().trim();
@@ -300,8 +219,30 @@ impl Server {
     }
 }
 
-fn text(line: &[u8]) -> String {
-    String::from_utf8_lossy(&line[..line.len().min(KEPT)]).trim_end_matches('\r').to_owned()
+impl dialogue::Server for Server {
+    fn greeting(&mut self) -> Reply {
+        self.turns.owe("the connection");
+        self.reply(Some(Moment::Connection), String::new(), "220 postbox.example ready", |_, _| {})
+    }
+
+    /// The reply to the next command, or to the text.
+    fn next_reply(&mut self) -> Option<Reply> {
+        while self.state != State::Ended {
+            let (line, is_whole) = self.turns.next_line()?;
+            if self.state == State::Text {
+                if let Some(reply) = self.text_line(&line, is_whole) {
+                    return Some(reply);
+                }
+                continue;
+            }
+            return Some(self.command(&line));
+        }
+        None
+    }
+
+    fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
 }
 
 /// The address in `FROM:<a@b> SIZE=7`; angle brackets may be missing, as in many a first attempt.
@@ -320,6 +261,7 @@ fn address(rest: &str, keyword: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::dialogue::Server as _;
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
@@ -327,15 +269,7 @@ mod tests {
     /// All replies to a dialogue in pieces of this size.
     fn play(planned: Vec<MailReply>, dialogue: &[u8], size: usize) -> (String, Record) {
         let mut server = Server::new(planned);
-        let mut said = server.greeting().bytes;
-        server.answered();
-        for piece in dialogue.chunks(size) {
-            server.receive(piece);
-            while let Some(reply) = server.next_reply() {
-                said.extend(reply.bytes);
-                server.answered();
-            }
-        }
+        let said = dialogue::play(&mut server, dialogue, size);
         (String::from_utf8(said).unwrap(), server.into_record())
     }
 
@@ -351,7 +285,7 @@ mod tests {
             (record.mails[0].from.as_str(), &record.mails[0].to),
             ("anna@example.org", &vec!["bert@example.net".to_owned()])
         );
-        assert_eq!((record.bare, record.early), (None, None));
+        assert_eq!((record.conduct.bare, record.conduct.early), (None, None));
     }
 
     #[test]
@@ -359,7 +293,7 @@ mod tests {
         let dialogue: Vec<u8> = USUAL.iter().copied().filter(|byte| *byte != b'\r').collect();
         let (_, record) = play(Vec::new(), &dialogue, 1000);
         assert_eq!(record.mails[0].content, b"Subject: x\n\n.one\n");
-        assert_eq!(record.bare.as_deref(), Some("EHLO a"));
+        assert_eq!(record.conduct.bare.as_deref(), Some("EHLO a"));
     }
 
     #[rstest]
@@ -385,18 +319,18 @@ mod tests {
         let (said, record) = play(planned.clone(), USUAL, 1000);
         assert!(said.contains("550-one\r\n550 two\r\n503"), "{said}");
         assert!(record.mails.is_empty());
-        assert!(record.refusal(&planned).unwrap().1);
+        assert!(record.refusal(&planned).unwrap().went_on);
         let (_, record) = play(planned.clone(), b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nQUIT\r\n", 1000);
-        assert!(!record.refusal(&planned).unwrap().1);
+        assert!(!record.refusal(&planned).unwrap().went_on);
     }
 
     #[test]
     fn sees_what_comes_early() {
         let mut server = Server::new(Vec::new());
         let _ = server.greeting();
-        server.receive(b"HELO a\r\n");
-        server.look_for_early();
-        assert_eq!(server.into_record().early, Some(("HELO a".to_owned(), "the connection".to_owned())));
+        server.turns.receive(b"HELO a\r\n");
+        server.turns.look_for_early();
+        assert_eq!(server.into_record().conduct.early, Some(("HELO a".to_owned(), "the connection".to_owned())));
     }
 
     proptest! {

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::secrets::Secrets;
+use super::{End, Record};
 use crate::scenario::model::Stream;
 
 /// Bytes of one event that are kept word for word; the rest is counted.
@@ -77,12 +79,15 @@ pub struct Excerpt {
     pub shown: Vec<u8>,
     /// Number of all bytes.
     pub length: usize,
+    /// Number of those that are not kept.
+    pub rest: usize,
 }
 
 impl Excerpt {
     /// An excerpt of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self { shown: bytes[..bytes.len().min(SHOWN)].to_vec(), length: bytes.len() }
+        let kept = bytes.len().min(SHOWN);
+        Self { shown: bytes[..kept].to_vec(), length: bytes.len(), rest: bytes.len() - kept }
     }
 }
 
@@ -103,7 +108,7 @@ pub struct Judgement {
 
 /// The stream: shared by everything that takes part in a run, which is single-threaded.
 #[derive(Clone, Default)]
-pub struct Log(Rc<RefCell<Vec<Event>>>);
+pub struct Log(Rc<RefCell<Vec<Event>>>, Rc<RefCell<Secrets>>);
 
 impl Log {
     /// Appends an event.
@@ -111,9 +116,16 @@ impl Log {
         self.0.borrow_mut().push(Event { at, who: who.to_owned(), what });
     }
 
-    /// Takes all events out, at the end of a run.
-    pub fn take(&self) -> Vec<Event> {
-        self.0.take()
+    /// This must not stand in the record, whatever has happened already.
+    pub fn hide(&self, name: &str, secret: &[u8]) {
+        self.1.borrow_mut().add(name, secret);
+    }
+
+    /// The record of a run that has come to this end, without what was to be hidden. Nothing is left in the log.
+    pub fn record(&self, end: End, elapsed: Duration) -> Record {
+        let (mut events, secrets) = (self.0.take(), self.1.take());
+        let masked = secrets.events(&mut events);
+        Record { events, elapsed, masked, end: secrets.end(end), secrets, trace_sha256: None }
     }
 }
 

@@ -9,12 +9,13 @@ pub mod loosely;
 pub mod patience;
 pub mod ports;
 pub mod round_trips;
+pub mod secrets;
 pub mod services;
 pub mod stage;
 mod steps;
 pub mod transcript;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -30,9 +31,10 @@ use actors::Actors;
 use event::{Event, Judgement, Log, What};
 use patience::{GaveUp, Patience};
 use ports::Ports;
+use secrets::Secrets;
 use services::Services;
 use stage::Stage;
-pub use steps::Mailbox;
+pub use steps::{Mailbox, Session};
 
 /// What a run found out: the stream, and how it ended.
 #[derive(Debug)]
@@ -45,12 +47,23 @@ pub struct Record {
     pub elapsed: Duration,
     /// SHA-256 of all packets with their times, where the same seed gives the same run.
     pub trace_sha256: Option<String>,
+    /// What must not stand in anything that is written about the run; events and end are without it.
+    pub secrets: Secrets,
+    /// Names of the secrets that did stand in the events.
+    pub masked: BTreeSet<String>,
 }
 
 impl Record {
     /// The record of a run that ended before anything happened.
     pub fn empty(end: End) -> Self {
-        Self { events: Vec::new(), end, elapsed: Duration::ZERO, trace_sha256: None }
+        Self {
+            events: Vec::new(),
+            end,
+            elapsed: Duration::ZERO,
+            trace_sha256: None,
+            secrets: Secrets::default(),
+            masked: BTreeSet::new(),
+        }
     }
 }
 
@@ -155,7 +168,7 @@ impl Director {
             Err(Halt::Skipped(why)) => End::Skipped(self.ports.named(&why)),
             Err(Halt::Harness(why)) => End::Harness(why),
         };
-        Record { events: self.log.take(), end, elapsed: self.stage.now(), trace_sha256: None }
+        self.log.record(end, self.stage.now())
     }
 
     fn steps<'a>(&'a mut self, steps: &'a [Step]) -> stage::Task<'a, Done> {
@@ -315,11 +328,9 @@ impl Director {
 pub async fn bounded<F: Future<Output = Record>>(limit: Duration, run: F) -> Record {
     match tokio::time::timeout(limit, run).await {
         Ok(record) => record,
-        Err(_) => Record {
-            events: Vec::new(),
-            end: End::Harness(format!("the run did not come to an end within {} s", limit.as_secs())),
-            elapsed: limit,
-            trace_sha256: None,
-        },
+        Err(_) => {
+            let why = format!("the run did not come to an end within {} s", limit.as_secs());
+            Record { elapsed: limit, ..Record::empty(End::Harness(why)) }
+        }
     }
 }

@@ -49,7 +49,7 @@ fn stamp(at: Duration) -> String {
 }
 
 fn excerpt(bytes: &Excerpt) -> String {
-    match bytes.length.saturating_sub(bytes.shown.len()) {
+    match bytes.rest {
         0 => format!("{}: {}", counted(bytes.length, "byte"), judge::quote(&bytes.shown)),
         more => format!(
             "{} bytes: {} and {more} more",

@@ -200,6 +200,10 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::AnswerPings(answer) if answer.replies.is_empty() => wrong("replies", "the plan is empty"),
         Step::Ping(ping) if ping.times == 0 => wrong("times", "0 times is never"),
         Step::ServeMail(serve) => mail(serve, &mut wrong),
+        Step::ServeMailbox(serve) => mailbox(serve, &mut wrong),
+        Step::ExpectSession(session) if !(session.logged_in || session.quit || session.kept) => {
+            wrong("peer", "give one of `logged-in`, `quit` and `kept` at least");
+        }
         Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
         Step::ExpectDialogue(dialogue)
             if !(dialogue.complete || dialogue.waited || dialogue.crlf || dialogue.closed) =>
@@ -223,14 +227,31 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
     }
 }
 
-/// Checks the replies of a mail server.
-fn mail(serve: &super::model::ServeMail, wrong: &mut impl FnMut(&str, &str)) {
-    if serve.every == Some(0) {
+/// Checks how a server's replies are cut.
+fn pieces(every: Option<usize>, line_by_line: bool, wrong: &mut impl FnMut(&str, &str)) {
+    if every == Some(0) {
         wrong("every", "a segment has at least 1 byte");
     }
-    if serve.every.is_some() && serve.line_by_line {
+    if every.is_some() && line_by_line {
         wrong("line-by-line", "give one of `every` and `line-by-line`");
     }
+}
+
+/// Checks the replies of a mailbox.
+fn mailbox(serve: &super::model::ServeMailbox, wrong: &mut impl FnMut(&str, &str)) {
+    pieces(serve.every, serve.line_by_line, wrong);
+    let is_reply = |say: &str| {
+        let begins = ["+OK", "-ERR"].iter().filter_map(|word| say.strip_prefix(word));
+        begins.clone().any(|rest| rest.is_empty() || rest.starts_with(' ')) && !say.contains(['\r', '\n'])
+    };
+    if serve.replies.iter().any(|reply| !is_reply(&reply.say)) {
+        wrong("replies", "a reply is one line: `+OK words` or `-ERR words`");
+    }
+}
+
+/// Checks the replies of a mail server.
+fn mail(serve: &super::model::ServeMail, wrong: &mut impl FnMut(&str, &str)) {
+    pieces(serve.every, serve.line_by_line, wrong);
     let is_reply = |say: &str| {
         let lines: Vec<&str> = say.lines().collect();
         let (last, first) = match lines.split_last() {
@@ -279,6 +300,8 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         Step::ExpectFile(file) => vec![("equals", &file.equals)],
         Step::ExpectLine(line) => vec![("ends-in", &line.ends_in)],
         Step::ExpectMail(mail) => mail.text.iter().map(|payload| ("text", payload)).collect(),
+        Step::ServeMailbox(serve) => serve.messages.iter().map(|payload| ("messages", payload)).collect(),
+        Step::ExpectText(text) => vec![("text", &text.text)],
         Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
         _ => Vec::new(),
     }

@@ -120,6 +120,7 @@ fn one<'t>(
         row: row.map(|row| row_name(row, index)),
         backends,
         heavy: file.heavy,
+        secrets: file.secrets,
         limit: file.limit.unwrap_or(Limit(std::time::Duration::from_secs(60))).0,
         forced: file.forced,
         network: file.network,

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub row: Option<String>,
     /// Where it can be played.
     pub backends: BTreeSet<BackendName>,
+    /// Placeholders whose values are secret besides those of the role.
+    pub secrets: Vec<String>,
     /// Bound of the whole run.
     pub limit: Duration,
     /// Takes seconds of processor time.

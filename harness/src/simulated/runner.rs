@@ -80,7 +80,7 @@ fn simulate(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, scratch: &P
                 SimError::CpuBudget { .. } => End::Failed(busy()),
                 other => End::Harness(format!("the simulation failed: {other}")),
             };
-            Record { events: log.take(), end, elapsed: sim.now().since_start(), trace_sha256: None }
+            log.record(end, sim.now().since_start())
         }
     };
     if record.end == End::Played && stage.lacks_interrupt() {

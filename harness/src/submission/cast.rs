@@ -202,6 +202,8 @@ pub struct Part {
     pub input: Input,
     /// What placeholders other than host and port stand for by default.
     pub values: BTreeMap<String, String>,
+    /// Placeholders whose values are secret.
+    pub secrets: Vec<String>,
     /// What was learned.
     pub meeting: Meeting,
     /// Where it already runs, if the harness does not start it (`--attach`).
@@ -212,8 +214,16 @@ impl Part {
     /// A part of this role, not met yet.
     pub fn new(role: &Role, command: Command) -> Self {
         let meeting = Meeting { fixed_port: command.port, ..Meeting::default() };
-        let values = role.values.clone();
-        Self { command, kind: role.kind, transport: role.transport, input: role.input, values, meeting, attached: None }
+        Self {
+            command,
+            kind: role.kind,
+            transport: role.transport,
+            input: role.input,
+            values: role.values.clone(),
+            secrets: role.secrets.clone(),
+            meeting,
+            attached: None,
+        }
     }
 }
 
@@ -247,6 +257,14 @@ impl Cast {
     ) -> Result<Invocation, CommandError> {
         let part = self.parts.get(role).ok_or_else(|| CommandError::NoProgram(role.to_owned()))?;
         part.command.invoke(&part.with_defaults(values), bare)
+    }
+
+    /// Names and texts of the values that must not be shown: the role's secrets, and those that a scenario adds.
+    pub fn secrets(&self, role: &str, values: &BTreeMap<String, String>, more: &[String]) -> BTreeMap<String, String> {
+        let Some(part) = self.parts.get(role) else { return BTreeMap::new() };
+        let mut all = part.with_defaults(values);
+        all.retain(|name, _| part.secrets.contains(name) || more.contains(name));
+        all
     }
 
     /// What the program asks for before anything else, filled in.

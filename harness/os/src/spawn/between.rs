@@ -38,14 +38,8 @@ struct Plan<'a> {
 type Step = fn(&Plan<'_>) -> Result<(), Errno>;
 
 /// In the order in which the child takes them.
-const PHASES: [Phase; 6] = [
-    Phase::Session,
-    Phase::Descriptors,
-    Phase::Limits,
-    Phase::WorkingDirectory,
-    Phase::Signals,
-    Phase::Execute,
-];
+const PHASES: [Phase; 6] =
+    [Phase::Session, Phase::Descriptors, Phase::Limits, Phase::WorkingDirectory, Phase::Signals, Phase::Execute];
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     let end = std::iter::once(ptr::null());

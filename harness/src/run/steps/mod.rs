@@ -1,19 +1,23 @@
 //! The steps, one file per family.
 
 mod calls;
+mod dialogue;
 mod expect;
 mod folder;
 mod http;
 mod mail;
+mod mailbox;
 mod names;
 mod peers;
 mod pings;
 mod programs;
 mod receive;
+mod refusal;
 mod resources;
 mod said;
 
 pub use mail::Mailbox;
+pub use mailbox::Session;
 
 use super::{Director, Done, Halt};
 use crate::run::event::What;
@@ -62,6 +66,9 @@ impl Director {
             Step::ServeMail(step) => self.serve_mail(step).await,
             Step::ExpectDialogue(step) => self.expect_dialogue(step),
             Step::ExpectMail(step) => self.expect_mail(step),
+            Step::ServeMailbox(step) => self.serve_mailbox(step).await,
+            Step::ExpectSession(step) => self.expect_session(step),
+            Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
             Step::ExpectInOrder(step) => self.expect_in_order(step).await,

@@ -59,6 +59,9 @@ impl Director {
             return Err(Halt::Skipped(format!("the {} takes no {}", step.program, names.join(" and no "))));
         }
         values.extend(step.with.clone());
+        for (name, secret) in self.cast.secrets(&step.program, &values, &self.scenario.secrets) {
+            self.log.hide(&name, secret.as_bytes());
+        }
         let attached = self.cast.parts.get(&step.program).and_then(|part| part.attached);
         if attached.is_some() && (unusual || self.actors.programs.values().any(|actor| actor.role == step.program)) {
             return Err(Halt::Skipped(format!(

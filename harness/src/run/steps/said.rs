@@ -10,7 +10,7 @@ use super::super::loosely;
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, OUTPUT};
 use super::expect::last_words;
-use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, Stream};
+use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, ExpectText, Stream};
 
 const USUAL: Duration = Duration::from_secs(5);
 
@@ -42,6 +42,7 @@ pub(super) fn claims_success(text: &[u8]) -> Option<String> {
         "has been sent",
         "sent!",
         "mail accepted",
+        "logged in",
         "message accepted",
     ];
     let text = String::from_utf8_lossy(text).into_owned();
@@ -70,6 +71,28 @@ fn has_line(said: &[u8], end: &[u8], before: Option<&[u8]>) -> bool {
     said.split(|byte| *byte == b'\n').any(|line| {
         let stem = line.trim_ascii_end().strip_suffix(end);
         stem.is_some_and(|stem| before.is_none_or(|before| !stem.ends_with(before)))
+    })
+}
+
+/// The first line of a text that is not in `hay` after those before it; nothing if all are there. A dot more before a
+/// line, or a line of dots within another, is another line.
+fn missing_line<'t>(hay: &[u8], text: &'t [u8]) -> Option<&'t [u8]> {
+    let hay = loosely::loosen(hay);
+    let mut at = 0;
+    text.split(|byte| *byte == b'\n').find(|line| {
+        let line = loosely::loosen(line);
+        let is_it = |start: usize| {
+            let (before, after) = (hay[..start].last(), hay.get(start + line.len()));
+            let dots = line.iter().all(|byte| *byte == b'.');
+            let apart = |byte: Option<&u8>| !byte.is_some_and(|it| *it == b'.' || dots && it.is_ascii_alphanumeric());
+            !line.starts_with(b".") || apart(before) && (!dots || apart(after))
+        };
+        let found = memchr::memmem::find_iter(&hay[at..], &line).map(|start| at + start).find(|start| is_it(*start));
+        match found {
+            Some(start) => at = start + line.len(),
+            None => return true,
+        }
+        false
     })
 }
 
@@ -150,6 +173,28 @@ impl Director {
         Ok(())
     }
 
+    pub(super) async fn expect_text(&mut self, step: &ExpectText) -> Done {
+        let limit = step.within.map_or(USUAL, |limit| limit.0);
+        let text = self.bytes(&step.text, 0)?;
+        for (name, actor) in self.actors.programs_named(&step.program) {
+            let (stdout, stderr) = self.said(&actor, limit, |said| missing_line(said, &text).is_none()).await;
+            self.note_said(&name, &stdout, &stderr);
+            let Some(missing) = missing_line(&stdout, &text) else { continue };
+            let missing = judge::quote(judge::beginning(missing.trim_ascii_end(), 80));
+            return Err(Failure {
+                expected: format!("an output with every line of {}", judge::describe(&text)),
+                actual: judge::describe(&stdout),
+                reason: format!(
+                    "{name}{OUTPUT}the text is not there whole: the line {missing} is missing, or is not as it was \
+                     written, or not in its place{}",
+                    last_words(&actor)
+                ),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
     pub(super) async fn expect_says_no(&mut self, step: &ExpectSaysNo) -> Done {
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (name, actor) in self.actors.programs_named(&step.program) {
@@ -160,7 +205,8 @@ impl Director {
             if bare && !step.not_a_traceback {
                 self.note("harness", What::Finding(format!("the {name} says what is wrong only by a traceback")));
             }
-            let said = says_no(&stdout) || says_no(&stderr);
+            let zero = |text: &[u8]| step.or_zero && loosely::numbers(text).contains(&0.0);
+            let said = [&stdout, &stderr].into_iter().any(|text| says_no(text) || zero(text));
             if said && !(bare && step.not_a_traceback) {
                 continue;
             }
@@ -212,6 +258,21 @@ mod tests {
     #[case("unsuccessful", false)]
     fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
         assert_eq!(claims_success(text.as_bytes()).is_some(), claim);
+    }
+
+    #[rstest]
+    #[case("From: a\r\n\r\nHello,\r\n.hidden\r\n.\r\n..\r\nBye.\r\n", None)]
+    #[case("| Hello,\n| .hidden\n| .\n| ..\n| Bye.\n", None)]
+    #[case("[b'Hello,', b'.hidden', b'.', b'..', b'', b'Bye.']", None)]
+    #[case("Hello,\n..hidden\n..\n...\nBye.\n", Some(".hidden"))]
+    #[case("Hello,\n.hidden\n..\n...\nBye.\n", Some("."))]
+    #[case("Hello,\n.hidden\n.\n...\nBye.\n", Some(".."))]
+    #[case("Hello,\n.hidden\nand so on.\n", Some("."))]
+    #[case("Bye.\nHello,\n.hidden\n.\n..\n", Some("Bye."))]
+    #[case("", Some("Hello,"))]
+    fn finds_a_text(#[case] said: &str, #[case] missing: Option<&str>) {
+        let found = missing_line(said.as_bytes(), b"Hello,\n.hidden\n.\n..\n\nBye.\n");
+        assert_eq!(found.map(|line| std::str::from_utf8(line).unwrap()), missing);
     }
 
     #[rstest]

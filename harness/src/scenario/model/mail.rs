@@ -129,7 +129,7 @@ pub struct ExpectMail {
     pub decides: Vec<String>,
 }
 
-/// The server has refused something, and the program says so and does not claim that the mail was sent. To show the
+/// The server has refused something, and the program says so and does not claim that all went well. To show the
 /// server's reply is enough for a program that then does not go on as if nothing had happened.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -7,6 +7,7 @@ mod expect;
 mod folder;
 mod http;
 mod mail;
+mod mailbox;
 mod names;
 mod network;
 mod peers;
@@ -27,6 +28,7 @@ pub use expect::*;
 pub use folder::*;
 pub use http::*;
 pub use mail::*;
+pub use mailbox::*;
 pub use names::*;
 pub use network::*;
 pub use peers::*;
@@ -57,6 +59,10 @@ pub struct ScenarioFile {
     /// Backends that can play the scenario. Left out: all.
     #[serde(default)]
     pub backends: Option<Vec<BackendName>>,
+    /// Placeholders (such as `password`) whose values are secret besides those that the task names: they are masked as
+    /// `[masked: password]` wherever the run is recorded.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     /// Other requirements of the task whose failure explains a failure here: then this
     /// scenario is skipped and not failed a second time.
     #[serde(default)]

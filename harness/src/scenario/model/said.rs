@@ -33,6 +33,26 @@ pub struct ExpectSaysNo {
     /// A bare traceback does not count as saying so.
     #[serde(default)]
     pub not_a_traceback: bool,
+    /// The number 0 says so, too: "0 messages".
+    #[serde(default)]
+    pub or_zero: bool,
+    /// Bound. Default 5 s.
+    #[serde(default)]
+    pub within: Option<Limit>,
+    /// Requirements that this step decides.
+    #[serde(default)]
+    pub decides: Vec<String>,
+}
+
+/// The program has printed every line of a text, in order; whatever stands before, between and behind the lines, blanks
+/// that are more or fewer, empty lines and line ends do not count. A dot more before a line that begins with one does.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectText {
+    /// The program.
+    pub program: String,
+    /// The text.
+    pub text: Payload,
     /// Bound. Default 5 s.
     #[serde(default)]
     pub within: Option<Limit>,

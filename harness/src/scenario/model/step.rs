@@ -12,7 +12,8 @@ use super::{
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
 use super::{
-    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ServeMail, ServeNames,
+    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
+    ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -63,6 +64,8 @@ pub enum Step {
     Ping(Ping),
     /// A peer with a connection takes mail.
     ServeMail(ServeMail),
+    /// A peer with a connection keeps a mailbox that can be read.
+    ServeMailbox(ServeMailbox),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
     // Expectations
@@ -112,8 +115,12 @@ pub enum Step {
     ExpectDialogue(ExpectDialogue),
     /// The message that a peer took is as it should be.
     ExpectMail(ExpectMail),
-    /// The program says that a mail was refused.
+    /// The session with a peer that keeps a mailbox was as it should be.
+    ExpectSession(ExpectSession),
+    /// The program says that the peer has refused: a mail, or a login.
     ExpectRefusalTold(ExpectRefusalTold),
+    /// The program has shown a text of several lines.
+    ExpectText(ExpectText),
     /// The program has printed a line with a certain end.
     ExpectLine(ExpectLine),
     /// The program has printed some texts in order.
@@ -168,6 +175,8 @@ impl Step {
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
@@ -208,6 +217,8 @@ impl Step {
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
@@ -250,6 +261,7 @@ impl Step {
             | Self::ExpectCallSizes(ExpectCallSizes { program, .. })
             | Self::ExpectIoModel(ExpectIoModel { program, .. })
             | Self::ExpectInOrder(ExpectInOrder { program, .. })
+            | Self::ExpectText(ExpectText { program, .. })
             | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
@@ -277,6 +289,8 @@ impl Step {
             | Self::ExpectStatistics(ExpectStatistics { peer, .. })
             | Self::ExpectPace(ExpectPace { peer, .. })
             | Self::ServeMail(ServeMail { peer, .. })
+            | Self::ServeMailbox(ServeMailbox { peer, .. })
+            | Self::ExpectSession(ExpectSession { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })

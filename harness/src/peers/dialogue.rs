@@ -1,0 +1,152 @@
+//! What servers that are spoken to line by line have in common: whose turn it is, and how the program keeps to that.
+
+use crate::scenario::model::Afterwards;
+
+/// Longest command line that is kept for the record, in bytes (RFC 5321, section 4.5.3.1.4, allows 512; RFC 2449,
+/// section 4, 255).
+const KEPT: usize = 512;
+
+/// The most that is kept of what came and was not looked at, in bytes.
+pub const LARGEST: usize = 64 << 20;
+
+/// What a server says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Lines that end in CR LF.
+    pub bytes: Vec<u8>,
+    /// What follows.
+    pub then: Afterwards,
+}
+
+/// How a program has behaved in a dialogue, whatever it was about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conduct {
+    /// The first thing that came before the reply to what was before it: the line, and what had not been answered yet.
+    pub early: Option<(String, String)>,
+    /// The first line with an end other than CR LF, or with a CR or LF of its own.
+    pub bare: Option<String>,
+    /// After the reply to `QUIT` the program ended the connection as well.
+    pub closed: bool,
+    /// The program ended the connection before the reply to this.
+    pub left_before_reply_to: Option<String>,
+    /// Why no more commands were waited for.
+    pub gave_up: Option<String>,
+}
+
+/// Something that a server has refused on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reply's lines, without their ends.
+    pub reply: String,
+    /// What of it shows that it is a refusal: `550`, `-ERR`.
+    pub mark: String,
+    /// Whether the program went on as if the server had agreed.
+    pub went_on: bool,
+    /// What was asked for in vain.
+    pub what: Refused,
+}
+
+/// What a server can refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// To take a mail.
+    Mail,
+    /// To let somebody in.
+    Login,
+}
+
+impl Refused {
+    /// What it means for who waits for the program.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Mail => "the mail was not sent",
+            Self::Login => "the login was refused",
+        }
+    }
+}
+
+/// What has come and was not answered yet.
+#[derive(Debug, Default)]
+pub struct Turns {
+    buffer: Vec<u8>,
+    open: Option<String>,
+    /// What was noticed.
+    pub conduct: Conduct,
+}
+
+impl Turns {
+    /// Takes what came.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        if self.buffer.len() < LARGEST {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// The next line without its end, and whether that was CR LF; nothing if none is whole.
+    pub fn next_line(&mut self) -> Option<(Vec<u8>, bool)> {
+        let end = memchr::memchr(b'\n', &self.buffer)?;
+        let line: Vec<u8> = self.buffer.drain(..=end).collect();
+        let (line, is_whole) = match line.strip_suffix(b"\r\n") {
+            Some(line) => (line.to_vec(), true),
+            None => (line[..line.len() - 1].to_vec(), false),
+        };
+        if self.conduct.bare.is_none() && (!is_whole || line.contains(&b'\r')) {
+            self.conduct.bare = Some(text(&line));
+        }
+        Some((line, is_whole))
+    }
+
+    /// Now a reply to this is due.
+    pub fn owe(&mut self, to: &str) {
+        self.open = Some(to.to_owned());
+    }
+
+    /// What the program does not wait for if it leaves now.
+    pub fn open(&self) -> Option<&str> {
+        self.open.as_deref()
+    }
+
+    /// The reply is on its way.
+    pub fn answered(&mut self) {
+        self.open = None;
+    }
+
+    /// Looks whether something has come before the reply that is due now was given.
+    pub fn look_for_early(&mut self) {
+        let Some(open) = &self.open else { return };
+        if self.conduct.early.is_none() && !self.buffer.is_empty() {
+            let line = self.buffer.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            self.conduct.early = Some((text(line), open.clone()));
+        }
+    }
+}
+
+/// A server in one dialogue, without input or output.
+pub trait Server {
+    /// What it says first.
+    fn greeting(&mut self) -> Reply;
+    /// The reply to the next command, if all of it is there.
+    fn next_reply(&mut self) -> Option<Reply>;
+    /// Whose turn it is.
+    fn turns(&mut self) -> &mut Turns;
+}
+
+/// A line for the record.
+pub fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(&line[..line.len().min(KEPT)]).trim_end_matches('\r').to_owned()
+}
+
+/// All that a server says to a dialogue that comes in pieces of this size.
+#[cfg(test)]
+pub fn play(server: &mut dyn Server, dialogue: &[u8], size: usize) -> Vec<u8> {
+    let mut said = server.greeting().bytes;
+    server.turns().answered();
+    for piece in dialogue.chunks(size) {
+        server.turns().receive(piece);
+        while let Some(reply) = server.next_reply() {
+            said.extend(reply.bytes);
+            server.turns().answered();
+        }
+    }
+    said
+}

@@ -1,0 +1,274 @@
+//! What must not stand in a record: passwords and their like, wherever a run has written them down.
+//!
+//! A secret is masked when the stream of events is handed out, and not when something happens: a password may come in
+//! pieces, and it is known to be one when the last of them is there. Packets and what a program writes into files of its
+//! own are no events; [`Secrets::blot`] is for those.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::End;
+use super::event::{Event, Excerpt, What};
+use super::{Failure, judge};
+
+/// Shorter secrets stand in too many words that are none. They are masked where a command names them, and nowhere else.
+const SHORTEST: usize = 4;
+
+/// Secrets of a run with their names, the longest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Vec<(Vec<u8>, String)>);
+
+impl Secrets {
+    /// Adds one.
+    pub fn add(&mut self, name: &str, secret: &[u8]) {
+        let known = self.0.iter().any(|(one, _)| one == secret);
+        if secret.len() >= SHORTEST && !known {
+            self.0.push((secret.to_vec(), name.to_owned()));
+            self.0.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// A text without them: as they are, and as [`judge::quote`] writes them.
+    pub fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (secret, name) in &self.0 {
+            let mask = mask(name);
+            let quoted = judge::quote(secret);
+            let quoted = quoted.trim_matches('"');
+            let plain = String::from_utf8_lossy(secret);
+            text = text.replace(plain.as_ref(), &mask).replace(quoted, &mask);
+            // A quotation may end within one.
+            for length in (SHORTEST..plain.len()).rev().filter(|length| plain.is_char_boundary(*length)) {
+                text = text.replace(&format!("{}\"", &plain[..length]), &format!("{mask}\""));
+            }
+        }
+        text
+    }
+
+    /// Puts asterisks over them. Says whether there were any.
+    pub fn blot(&self, bytes: &mut [u8]) -> bool {
+        let mut found = false;
+        for (secret, _) in &self.0 {
+            while let Some(at) = memchr::memmem::find(bytes, secret) {
+                bytes[at..at + secret.len()].fill(b'*');
+                found = true;
+                if secret.iter().all(|byte| *byte == b'*') {
+                    break;
+                }
+            }
+        }
+        found
+    }
+
+    /// How a run ended, without them.
+    pub fn end(&self, end: End) -> End {
+        match end {
+            End::Played => End::Played,
+            End::Failed(failure) => End::Failed(Failure {
+                expected: self.text(&failure.expected),
+                actual: self.text(&failure.actual),
+                reason: self.text(&failure.reason),
+            }),
+            End::NotGradable(why) => End::NotGradable(self.text(&why)),
+            End::Skipped(why) => End::Skipped(self.text(&why)),
+            End::Harness(why) => End::Harness(self.text(&why)),
+        }
+    }
+
+    /// Takes them out of events, and says which there were. What one side has said in several events is looked at as one
+    /// stream.
+    pub fn events(&self, events: &mut [Event]) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        if self.0.is_empty() {
+            return found;
+        }
+        let mut hide = |text: &mut String| {
+            let masked = self.text(text);
+            if masked != *text {
+                let names = self.0.iter().map(|(_, name)| name);
+                found.extend(names.filter(|name| masked.contains(&mask(name))).cloned());
+                *text = masked;
+            }
+        };
+        let mut streams: BTreeMap<(String, u8), Vec<&mut Excerpt>> = BTreeMap::new();
+        for event in events {
+            let (kind, bytes) = match &mut event.what {
+                What::Sent(bytes) => (0, bytes),
+                What::Received(bytes) => (1, bytes),
+                What::Typed(bytes) => (2, bytes),
+                What::Printed(stream, bytes) => (3 + *stream as u8, bytes),
+                What::Started(text)
+                | What::Ended(text)
+                | What::Listening(text)
+                | What::Opened(text)
+                | What::Connected(text)
+                | What::Refused(text)
+                | What::Network(text)
+                | What::Measured(text)
+                | What::Finding(text) => {
+                    hide(text);
+                    continue;
+                }
+                What::Judged(judgement) => {
+                    [&mut judgement.expected, &mut judgement.actual, &mut judgement.reason]
+                        .into_iter()
+                        .for_each(&mut hide);
+                    continue;
+                }
+                _ => continue,
+            };
+            streams.entry((event.who.clone(), kind)).or_default().push(bytes);
+        }
+        found.extend(streams.into_values().flat_map(|stream| self.stream(stream)));
+        found
+    }
+
+    /// Masks what was said in several pieces, and says the names of what was masked.
+    fn stream(&self, mut pieces: Vec<&mut Excerpt>) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let whole: Vec<u8> = pieces.iter().flat_map(|piece| piece.shown.iter().copied()).collect();
+        let mut ends = Vec::new();
+        let mut at = 0;
+        for piece in &pieces {
+            at += piece.shown.len();
+            ends.push(at);
+        }
+        let cut: BTreeSet<usize> =
+            pieces.iter().zip(&ends).filter(|(piece, _)| piece.rest > 0).map(|(_, end)| *end).collect();
+        let mut masked: Vec<Vec<u8>> = vec![Vec::new(); pieces.len()];
+        let mut at = 0;
+        while at < whole.len() {
+            let index = ends.partition_point(|end| *end <= at);
+            match self.secret_at(&whole, at, &cut) {
+                Some((length, name)) => {
+                    found.insert(name.to_owned());
+                    masked[index].extend(mask(name).bytes());
+                    at += length;
+                }
+                None => {
+                    masked[index].push(whole[at]);
+                    at += 1;
+                }
+            }
+        }
+        for (piece, shown) in pieces.iter_mut().zip(masked) {
+            piece.shown = shown;
+        }
+        found
+    }
+
+    /// The secret that begins here, or the beginning of one before a place where something was left out.
+    fn secret_at(&self, whole: &[u8], at: usize, cut: &BTreeSet<usize>) -> Option<(usize, &str)> {
+        let rest = &whole[at..];
+        self.0.iter().find_map(|(secret, name)| {
+            let same = rest.iter().zip(secret).take_while(|(a, b)| a == b).count();
+            let is_cut = same >= SHORTEST && cut.contains(&(at + same));
+            (same == secret.len() || is_cut).then_some((same, name.as_str()))
+        })
+    }
+}
+
+/// What stands in a secret's place.
+fn mask(name: &str) -> String {
+    format!("[masked: {name}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::model::Stream;
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use std::time::Duration;
+
+    fn secrets() -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.add("password", b"open sesame");
+        secrets.add("token", b"a\"b\\c");
+        secrets.add("password", b"abc");
+        secrets
+    }
+
+    #[rstest]
+    #[case("started: read anna 'open sesame'", "started: read anna '[masked: password]'")]
+    #[case(r#"came "a\"b\\c""#, r#"came "[masked: token]""#)]
+    #[case(r#"beginning "PASS open se""#, r#"beginning "PASS [masked: password]""#)]
+    #[case("abc is too short", "abc is too short")]
+    fn masks_texts(#[case] text: &str, #[case] masked: &str) {
+        assert_eq!(secrets().text(text), masked);
+    }
+
+    fn event(who: &str, what: What) -> Event {
+        Event { at: Duration::ZERO, who: who.to_owned(), what }
+    }
+
+    fn shown(events: &[Event]) -> Vec<String> {
+        crate::run::transcript::lines(events, false)
+    }
+
+    #[test]
+    fn masks_what_comes_in_pieces() {
+        let mut events = vec![
+            event("box", What::Received(Excerpt::of(b"PASS open"))),
+            event("other", What::Received(Excerpt::of(b" sesame"))),
+            event("box", What::Sent(Excerpt::of(b" sesame"))),
+            event("box", What::Received(Excerpt::of(b" sesa"))),
+            event("box", What::Received(Excerpt::of(b"me\r\n"))),
+            event("read", What::Printed(Stream::Stdout, Excerpt::of(b"password: open sesame\n"))),
+        ];
+        secrets().events(&mut events);
+        insta::assert_snapshot!(shown(&events).join("\n"), @r#"
+        box        received 9 bytes: "PASS [masked: password]"
+        other      received 7 bytes: " sesame"
+        box        sent 7 bytes: " sesame"
+        box        received 5 bytes: ""
+        box        received 4 bytes: "\r\n"
+        read       has printed: 22 bytes: "password: [masked: password]\n"
+        "#);
+    }
+
+    #[test]
+    fn masks_what_is_cut_off() {
+        let mut said = vec![b'x'; 506];
+        said.extend(b"open sesame");
+        let mut events = vec![event("box", What::Received(Excerpt::of(&said)))];
+        secrets().events(&mut events);
+        let What::Received(bytes) = &events[0].what else { unreachable!() };
+        assert!(bytes.shown.ends_with(b"xx[masked: password]"));
+        assert_eq!((bytes.length, bytes.rest), (517, 5));
+    }
+
+    #[test]
+    fn puts_asterisks_over_packets() {
+        let mut packet = b"\x01\x02PASS open sesame\r\n".to_vec();
+        assert!(secrets().blot(&mut packet));
+        assert_eq!(packet, b"\x01\x02PASS ***********\r\n");
+        assert!(!secrets().blot(&mut packet));
+    }
+
+    proptest! {
+        #[test]
+        fn no_cut_lets_a_secret_through(cuts in proptest::collection::vec(1usize..9, 1..20), before in "[a-z ]{0,9}") {
+            let whole = format!("{before}open sesame{before}");
+            let mut rest = whole.as_bytes();
+            let mut events = Vec::new();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, more) = rest.split_at((*cut).min(rest.len()));
+                events.push(event("box", What::Received(Excerpt::of(piece))));
+                rest = more;
+            }
+            secrets().events(&mut events);
+            let said: Vec<u8> = events
+                .iter()
+                .filter_map(|event| match &event.what {
+                    What::Received(bytes) => Some(bytes.shown.clone()),
+                    _ => None,
+                })
+                .flatten()
+                .collect();
+            prop_assert_eq!(String::from_utf8(said).unwrap(), format!("{before}[masked: password]{before}"));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Whether a program tells that a server has refused what it asked for.
+
+use std::time::Duration;
+
+use super::super::judge;
+use super::super::{Director, Done, Failure, Halt};
+use super::said::{claims_success, says_no};
+use crate::peers::dialogue::{Refusal, Refused};
+use crate::scenario::model::ExpectRefusalTold;
+
+/// What matters of a dialogue where something was refused.
+struct Dialogue {
+    refusal: Option<Refusal>,
+    course: String,
+    replies: Vec<String>,
+}
+
+impl Director {
+    fn dialogue_of(&self, peer: &str) -> Result<Dialogue, Halt> {
+        let found = self.actors.peers.get(peer).and_then(|peer| {
+            let peer = peer.borrow();
+            let mail = peer.mailbox.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            mail.or_else(|| peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies())))
+        });
+        let (refusal, course, replies) = found.ok_or_else(|| {
+            Halt::Harness(format!("{peer} has had no dialogue: `serve-mail` or `serve-mailbox` comes first"))
+        })?;
+        Ok(Dialogue { refusal, course, replies })
+    }
+
+    pub(super) async fn expect_refusal_told(&mut self, step: &ExpectRefusalTold) -> Done {
+        let limit = step.within.map_or(Duration::from_secs(5), |limit| limit.0);
+        let Dialogue { refusal, course, replies } = self.dialogue_of(&step.peer)?;
+        let Some(refused) = refusal else {
+            // It never came to that.
+            return Err(Failure {
+                expected: "a dialogue up to the command that is refused".to_owned(),
+                actual: course.clone(),
+                reason: format!("the command that the server would have refused did not come: {course}"),
+            }
+            .into());
+        };
+        for (name, actor) in self.actors.programs_named(&step.program) {
+            let (stdout, stderr) = self.all_said(&actor, limit).await;
+            self.note_said(&name, &stdout, &stderr);
+            let said = [stdout.as_slice(), b"\n", stderr.as_slice()].concat();
+            let own = without_echo(&said, &replies);
+            let shown = judge::contains(&said, refused.mark.as_bytes(), false);
+            let claim = claims_success(&own);
+            let in_vain = refused.went_on && refused.what == Refused::Login;
+            let own = if in_vain { without_emptiness(&own) } else { own };
+            let told = says_no(&own) || judge::is_complaint(&stderr) || shown && !refused.went_on;
+            let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
+            let reason = match claim {
+                Some(line) => {
+                    format!("the server refused with {what}, and the {name} says {}", judge::quote(line.as_bytes()))
+                }
+                None if told => continue,
+                None if shown => format!(
+                    "the server refused with {what}; the {name} shows the reply, says nothing about it and goes on as if \
+                     the server had agreed"
+                ),
+                None => format!("the server refused with {what}, and the {name} does not say so"),
+            };
+            return Err(Failure {
+                expected: format!("the {name} says that {}", refused.what.meaning()),
+                actual: judge::describe(&said),
+                reason,
+            }
+            .into());
+        }
+        Ok(())
+    }
+}
+
+/// What a program has said without the server's replies that it shows.
+fn without_echo(said: &[u8], replies: &[String]) -> Vec<u8> {
+    let mut text = String::from_utf8_lossy(said).into_owned();
+    for reply in replies {
+        text = text.replace(reply.as_str(), "");
+        // Some show it without the code, or without the word that stands for one.
+        let words = reply.trim_start_matches(['+', '-']).split_once([' ', '-']).map(|(_, words)| words);
+        if let Some(words) = words.filter(|words| words.len() > 3) {
+            text = text.replace(words, "");
+        }
+    }
+    text.into_bytes()
+}
+
+/// What was said without sentences that only say that there is nothing: who goes on after a refused login finds nothing, and
+/// has not said why.
+fn without_emptiness(said: &[u8]) -> Vec<u8> {
+    const THINGS: [&str; 4] = ["mail", "message", "letter", "box"];
+    const WHY: [&str; 10] =
+        ["log", "password", "user", "auth", "denied", "refus", "reject", "fail", "error", "invalid"];
+    let text = String::from_utf8_lossy(said).into_owned();
+    let is_empty = |line: &&str| {
+        let line = line.to_lowercase();
+        THINGS.iter().any(|word| line.contains(word)) && !WHY.iter().any(|word| line.contains(word))
+    };
+    text.lines().filter(|line| !is_empty(line)).collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("S: 550 no such box", "S: ")]
+    #[case("refused: no such box", "refused: ")]
+    #[case("server said -ERR [AUTH] wrong\nlogin failed", "server said \nlogin failed")]
+    #[case("[AUTH] wrong", "")]
+    fn what_is_shown_is_not_said(#[case] said: &str, #[case] own: &str) {
+        let replies = ["550 no such box".to_owned(), "-ERR [AUTH] wrong".to_owned()];
+        assert_eq!(String::from_utf8(without_echo(said.as_bytes(), &replies)).unwrap(), own);
+    }
+
+    #[rstest]
+    #[case("the mailbox is empty\n", "")]
+    #[case("no messages", "")]
+    #[case("Login failed: no mail", "Login failed: no mail")]
+    #[case("not allowed", "not allowed")]
+    fn to_find_nothing_is_no_reason(#[case] said: &str, #[case] left: &str) {
+        assert_eq!(String::from_utf8(without_emptiness(said.as_bytes())).unwrap(), left);
+    }
+}

@@ -1,0 +1,92 @@
+//! Passwords: whatever a run leaves, none is in it, neither the one that the harness gives nor one that a program has
+//! built in.
+
+mod common;
+
+use std::path::Path;
+
+use common::{captures, folder, harness, installed, report, write};
+use rstest::rstest;
+
+/// The password that the task gives to programs.
+const GIVEN: &str = "Walnut-Desk-58";
+
+/// One that a program brings along.
+const BUILT_IN: &str = "hunter-of-mice";
+
+/// Logs in, tells everybody with which password, and complains with it.
+const TALKATIVE: &str = r#"
+import socket, sys
+password = PASSWORD
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as server:
+    replies = server.makefile("rb")
+    for command in [None, "USER anna", "PASS " + password, "STAT", "QUIT"]:
+        if command:
+            server.sendall(command.encode() + b"\r\n")
+        print(command, replies.readline(), flush=True)
+print("nothing for", password, file=sys.stderr)
+"#;
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![(path.display().to_string(), std::fs::read(&path).expect("a file"))],
+        })
+        .collect()
+}
+
+#[rstest]
+fn no_password_is_left(
+    #[values("sim", "wire")] backend: &str,
+    #[values((GIVEN, "sys.argv[3]", "{password}"), (BUILT_IN, "\"hunter-of-mice\"", ""))] program: (&str, &str, &str),
+) {
+    if !installed("python3") {
+        return;
+    }
+    let (secret, source, argument) = program;
+    let folder = folder();
+    write(folder.path(), "mine/read.py", &TALKATIVE.replace("PASSWORD", source));
+    let manifest = format!("[mail-read-pop3]\nread = \"python3 read.py {{host}} {{port}} {argument}\"\n");
+    write(folder.path(), "mine/submission.toml", &manifest);
+    let wanted = "mail-read-pop3.login,mail-read-pop3.shows";
+    let json = report(
+        harness(folder.path())
+            .args(["--target", "mine", "--backend", backend, "--requirement", wanted, "--out", "out"])
+            .args(["--format", "json"]),
+        1,
+    );
+    let said = json.to_string();
+    assert!(!said.contains(secret), "{said}");
+    assert!(said.contains("PASS [masked: password]"), "{said}");
+
+    let files = files(&folder.path().join("out"));
+    let kinds = ["transcript.txt", "report.json"].iter().chain(captures().then_some(&"pcap"));
+    for kind in kinds {
+        assert!(files.iter().any(|(name, _)| name.ends_with(kind)), "no {kind} was written");
+    }
+    for (name, content) in &files {
+        assert!(!name.contains(secret), "{name}");
+        // Where the files of a run are from is told beside the report: the program itself is in none of them.
+        let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{name}: {}", String::from_utf8_lossy(content));
+    }
+    let transcript = files.iter().find(|(name, _)| name.ends_with("transcript.txt")).expect("a transcript");
+    let transcript = String::from_utf8_lossy(&transcript.1);
+    assert!(transcript.contains("PASS [masked: password]"), "{transcript}");
+    if let Some((_, capture)) = files.iter().find(|(name, _)| name.ends_with("login.read.pcap")) {
+        let stars = format!("PASS {}\r\n", "*".repeat(secret.len()));
+        assert!(capture.windows(stars.len()).any(|window| window == stars.as_bytes()));
+    }
+}
+
+#[test]
+fn the_report_says_that_something_is_masked() {
+    let folder = folder();
+    let out =
+        common::run(harness(folder.path()).args(["--target", "reference", "--requirement", "mail-read-pop3.login"]), 0);
+    let said = common::stdout(&out);
+    assert!(said.contains("[masked: password] stands in its place, and asterisks in captures"), "{said}");
+}
