@@ -239,3 +239,83 @@ impl Overview {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod sample {
+    use super::super::settings;
+    use super::*;
+
+    /// A submission with these requirements: id, verdict, points that it is worth.
+    pub fn row(name: &str, requirements: &[(&str, Status, f64)]) -> Row {
+        let verdicts = requirements.iter().map(|(id, status, max_score)| Verdict {
+            id: (*id).to_owned(),
+            level: Level::Must,
+            title: format!("what {id} asks for"),
+            status: *status,
+            max_score: *max_score,
+        });
+        let sum = |passed: bool| {
+            let counted = requirements.iter().filter(|(_, status, _)| !passed || *status == Status::Pass);
+            counted.map(|(_, _, points)| points).sum::<f64>()
+        };
+        let digest = Digest {
+            points: sum(true),
+            out_of: sum(false),
+            verdict: "failed",
+            headline: format!("{name}: failed"),
+            requirements: verdicts.collect(),
+            absent: Vec::new(),
+            tasks: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            unsteady: BTreeMap::new(),
+            undecided: Vec::new(),
+        };
+        let submission = Submission { person: name.to_owned(), ids: Vec::new(), sources: Vec::new(), seen: None };
+        Row { name: name.to_owned(), submission, state: State::Graded(Box::new(digest)) }
+    }
+
+    /// A class with these rows.
+    pub fn class(rows: Vec<Row>) -> Overview {
+        let mut class = Overview { settings: settings::sample(), rows, passed_over: Vec::new() };
+        class.count_absent();
+        class
+    }
+
+    /// The digest of a row that has one.
+    pub fn digest(row: &mut Row) -> &mut Digest {
+        match &mut row.state {
+            State::Graded(digest) => digest,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_not_handed_in_costs_what_it_is_worth_where_its_task_was_asked_for() {
+        let (pass, fail) = (Status::Pass, Status::Fail);
+        let class = sample::class(vec![
+            sample::row("both", &[("message.client", pass, 3.0), ("message.server", fail, 2.0)]),
+            sample::row("server", &[("message.server", pass, 2.0)]),
+            // Found by probing, asked for by nobody.
+            sample::row(
+                "other",
+                &[("message.client", pass, 3.0), ("message.server", pass, 2.0), ("web.get", pass, 9.0)],
+            ),
+        ]);
+        let found: Vec<(f64, f64, Vec<String>)> =
+            class.digests().map(|(_, it)| (it.points, it.out_of, it.absent.clone())).collect();
+        let expected = [(3.0, 5.0, vec![]), (2.0, 5.0, vec!["message.client".to_owned()]), (14.0, 14.0, vec![])];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_the_harness_did_not_finish_is_no_grade() {
+        let row = sample::row("ada", &[("message.a", Status::HarnessError, 0.0), ("message.b", Status::Pass, 3.0)]);
+        assert!(row.grade().is_none());
+        assert_eq!(row.trouble().as_deref(), Some("ada: failed"));
+    }
+}

@@ -271,3 +271,23 @@ fn submissions(text: &mut String, overview: &Overview) {
         text.push_str(&format!("| {} | {} | {points} |\n", in_table(&code(&row.name)), row.status()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::overview::sample;
+    use super::*;
+
+    #[test]
+    fn what_is_slow_and_what_changes_is_named() {
+        let (pass, fail) = (Status::Pass, Status::Fail);
+        let mut rows: Vec<_> = ["ada", "bob", "carl|`x`"]
+            .iter()
+            .map(|name| sample::row(name, &[("message.client", pass, 3.0), ("message.server", fail, 1.0)]))
+            .collect();
+        for (row, milliseconds) in rows.iter_mut().zip([20, 30, 9_030]) {
+            sample::digest(row).runs.insert("message/twenty-kb#server".to_owned(), milliseconds);
+        }
+        sample::digest(&mut rows[1]).unsteady.insert("message/queues#server".to_owned(), (2, 5));
+        insta::assert_snapshot!(render(&sample::class(rows)));
+    }
+}

@@ -181,6 +181,10 @@ fn delivery(path: &Path, source: &str) -> Option<Delivery> {
     if let Some(found) = MOODLE.captures(source) {
         return Some(by_system(format!("{}_{}", &found[1], &found[2]), &found[1], &found[2], ""));
     }
+    // What was typed into Moodle's page, not handed in.
+    if source.contains("_assignsubmission_onlinetext") {
+        return None;
+    }
     if let Some(found) = BLACKBOARD.captures(source) {
         // The attempt's own page, not a file of the student.
         found.get(4)?;
@@ -273,7 +277,8 @@ mod tests {
     #[case::archive("s1234567.tar.gz", "s1234567", "s1234567", "s1234567")]
     #[case::script("s1234567.py", "s1234567", "s1234567", "s1234567")]
     fn names_of_systems(#[case] file: &str, #[case] name: &str, #[case] person: &str, #[case] id: &str) {
-        let found = found(&[file, "out/", "notes.txt", ".hidden"]);
+        let others = ["out/", "notes.txt", ".hidden", "Ada Byron_70012_assignsubmission_onlinetext/"];
+        let found = found(&[&[file], others.as_slice()].concat());
         let [(as_name, submission)] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((as_name.as_str(), submission.person.as_str()), (name, person));
         assert_eq!(submission.ids, [id]);

@@ -359,6 +359,7 @@ pub struct Lab {
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
     after_help = "Results that are in the folder already are not made again: a run that was stopped goes on where it was. \
                   Exit status: 0 every submission was dealt with · 2 usage · 3 the harness could not finish one · \
                   4 there is no submission"

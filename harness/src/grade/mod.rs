@@ -320,3 +320,15 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
     played.duration = began.elapsed();
     played
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_on_changing_verdicts_is_recognised() {
+        assert_eq!(unsteadiness(&unsteady(2, 5)), Some((2, 5)));
+        assert_eq!(unsteadiness("failed 2 of 5 attempts to read"), None);
+        assert_eq!(unsteadiness("expects a newline"), None);
+    }
+}
