@@ -9,6 +9,7 @@
 pub mod calls;
 pub mod capture;
 pub mod catalogue;
+pub mod class;
 pub mod cli;
 pub mod diagnose;
 pub mod grade;

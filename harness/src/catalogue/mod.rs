@@ -29,6 +29,8 @@ const LAB: &str = crate::lab::load::FOLDER;
 pub struct Catalogue {
     /// In the order of the catalogue: by section, then by place in it.
     pub tasks: Vec<Task>,
+    /// SHA-256 of its files, names and contents.
+    pub sha256: String,
 }
 
 /// A task with its requirements and scenarios.
@@ -158,7 +160,7 @@ impl Catalogue {
             return Err(CatalogueError::Empty(root.path.clone()));
         }
         tasks.sort_by(|a, b| (&a.file.section, &a.file.id).cmp(&(&b.file.section, &b.file.id)));
-        Ok(Self { tasks })
+        Ok(Self { tasks, sha256: root.sha256() })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use include_dir::Dir;
+use sha2::{Digest, Sha256};
 
 use crate::scenario::problem::Source;
 
@@ -87,6 +88,20 @@ impl Folder {
     /// All files, by name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Arc<Source>)> {
         self.files.iter().map(|(name, source)| (name.as_str(), source))
+    }
+
+    /// SHA-256 of the names and contents of all files below it.
+    pub fn sha256(&self) -> String {
+        fn add(folder: &Folder, below: &str, hash: &mut Sha256) {
+            for (name, source) in &folder.files {
+                hash.update(format!("{below}{name}\0{}\0", source.text.len()));
+                hash.update(&source.text);
+            }
+            folder.folders.iter().for_each(|inner| add(inner, &format!("{below}{}/", inner.name), hash));
+        }
+        let mut hash = Sha256::new();
+        add(self, "", &mut hash);
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// All folders, by name.

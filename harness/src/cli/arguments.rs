@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::class::shard::Shard;
 use crate::grade::cuts::Cuts;
 use crate::report::format::Format;
 use crate::scenario::duration::Limit;
@@ -57,6 +58,10 @@ pub enum Verb {
     Capture(Capture),
     /// Answer the lab questions by experiment
     Lab(Lab),
+    /// Grade every submission of a folder: gradebook, class page, a report for every student
+    Class(Class),
+    /// Put together what `class` graded in parts, and say what is missing
+    Merge(Merge),
 }
 
 /// Flags of `grade`.
@@ -348,4 +353,106 @@ pub struct Lab {
     /// Folder for evidence: captures, transcripts and calls
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Arguments of `class`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "Results that are in the folder already are not made again: a run that was stopped goes on where it was. \
+                  Exit status: 0 every submission was dealt with · 2 usage · 3 the harness could not finish one · \
+                  4 there is no submission"
+)]
+pub struct Class {
+    /// `harness class merge` is `harness merge`.
+    #[command(subcommand)]
+    pub verb: Option<ClassVerb>,
+    /// The submissions: a folder with a folder, an archive or a file for each, or the archive that the learning
+    /// system exports
+    #[arg(required = true)]
+    pub dir: Option<PathBuf>,
+    /// Folder for everything that comes out
+    #[arg(long, value_name = "DIR", required = true)]
+    pub out: Option<PathBuf>,
+    /// Only these tasks; a program that was not handed in for one of them costs its points
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub task: Vec<String>,
+    /// Only these requirements (TASK.REQUIREMENT)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub requirement: Vec<String>,
+    /// Only these scenarios
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub scenario: Vec<String>,
+    /// How the programs meet the network
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Submissions graded at the same time [default: one for each processor]
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Bound of each build (90s, 2m)
+    #[arg(long, value_name = "D")]
+    pub timeout: Option<Limit>,
+    /// Play every run this often; shows verdicts that change
+    #[arg(long, default_value_t = 1)]
+    pub repeat: u32,
+    /// An instructor's points, levels and commands
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Only share I of N, for `harness merge` to put together
+    #[arg(long, value_name = "I/N", conflicts_with = "gradebook")]
+    pub shard: Option<Shard>,
+    /// Write a job script for Slurm, with N shares, and grade nothing
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "shard")]
+    pub slurm: Option<u64>,
+    /// The learning system's own gradebook export (Canvas, Moodle, Blackboard), to be filled in
+    #[arg(long, value_name = "FILE")]
+    pub gradebook: Option<PathBuf>,
+    /// The column of that export, where it has several
+    #[arg(long, value_name = "TITLE", requires = "gradebook")]
+    pub column: Option<String>,
+    /// Print nothing but the exit status
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// No progress on standard error
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// What else `class` does.
+#[derive(Debug, Subcommand)]
+pub enum ClassVerb {
+    /// Put together what was graded in parts (the same as `harness merge`)
+    Merge(Merge),
+}
+
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 every submission has its result · 1 some have none, they are named · 2 usage, or \
+                        parts that were not graded alike · 3 the harness could not finish one"
+)]
+pub struct Merge {
+    /// Folders that `harness class` wrote
+    #[arg(required = true, value_name = "OUT")]
+    pub parts: Vec<PathBuf>,
+    /// Folder for the whole [default: the first one]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The learning system's own gradebook export (Canvas, Moodle, Blackboard), to be filled in
+    #[arg(long, value_name = "FILE")]
+    pub gradebook: Option<PathBuf>,
+    /// The column of that export, where it has several
+    #[arg(long, value_name = "TITLE", requires = "gradebook")]
+    pub column: Option<String>,
+    /// Print nothing but the exit status
+    #[arg(long, short)]
+    pub quiet: bool,
 }

@@ -30,7 +30,8 @@ pub fn run(arguments: &Grade, containment: &Containment) -> Exit {
     }
 }
 
-fn complain(message: &str) {
+/// Says what is wrong.
+pub fn complain(message: &str) {
     term::say(&format!("harness: {message}"));
 }
 
@@ -77,7 +78,18 @@ pub fn backend(choice: Backend, reference: bool, quiet: bool) -> Result<BackendN
     }
 }
 
-fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
+/// What grading takes before anything is opened.
+pub struct Prepared {
+    /// The tasks.
+    pub catalogue: Catalogue,
+    /// The points.
+    pub rubric: Rubric,
+    /// The backend that was chosen.
+    pub backend: BackendName,
+}
+
+/// Reads the catalogue and the rubric, and chooses the backend; says what is wrong with them.
+pub fn prepare(arguments: &Grade, reference: bool, containment: &Containment) -> Result<Prepared, Exit> {
     let catalogue = term::catalogue(arguments.scenarios.as_deref())?;
     check_filters(arguments, &catalogue)?;
     let rubric = match &arguments.rubric {
@@ -90,16 +102,45 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
         })?,
         None => Rubric::default(),
     };
-    let is_reference = arguments.target.as_deref() == Some(Path::new("reference"));
-    let backend = backend(arguments.backend, is_reference, arguments.quiet).map_err(|why| {
+    let backend = backend(arguments.backend, reference, arguments.quiet).map_err(|why| {
         complain(&why);
         Exit::Usage
     })?;
-    let request = request(arguments)?;
-    let mut setup = setup(containment, !request.attached.is_empty());
     if let (Some(why), BackendName::Wire, false) = (&containment.why_not, backend, arguments.quiet) {
         complain(&format!("no network namespaces here ({why}): programs share this machine's loopback"));
     }
+    Ok(Prepared { catalogue, rubric, backend })
+}
+
+/// What is wanted.
+pub fn filter(arguments: &Grade) -> Filter {
+    Filter {
+        tasks: arguments.task.clone(),
+        requirements: arguments.requirement.clone(),
+        scenarios: arguments.scenario.clone(),
+        light: None,
+    }
+}
+
+/// How runs are played.
+pub fn options(arguments: &Grade, backend: BackendName, setup: Setup) -> Options {
+    Options {
+        backend,
+        real_sockets_too: arguments.backend == Backend::Auto && backend == BackendName::Sim,
+        seed: arguments.seed,
+        jobs: jobs(arguments.jobs, backend),
+        repeat: arguments.repeat.max(1),
+        setup,
+        look_into_failures: true,
+        cuts: arguments.schedule.clone(),
+    }
+}
+
+fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
+    let is_reference = arguments.target.as_deref() == Some(Path::new("reference"));
+    let Prepared { catalogue, rubric, backend } = prepare(arguments, is_reference, containment)?;
+    let request = request(arguments)?;
+    let mut setup = setup(containment, !request.attached.is_empty());
     let empty = tempfile::tempdir().map_err(|error| {
         complain(&format!("cannot make a folder: {error}"));
         Exit::Harness
@@ -128,28 +169,13 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
     setup.sniff = arguments.out.is_some();
     let subject =
         Subject { target: target_name(arguments), sha256, casts: &casts, unmet: &unmet, notes: notes.clone() };
-    let filter = Filter {
-        tasks: arguments.task.clone(),
-        requirements: arguments.requirement.clone(),
-        scenarios: arguments.scenario.clone(),
-        light: None,
-    };
-    let options = Options {
-        backend,
-        real_sockets_too: arguments.backend == Backend::Auto && backend == BackendName::Sim,
-        seed: arguments.seed,
-        jobs: jobs(arguments.jobs, backend),
-        repeat: arguments.repeat.max(1),
-        setup,
-        look_into_failures: true,
-        cuts: arguments.schedule.clone(),
-    };
+    let (filter, options) = (filter(arguments), options(arguments, backend, setup));
     if !arguments.quiet && arguments.format == Format::Human {
         for note in &notes {
             term::say(note);
         }
     }
-    let bar = term::progress(!arguments.no_progress && !arguments.quiet);
+    let bar = term::progress(!arguments.no_progress && !arguments.quiet, "{bar:30} {pos}/{len} runs  {wide_msg}");
     let mut graded = grade(&catalogue, &subject, &filter, &rubric, &options, &|done, all, run| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -346,8 +372,14 @@ fn request(arguments: &Grade) -> Result<Request, Exit> {
         attached,
         role: arguments.role.clone(),
         tasks: arguments.task.clone(),
-        build_limit: arguments.timeout.map(|limit: crate::scenario::duration::Limit| -> Duration { limit.0 }),
+        build_limit: build_limit(arguments),
+        ..Request::default()
     })
+}
+
+/// The limit of a build, if one was given.
+pub fn build_limit(arguments: &Grade) -> Option<Duration> {
+    arguments.timeout.map(|limit: crate::scenario::duration::Limit| -> Duration { limit.0 })
 }
 
 fn resolve(at: &str) -> Option<SocketAddr> {

@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod capture;
 mod check;
+mod class;
 mod doctor;
 mod evidence;
 mod exit;
@@ -11,6 +12,7 @@ mod explain;
 mod grading;
 mod lab;
 mod list;
+mod merge;
 mod origin;
 mod peer;
 mod replay;
@@ -73,6 +75,8 @@ pub fn main(containment: Containment) -> ExitCode {
         Some(Verb::Replay(arguments)) => replay::run(&arguments, &containment),
         Some(Verb::Capture(arguments)) => capture::run(&arguments),
         Some(Verb::Lab(arguments)) => lab::run(&arguments, &containment),
+        Some(Verb::Class(arguments)) => class::run(&arguments, &containment),
+        Some(Verb::Merge(arguments)) => merge::run(&arguments),
     };
     term::outcome(outcome).code()
 }

@@ -66,13 +66,13 @@ pub fn say(line: &str) {
 }
 
 /// A progress bar on a terminal, nothing elsewhere.
-pub fn progress(show: bool) -> ProgressBar {
+pub fn progress(show: bool, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
     if !show || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
         return bar;
     }
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar

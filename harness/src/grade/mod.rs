@@ -23,6 +23,7 @@ use crate::report::model::{Report, SCHEMA, TaskReport};
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::Cast;
+use crate::submission::open::Opened;
 use crate::{simulated, wire};
 
 /// How runs are played.
@@ -59,6 +60,19 @@ pub struct Subject<'s> {
     pub unmet: &'s BTreeMap<(String, String), String>,
     /// Remarks for the reader.
     pub notes: Vec<String>,
+}
+
+impl<'s> Subject<'s> {
+    /// An opened submission, under a name.
+    pub fn of(opened: &'s Opened, target: String) -> Self {
+        Self {
+            target,
+            sha256: opened.sha256.clone(),
+            casts: &opened.casts,
+            unmet: &opened.unmet,
+            notes: opened.notes.clone(),
+        }
+    }
 }
 
 /// A played run with everything that it left.
@@ -202,6 +216,18 @@ fn play_all(
     results.into_iter().map(|slot| slot.into_inner().ok().flatten().unwrap_or_else(lost)).collect()
 }
 
+/// The finding on a run that came out differently when it was played again.
+fn unsteady(failed: u32, times: u32) -> String {
+    format!("failed {failed} of {}", counted(times, "time"))
+}
+
+/// How often a run failed and how often it was played, if a finding says that it came out differently.
+pub fn unsteadiness(finding: &str) -> Option<(u32, u32)> {
+    let (failed, times) = finding.strip_prefix("failed ")?.split_once(" of ")?;
+    let (failed, times) = (failed.parse().ok()?, times.split_once(' ')?.0.parse().ok()?);
+    (finding == unsteady(failed, times)).then_some((failed, times))
+}
+
 fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
     let began = Instant::now();
     let mut played = play_once(run, subject, options);
@@ -226,7 +252,7 @@ fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
         }
     }
     if failed > 0 && failed < options.repeat {
-        played.remarks.push(format!("failed {failed} of {}", counted(options.repeat, "time")));
+        played.remarks.push(unsteady(failed, options.repeat));
     }
     if options.look_into_failures && played.backend == BackendName::Sim && failed == options.repeat {
         look_into(run, &mut played, subject, options);
@@ -301,4 +327,16 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
     }
     played.duration = began.elapsed();
     played
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_on_changing_verdicts_is_recognised() {
+        assert_eq!(unsteadiness(&unsteady(2, 5)), Some((2, 5)));
+        assert_eq!(unsteadiness("failed 2 of 5 attempts to read"), None);
+        assert_eq!(unsteadiness("expects a newline"), None);
+    }
 }

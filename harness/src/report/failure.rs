@@ -15,7 +15,7 @@ const VALUE_LIMIT: usize = 800;
 /// Most lines of a value that are shown.
 const VALUE_LINES: usize = 10;
 /// Lines shown of the transcript's end.
-const TRANSCRIPT_LINES: usize = 8;
+pub const TRANSCRIPT_LINES: usize = 8;
 /// Other failed runs that are named, with the same reason and with others.
 const OTHER_RUNS: usize = 3;
 /// Characters of the teaching text that are quoted, unless its first sentence is longer.

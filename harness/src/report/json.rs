@@ -50,11 +50,16 @@ pub enum ReadError {
 
 /// Renders the report, indented by two blanks; it ends in a line end.
 pub fn render(report: &Report) -> String {
+    visible(report)
+}
+
+/// Any value of this crate's models in the same form.
+pub fn visible(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, Visible(PrettyFormatter::new()));
-    // Writing to memory cannot fail, and the model has neither maps with other keys than
-    // strings nor serialisers of its own.
-    report.serialize(&mut serializer).expect("a report is always serialisable");
+    // Writing to memory cannot fail, and the models have neither maps with other keys than
+    // strings nor serialisers of their own.
+    value.serialize(&mut serializer).expect("a model is always serialisable");
     bytes.push(b'\n');
     String::from_utf8(bytes).expect("JSON is UTF-8")
 }

@@ -175,7 +175,7 @@ pub fn fence(text: &str) -> String {
 }
 
 /// The kit's own prose on one line: its code spans stay, the rest is literal.
-fn kit(text: &str) -> String {
+pub fn kit(text: &str) -> String {
     let text = prose::one_line(text);
     let parts: Vec<&str> = text.split('`').collect();
     // An odd number of backticks: none of them is a span.
@@ -202,7 +202,7 @@ fn literal(text: &str) -> String {
 }
 
 /// A bar ends a table's cell even inside a code span, unless it has a backslash before it.
-fn in_table(markdown: &str) -> String {
+pub fn in_table(markdown: &str) -> String {
     let mut safe = String::with_capacity(markdown.len());
     let mut previous = ' ';
     for character in markdown.chars() {

@@ -1,5 +1,6 @@
 //! Reports: one result model, one file per format. Nothing here runs or judges anything.
 
+pub mod aside;
 pub mod csv;
 pub mod difference;
 pub mod escape;
@@ -19,4 +20,4 @@ pub mod summary;
 pub mod tap;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

@@ -1,9 +1,11 @@
 //! Submissions: finding the programs, building them, meeting them for the first time.
 
+pub mod archive;
 pub mod build;
 pub mod cast;
 pub mod discover;
 pub mod fingerprint;
+pub mod intake;
 pub mod manifest;
 pub mod open;
 pub mod probe;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::archive::{self, Refused};
 use super::cast::{Cast, Command, Framing, Part};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
-use super::{build, discover, fingerprint, probe};
+use super::{build, discover, fingerprint, intake, probe};
 use crate::catalogue::model::UrlForm;
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
@@ -22,8 +23,10 @@ use crate::wire::{Setup, copy_tree, with_stage};
 /// What is to be opened.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// A folder or a lone program; without one, the commands alone.
+    /// A folder, an archive or a lone program; without one, the commands alone.
     pub target: Option<PathBuf>,
+    /// What messages call the target, where that is not its path.
+    pub called: Option<PathBuf>,
     /// Commands from the command line, by role.
     pub commands: BTreeMap<String, Command>,
     /// Roles that already run somewhere.
@@ -113,11 +116,18 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
     if !request.commands.is_empty() || !request.attached.is_empty() {
         from_commands(request, catalogue, &root, &mut opened)?;
     } else if let Some(path) = &request.target {
-        if path.is_dir() {
-            from_folder(path, request, catalogue, setup, &root, &wanted, &mut opened)?;
+        let shown = request.called.as_ref().unwrap_or(path);
+        let result = if path.is_dir() || is_archive(path) {
+            from_folder(shown, request, catalogue, setup, &root, &wanted, &mut opened)
         } else {
-            from_lone_program(path, request, catalogue, setup, &root, &wanted, &mut opened)?;
-        }
+            from_lone_program(shown, request, catalogue, setup, &root, &wanted, &mut opened)
+        };
+        // A compiler may print where it works; a reader has no use for a folder that is gone.
+        let home = root.display().to_string();
+        result.map_err(|error| match error {
+            OpenError::NotGradable(why) => OpenError::NotGradable(why.replace(&home, ".")),
+            other => other,
+        })?;
     }
     opened.casts.retain(|id, cast| !cast.parts.is_empty() && catalogue.task(id).is_some_and(&wanted));
     if opened.casts.is_empty() {
@@ -147,10 +157,22 @@ fn take_over(path: &Path, root: &Path) -> Result<(), OpenError> {
         }
         return copy_tree(path, root).map_err(unreadable);
     }
+    if is_archive(path) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return intake::gather(&[(path.to_owned(), name)], root).map_err(|refused| match refused {
+            Refused::Machine(_) => OpenError::Machine(format!("{}: {refused}", path.display())),
+            _ => OpenError::NotGradable(format!("{}: {refused}", path.display())),
+        });
+    }
     std::fs::create_dir_all(root).map_err(|error| OpenError::Machine(error.to_string()))?;
     let name = path.file_name().ok_or_else(|| OpenError::Usage(format!("{}: not a file", path.display())))?;
     std::fs::copy(path, root.join(name)).map_err(unreadable)?;
     Ok(())
+}
+
+/// Whether a file is called like an archive.
+fn is_archive(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| archive::stem(&name.to_string_lossy()).is_some())
 }
 
 fn folder_size(path: &Path) -> std::io::Result<u64> {
@@ -312,7 +334,8 @@ fn from_lone_program(
     wanted: &dyn Fn(&Task) -> bool,
     opened: &mut Opened,
 ) -> Result<(), OpenError> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = request.target.as_deref().unwrap_or(path).file_name();
+    let name = file.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(words) = discover::lone_program(&root.join(&name)) else {
         return Err(OpenError::NotGradable(format!(
             "{}: this is neither a program that this machine can execute nor a script in a language that is known here \

@@ -1,0 +1,321 @@
+//! A class in figures: what gradebook and class page are drawn from.
+
+use std::collections::BTreeMap;
+
+use super::result::{Outcome, Verdicts};
+use super::roster::{Roster, Seen, Submission};
+use super::settings::Settings;
+use crate::catalogue::model::Level;
+use crate::grade::unsteadiness;
+use crate::report::model::{Report, Status};
+use crate::report::summary;
+
+/// A class.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// How it was graded.
+    pub settings: Settings,
+    /// A row per submission, by name.
+    pub rows: Vec<Row>,
+    /// Files that are no submission.
+    pub passed_over: Vec<String>,
+}
+
+/// A submission.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its name in the class.
+    pub name: String,
+    /// What the roster says.
+    pub submission: Submission,
+    /// How it came out.
+    pub state: State,
+}
+
+/// How a submission came out.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// It was graded.
+    Graded(Box<Digest>),
+    /// Nothing of it could be graded, and why.
+    NotGradable(String),
+    /// The harness failed, and how.
+    HarnessError(String),
+    /// It was not taken in, and why.
+    Refused(String),
+    /// There is no result.
+    Missing,
+}
+
+/// A report in figures.
+#[derive(Debug, Clone)]
+pub struct Digest {
+    /// Points earned.
+    pub points: f64,
+    /// Points that could be earned: what was decided, and what no program was handed in for although its task was
+    /// asked for.
+    pub out_of: f64,
+    /// The verdict in words.
+    pub verdict: &'static str,
+    /// The verdict in one line, with what qualifies it.
+    pub headline: String,
+    /// Requirements in the report's order.
+    pub requirements: Vec<Verdict>,
+    /// Requirements that others of the class were judged by, and this one was not: no program was handed in for them.
+    pub absent: Vec<String>,
+    /// Points by task.
+    pub tasks: BTreeMap<String, (f64, f64)>,
+    /// Virtual milliseconds of each run.
+    pub runs: BTreeMap<String, u64>,
+    /// Runs that did not come out the same each time: how often they failed and were played.
+    pub unsteady: BTreeMap<String, (u32, u32)>,
+    /// Must-requirements that nothing decided.
+    pub undecided: Vec<String>,
+}
+
+/// A requirement's verdict.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// `task.requirement`.
+    pub id: String,
+    /// Its level.
+    pub level: Level,
+    /// What is required.
+    pub title: String,
+    /// The verdict.
+    pub status: Status,
+    /// What it is worth.
+    pub max_score: f64,
+}
+
+impl Digest {
+    fn of(report: &Report) -> Self {
+        let mut runs = BTreeMap::new();
+        let mut unsteady = BTreeMap::new();
+        for run in summary::requirements(report).flat_map(|it| &it.runs) {
+            runs.insert(run.id.clone(), run.virtual_ms);
+            if let Some(times) = run.findings.iter().find_map(|finding| unsteadiness(finding)) {
+                unsteady.insert(run.id.clone(), times);
+            }
+        }
+        let requirements = summary::requirements(report).map(|it| Verdict {
+            id: it.id.clone(),
+            level: it.level,
+            title: it.title.clone(),
+            status: it.status,
+            max_score: it.max_score,
+        });
+        Self {
+            points: report.score,
+            out_of: report.max_score,
+            verdict: summary::verdict(report).as_str(),
+            headline: summary::headline(report).text(),
+            requirements: requirements.collect(),
+            absent: Vec::new(),
+            tasks: report.tasks.iter().map(|task| (task.id.clone(), (task.score, task.max_score))).collect(),
+            runs,
+            unsteady,
+            undecided: report.undecided.clone(),
+        }
+    }
+
+    /// Points as a part of what could be earned.
+    pub fn share(&self) -> f64 {
+        if self.out_of > 0.0 { self.points / self.out_of } else { 0.0 }
+    }
+
+    /// Whether the harness finished all of it.
+    pub fn is_whole(&self) -> bool {
+        self.requirements.iter().all(|it| it.status != Status::HarnessError)
+    }
+}
+
+impl Row {
+    /// The verdict in words.
+    pub fn status(&self) -> &'static str {
+        match &self.state {
+            State::Graded(digest) => digest.verdict,
+            State::NotGradable(_) => "not gradable",
+            State::HarnessError(_) => "harness error",
+            State::Refused(_) => "refused",
+            State::Missing => "not graded yet",
+        }
+    }
+
+    /// The figures that may go into a gradebook: not those that lack something through the harness's fault.
+    pub fn grade(&self) -> Option<&Digest> {
+        match &self.state {
+            State::Graded(digest) if digest.is_whole() && digest.out_of > 0.0 => Some(digest),
+            _ => None,
+        }
+    }
+
+    /// Why somebody has to look at it, if it has no grade.
+    pub fn trouble(&self) -> Option<String> {
+        match &self.state {
+            State::Graded(_) if self.grade().is_some() => None,
+            State::Graded(digest) => Some(digest.headline.clone()),
+            State::NotGradable(why) | State::HarnessError(why) | State::Refused(why) => Some(why.clone()),
+            State::Missing => Some("there is no result of it".to_owned()),
+        }
+    }
+}
+
+impl Overview {
+    /// A class's figures. `result` reads one result; `each` is shown every result once.
+    ///
+    /// # Errors
+    /// Those of `each`.
+    pub fn draw<E>(
+        roster: &Roster,
+        result: impl Fn(&str) -> Option<Verdicts>,
+        mut each: impl FnMut(&str, &Submission, &State, Option<&Report>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut rows = Vec::new();
+        for (name, submission) in &roster.submissions {
+            let mut report = None;
+            let state = match &submission.seen {
+                None => State::Missing,
+                Some(Seen::Refused(why)) => State::Refused(why.clone()),
+                Some(Seen::Key { key, .. }) => match result(key).map(|it| it.outcome) {
+                    None => State::Missing,
+                    Some(Outcome::NotGradable(why)) => State::NotGradable(why),
+                    Some(Outcome::HarnessError(why)) => State::HarnessError(why),
+                    Some(Outcome::Graded(graded)) => {
+                        State::Graded(Box::new(Digest::of(report.insert(graded.report(name)))))
+                    }
+                },
+            };
+            each(name, submission, &state, report.as_ref())?;
+            rows.push(Row { name: name.clone(), submission: submission.clone(), state });
+        }
+        let passed_over = roster.passed_over.iter().cloned().collect();
+        let mut overview = Self { settings: roster.settings.clone(), rows, passed_over };
+        overview.count_absent();
+        Ok(overview)
+    }
+
+    /// Every report.
+    pub fn digests(&self) -> impl Iterator<Item = (&Row, &Digest)> {
+        self.rows.iter().filter_map(|row| match &row.state {
+            State::Graded(digest) => Some((row, &**digest)),
+            _ => None,
+        })
+    }
+
+    /// The tasks that were graded for anybody.
+    pub fn tasks(&self) -> Vec<String> {
+        let tasks: std::collections::BTreeSet<&String> =
+            self.digests().flat_map(|(_, digest)| digest.tasks.keys()).collect();
+        tasks.into_iter().cloned().collect()
+    }
+
+    /// Names without a result.
+    pub fn missing(&self) -> Vec<&str> {
+        let missing = self.rows.iter().filter(|row| matches!(row.state, State::Missing));
+        missing.map(|row| row.name.as_str()).collect()
+    }
+
+    /// Where tasks were asked for, a program that was not handed in costs what it is worth: what it would have been
+    /// judged by is known from the others. Unasked, nobody says which tasks a student had to hand in.
+    fn count_absent(&mut self) {
+        let mut worth: BTreeMap<String, f64> = BTreeMap::new();
+        for (_, digest) in self.digests() {
+            for it in &digest.requirements {
+                let most = worth.entry(it.id.clone()).or_default();
+                *most = most.max(it.max_score);
+            }
+        }
+        let asked = &self.settings.tasks;
+        worth.retain(|id, _| asked.iter().any(|task| id.split('.').next() == Some(task)));
+        for row in &mut self.rows {
+            let State::Graded(digest) = &mut row.state else { continue };
+            for (id, points) in &worth {
+                if !digest.requirements.iter().any(|it| it.id == *id) {
+                    digest.absent.push(id.clone());
+                    digest.out_of += points;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    use super::super::settings;
+    use super::*;
+
+    /// A submission with these requirements: id, verdict, points that it is worth.
+    pub fn row(name: &str, requirements: &[(&str, Status, f64)]) -> Row {
+        let verdicts = requirements.iter().map(|(id, status, max_score)| Verdict {
+            id: (*id).to_owned(),
+            level: Level::Must,
+            title: format!("what {id} asks for"),
+            status: *status,
+            max_score: *max_score,
+        });
+        let sum = |passed: bool| {
+            let counted = requirements.iter().filter(|(_, status, _)| !passed || *status == Status::Pass);
+            counted.map(|(_, _, points)| points).sum::<f64>()
+        };
+        let digest = Digest {
+            points: sum(true),
+            out_of: sum(false),
+            verdict: "failed",
+            headline: format!("{name}: failed"),
+            requirements: verdicts.collect(),
+            absent: Vec::new(),
+            tasks: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            unsteady: BTreeMap::new(),
+            undecided: Vec::new(),
+        };
+        let submission = Submission { person: name.to_owned(), ids: Vec::new(), sources: Vec::new(), seen: None };
+        Row { name: name.to_owned(), submission, state: State::Graded(Box::new(digest)) }
+    }
+
+    /// A class with these rows.
+    pub fn class(rows: Vec<Row>) -> Overview {
+        let mut class = Overview { settings: settings::sample(), rows, passed_over: Vec::new() };
+        class.count_absent();
+        class
+    }
+
+    /// The digest of a row that has one.
+    pub fn digest(row: &mut Row) -> &mut Digest {
+        match &mut row.state {
+            State::Graded(digest) => digest,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_not_handed_in_costs_what_it_is_worth_where_its_task_was_asked_for() {
+        let (pass, fail) = (Status::Pass, Status::Fail);
+        let class = sample::class(vec![
+            sample::row("both", &[("message.client", pass, 3.0), ("message.server", fail, 2.0)]),
+            sample::row("server", &[("message.server", pass, 2.0)]),
+            // Found by probing, asked for by nobody.
+            sample::row(
+                "other",
+                &[("message.client", pass, 3.0), ("message.server", pass, 2.0), ("web.get", pass, 9.0)],
+            ),
+        ]);
+        let found: Vec<(f64, f64, Vec<String>)> =
+            class.digests().map(|(_, it)| (it.points, it.out_of, it.absent.clone())).collect();
+        let expected = [(3.0, 5.0, vec![]), (2.0, 5.0, vec!["message.client".to_owned()]), (14.0, 14.0, vec![])];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_the_harness_did_not_finish_is_no_grade() {
+        let row = sample::row("ada", &[("message.a", Status::HarnessError, 0.0), ("message.b", Status::Pass, 3.0)]);
+        assert!(row.grade().is_none());
+        assert_eq!(row.trouble().as_deref(), Some("ada: failed"));
+    }
+}

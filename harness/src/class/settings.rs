@@ -1,0 +1,105 @@
+//! What decides a result, besides the submission itself.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// How a class is graded. Two results are comparable only if these are the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Version of the harness.
+    pub harness: String,
+    /// SHA-256 of the catalogue's files.
+    pub catalogue_sha256: String,
+    /// Name of the rubric.
+    pub rubric: String,
+    /// SHA-256 of the rubric's file; empty without one.
+    pub rubric_sha256: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The backend, as reports name it.
+    pub backend: String,
+    /// Whether what the backend cannot play is played on real sockets.
+    pub real_sockets_too: bool,
+    /// How often each run is played.
+    pub repeat: u32,
+    /// Limit of a build, in milliseconds, if it is not the usual one.
+    pub build_limit_ms: Option<u64>,
+    /// Only these tasks; empty: all.
+    pub tasks: Vec<String>,
+    /// Only these requirements; empty: all.
+    pub requirements: Vec<String>,
+    /// Only these scenarios; empty: all.
+    pub scenarios: Vec<String>,
+}
+
+impl Settings {
+    /// The key of a submission's result: a hash of everything that decides it.
+    pub fn key(&self, submission_sha256: &str) -> String {
+        // A struct of numbers and strings is always serialisable.
+        let text = serde_json::to_string(self).expect("settings are JSON");
+        let hash = Sha256::digest(format!("{submission_sha256}\n{text}"));
+        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The first setting in which two differ.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let differs = [
+            (self.harness != other.harness, "the harness's version"),
+            (self.catalogue_sha256 != other.catalogue_sha256, "the catalogue of scenarios"),
+            (self.rubric != other.rubric || self.rubric_sha256 != other.rubric_sha256, "the rubric"),
+            (self.seed != other.seed, "the seed"),
+            (self.backend != other.backend || self.real_sockets_too != other.real_sockets_too, "the backend"),
+            (self.repeat != other.repeat, "the number of repetitions"),
+            (self.build_limit_ms != other.build_limit_ms, "the limit of builds"),
+            (self.tasks != other.tasks, "the choice of tasks"),
+            (self.requirements != other.requirements, "the choice of requirements"),
+            (self.scenarios != other.scenarios, "the choice of scenarios"),
+        ];
+        differs.into_iter().find_map(|(differs, what)| differs.then_some(what))
+    }
+}
+
+#[cfg(test)]
+pub(super) fn sample() -> Settings {
+    Settings {
+        harness: "0.1.0".to_owned(),
+        catalogue_sha256: "c".repeat(64),
+        rubric: "built-in".to_owned(),
+        rubric_sha256: String::new(),
+        seed: 1,
+        backend: "sim".to_owned(),
+        real_sockets_too: true,
+        repeat: 1,
+        build_limit_ms: None,
+        tasks: vec!["message".to_owned()],
+        requirements: Vec::new(),
+        scenarios: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_decides_a_result_changes_its_key() {
+        let one = sample();
+        let mut others = vec![one.clone(); 9];
+        others[0].harness.push('x');
+        others[1].catalogue_sha256.push('x');
+        others[2].rubric_sha256.push('x');
+        others[3].seed = 2;
+        others[4].backend = "wire".to_owned();
+        others[5].repeat = 3;
+        others[6].build_limit_ms = Some(1000);
+        others[7].tasks.clear();
+        others[8].scenarios.push("x".to_owned());
+        for other in others {
+            assert_ne!(one.key("a"), other.key("a"), "{other:?}");
+            assert!(one.difference(&other).is_some());
+        }
+        assert_ne!(one.key("a"), one.key("b"));
+        assert_eq!(one.difference(&one.clone()), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Draws everything that a class's folder shows from the roster and the results.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::overview::{Overview, State};
+use super::roster::{Roster, Seen};
+use super::store::{Store, write};
+use super::{ClassError, at, export, gradebook, page};
+use crate::report::format::{Format, render};
+use crate::report::model::Report;
+use crate::report::style::Style;
+
+/// A learning system's export that is to be filled in.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The file as the system gave it out.
+    pub file: PathBuf,
+    /// The title of the column, where it is not clear.
+    pub column: Option<String>,
+}
+
+/// What was written, and what the instructor should know of it.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The class in figures.
+    pub overview: Overview,
+    /// Remarks on the gradebook.
+    pub notes: Vec<String>,
+}
+
+/// Writes gradebook, class page, durations and a folder for every student.
+///
+/// # Errors
+/// If a file cannot be written, or the export cannot be filled in.
+pub fn write_all(store: &Store, roster: &Roster, fill: Option<&Export>) -> Result<Written, ClassError> {
+    let students = store.root().join("students");
+    let mut folders = BTreeSet::new();
+    let overview = Overview::draw(
+        roster,
+        |key| store.result(key),
+        |name, _, state, report| {
+            let mut slug = slug(name);
+            if !folders.insert(slug.clone()) {
+                slug = format!("{slug}-{}", short_hash(name));
+                folders.insert(slug.clone());
+            }
+            let folder = students.join(slug);
+            std::fs::create_dir_all(&folder).map_err(at(&folder))?;
+            let settings = &roster.settings;
+            let whole = match report {
+                Some(report) => report.clone(),
+                None => {
+                    let why = match state {
+                        State::NotGradable(why) | State::HarnessError(why) | State::Refused(why) => why.clone(),
+                        State::Graded(_) | State::Missing => "it was not graded yet".to_owned(),
+                    };
+                    let report = Report::without_verdicts(name.to_owned(), &settings.backend, settings.seed, why);
+                    // A compiler says much, line by line.
+                    let notes = report.notes.iter().flat_map(|why| why.lines().map(str::to_owned)).collect();
+                    Report { rubric: settings.rubric.clone(), notes, ..report }
+                }
+            };
+            let style = Style { color: false, width: 100 };
+            for (file, format) in
+                [("report.json", Format::Json), ("report.md", Format::Markdown), ("report.txt", Format::Human)]
+            {
+                write(&folder.join(file), render(&whole, format, style).as_bytes())?;
+            }
+            Ok::<(), ClassError>(())
+        },
+    )?;
+    let mut notes = Vec::new();
+    let gradebook = match fill {
+        None => gradebook::render(&overview).into_bytes(),
+        Some(fill) => {
+            let bytes = std::fs::read(&fill.file).map_err(at(&fill.file))?;
+            let filled = export::fill(&bytes, &overview, fill.column.as_deref())?;
+            notes = filled.notes;
+            filled.bytes
+        }
+    };
+    write(&store.root().join("gradebook.csv"), &gradebook)?;
+    write(&store.root().join("class.md"), page::render(&overview).as_bytes())?;
+    write(&store.root().join("durations.csv"), durations(store, roster)?.as_bytes())?;
+    Ok(Written { overview, notes })
+}
+
+/// Wall-clock times, slowest first.
+fn durations(store: &Store, roster: &Roster) -> Result<String, ClassError> {
+    let known = store.durations()?;
+    let mut lines: Vec<(u64, &str)> = Vec::new();
+    for (name, submission) in &roster.submissions {
+        if let Some(Seen::Key { key, .. }) = &submission.seen
+            && let Some(milliseconds) = known.get(key)
+        {
+            lines.push((*milliseconds, name));
+        }
+    }
+    lines.sort_by_key(|(milliseconds, name)| (std::cmp::Reverse(*milliseconds), *name));
+    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    table.write_record(["submission", "milliseconds"]).expect("a line in memory");
+    for (milliseconds, name) in lines {
+        table.write_record([crate::report::csv::inert(name), milliseconds.to_string()]).expect("a line in memory");
+    }
+    Ok(String::from_utf8(table.into_inner().expect("lines in memory")).expect("text from text"))
+}
+
+/// A name as the name of a folder.
+fn slug(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let slug: String = name.chars().map(|c| if plain(c) { c } else { '_' }).take(80).collect();
+    let same = slug == name && !slug.is_empty() && !slug.starts_with('.');
+    if same { slug } else { format!("{}-{}", slug.trim_start_matches('.'), short_hash(name)) }
+}
+
+fn short_hash(name: &str) -> String {
+    Sha256::digest(name).iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn names_stay_in_their_folder(name in any::<String>()) {
+            let slug = slug(&name);
+            prop_assert!(!slug.is_empty() && !slug.starts_with('.') && !slug.contains(['/', '\0', '\\']), "{slug}");
+        }
+    }
+
+    #[test]
+    fn plain_names_stay_as_they_are() {
+        assert_eq!(slug("s1234567"), "s1234567");
+        assert_eq!(slug("Ada Byron_70012"), "Ada_Byron_70012-3a5fbc".replace("3a5fbc", &short_hash("Ada Byron_70012")));
+    }
+}

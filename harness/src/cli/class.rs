@@ -1,0 +1,289 @@
+//! `harness class`: every submission of a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use harness_os::namespace::Containment;
+use sha2::{Digest, Sha256};
+
+use super::arguments::{Backend, Class, ClassVerb, Grade};
+use super::{Exit, grading, merge, term};
+use crate::class::ClassError;
+use crate::class::export::ExportError;
+use crate::class::grading::{Grader, Work, absolute, grade_all, side_by_side};
+use crate::class::overview::{Overview, State};
+use crate::class::roster::{self, Roster, Seen};
+use crate::class::settings::Settings;
+use crate::class::slurm;
+use crate::class::store::{Store, write};
+use crate::class::write::{Export, Written, write_all};
+use crate::diagnose::counted;
+use crate::grade::Options;
+use crate::report::escape;
+
+/// Runs that are played at the same time for one submission: while one waits, another works.
+const RUNS: usize = 2;
+
+/// Grades a class.
+pub fn run(arguments: &Class, containment: &Containment) -> Exit {
+    if let Some(ClassVerb::Merge(arguments)) = &arguments.verb {
+        return merge::run(arguments);
+    }
+    // The command line demands both.
+    let (Some(dir), Some(out)) = (&arguments.dir, &arguments.out) else { return Exit::Usage };
+    match try_run(arguments, dir, out, containment) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment) -> Result<Exit, Exit> {
+    let grade = as_grade(arguments);
+    let grading::Prepared { catalogue, rubric, backend } = grading::prepare(&grade, false, containment)?;
+    let setup = grading::setup(containment, false);
+    let options = Options { jobs: RUNS, ..grading::options(&grade, backend, setup) };
+    let rubric_sha256 = match &arguments.rubric {
+        Some(path) => std::fs::read(path).map(|bytes| hexadecimal(&bytes)).map_err(|error| {
+            grading::complain(&format!("{}: {error}", path.display()));
+            Exit::Usage
+        })?,
+        None => String::new(),
+    };
+    let in_order = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let settings = Settings {
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        catalogue_sha256: catalogue.sha256.clone(),
+        rubric: rubric.name().to_owned(),
+        rubric_sha256,
+        seed: arguments.seed,
+        backend: backend.as_str().to_owned(),
+        real_sockets_too: options.real_sockets_too,
+        repeat: options.repeat,
+        build_limit_ms: arguments.timeout.map(|limit| u64::try_from(limit.0.as_millis()).unwrap_or(u64::MAX)),
+        tasks: in_order(&arguments.task),
+        requirements: in_order(&arguments.requirement),
+        scenarios: in_order(&arguments.scenario),
+    };
+    let (folder, _unpacked) = roster::open(dir).map_err(|error| failed(&error))?;
+    let mut roster = Roster::find(settings.clone(), &folder, out).map_err(|error| failed(&error))?;
+    if roster.submissions.is_empty() {
+        grading::complain(&format!(
+            "{}: there is no submission: neither a folder nor an archive nor a program",
+            dir.display()
+        ));
+        return Err(Exit::NotGradable);
+    }
+    let store = Store::create(out).map_err(|error| failed(&error))?;
+    let workers = arguments.jobs.unwrap_or_else(|| grading::default_jobs().div_ceil(2)).max(1);
+    if let Some(shares) = arguments.slurm {
+        return job_script(arguments, dir, &store, &roster, shares, workers);
+    }
+    let filter = grading::filter(&grade);
+    let build_limit = grading::build_limit(&grade);
+    let grader = Grader { catalogue: &catalogue, rubric: &rubric, filter, options, build_limit, settings, folder };
+    look_at_all(&grader, &mut roster, arguments, workers);
+    store.write_roster(&roster, arguments.shard).map_err(|error| failed(&error))?;
+    let (work, there) = to_do(&roster, &store);
+    if !arguments.quiet && there > 0 {
+        term::say(&format!("{} there already, {} to be graded", counted(there, "result"), work.len()));
+    }
+    let template = "{bar:30} {pos}/{len} submissions, {eta} left  {wide_msg}";
+    let bar = term::progress(!arguments.no_progress && !arguments.quiet, template);
+    bar.set_length(work.len() as u64);
+    let graded = grade_all(&grader, &work, &store, workers, &|name| {
+        bar.set_message(escape::line(name));
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    graded.map_err(|error| failed(&error))?;
+    if let Some(shard) = arguments.shard {
+        let own = roster.submissions.keys().filter(|name| shard.holds(name)).count();
+        if !arguments.quiet {
+            term::print(&format!(
+                "share {shard}: {} of {}. When all shares are there: harness merge {}\n",
+                own,
+                counted(roster.submissions.len(), "submission"),
+                out.display()
+            ));
+        }
+        return Ok(Exit::Passed);
+    }
+    let export =
+        arguments.gradebook.as_ref().map(|file| Export { file: file.clone(), column: arguments.column.clone() });
+    let written = write_all(&store, &roster, export.as_ref()).map_err(|error| failed(&error))?;
+    if !arguments.quiet {
+        term::print(&summary(&written, out));
+    }
+    Ok(exit_of(&written.overview))
+}
+
+/// The flags as those of `grade`, which reads the same of them.
+fn as_grade(arguments: &Class) -> Grade {
+    Grade {
+        task: arguments.task.clone(),
+        requirement: arguments.requirement.clone(),
+        scenario: arguments.scenario.clone(),
+        backend: arguments.backend,
+        seed: arguments.seed,
+        timeout: arguments.timeout,
+        repeat: arguments.repeat,
+        rubric: arguments.rubric.clone(),
+        scenarios: arguments.scenarios.clone(),
+        quiet: arguments.quiet,
+        ..Grade::default()
+    }
+}
+
+/// Opens every submission of the share far enough to know its key.
+fn look_at_all(grader: &Grader<'_>, roster: &mut Roster, arguments: &Class, workers: usize) {
+    let own = |name: &String| arguments.shard.is_none_or(|shard| shard.holds(name));
+    let seen = Mutex::new(BTreeMap::new());
+    let items: Vec<_> = roster.submissions.iter().filter(|(name, _)| own(name)).collect();
+    side_by_side(&items, workers, |(name, submission)| {
+        let found = grader.look(submission);
+        if let Ok(mut seen) = seen.lock() {
+            seen.insert((*name).clone(), found);
+        }
+    });
+    for (name, found) in seen.into_inner().unwrap_or_default() {
+        if let Some(submission) = roster.submissions.get_mut(&name) {
+            submission.seen = Some(found);
+        }
+    }
+}
+
+/// What has no final result yet, each key once; and how many results are there.
+fn to_do<'r>(roster: &'r Roster, store: &Store) -> (Vec<Work<'r>>, usize) {
+    let mut keys = BTreeSet::new();
+    let mut work = Vec::new();
+    let mut there = 0;
+    for (name, submission) in &roster.submissions {
+        let Some(Seen::Key { key, sha256 }) = &submission.seen else { continue };
+        if !keys.insert(key) {
+            continue;
+        }
+        if store.result(key).is_some_and(|result| result.is_final()) {
+            there += 1;
+        } else {
+            work.push(Work { key, sha256, submission, name });
+        }
+    }
+    (work, there)
+}
+
+/// Writes the job script of an array whose tasks are this very command line's shares.
+fn job_script(
+    arguments: &Class,
+    dir: &Path,
+    store: &Store,
+    roster: &Roster,
+    shares: u64,
+    workers: usize,
+) -> Result<Exit, Exit> {
+    let shares = if shares == 0 { slurm::shares(roster.submissions.len()) } else { shares };
+    let out = absolute(store.root());
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("harness"));
+    let file = out.join(slurm::FILE);
+    let script = slurm::script(&words(arguments, &program, dir, &out), &out, shares, workers);
+    write(&file, script.as_bytes()).map_err(|error| failed(&error))?;
+    if !arguments.quiet {
+        term::print(&format!(
+            "{} in {}: sbatch {}\n",
+            counted(roster.submissions.len(), "submission"),
+            counted(shares, "share"),
+            file.display()
+        ));
+    }
+    Ok(Exit::Passed)
+}
+
+/// The command line of a share, without the share.
+fn words(arguments: &Class, program: &Path, dir: &Path, out: &Path) -> Vec<String> {
+    let path = |path: &Path| absolute(path).display().to_string();
+    let mut words = vec![path(program), "class".to_owned(), path(dir), "--out".to_owned(), path(out)];
+    let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    let lists =
+        [("--task", &arguments.task), ("--requirement", &arguments.requirement), ("--scenario", &arguments.scenario)];
+    for (flag, ids) in lists {
+        if !ids.is_empty() {
+            add(flag, ids.join(","));
+        }
+    }
+    let backend = match arguments.backend {
+        Backend::Auto => "auto",
+        Backend::Sim => "sim",
+        Backend::Wire => "wire",
+        Backend::Turmoil => "turmoil",
+    };
+    add("--backend", backend.to_owned());
+    add("--seed", arguments.seed.to_string());
+    if let Some(jobs) = arguments.jobs {
+        add("--jobs", jobs.to_string());
+    }
+    if let Some(limit) = arguments.timeout {
+        add("--timeout", format!("{}ms", limit.0.as_millis()));
+    }
+    add("--repeat", arguments.repeat.to_string());
+    for (flag, file) in [("--rubric", &arguments.rubric), ("--scenarios", &arguments.scenarios)] {
+        if let Some(file) = file {
+            add(flag, path(file));
+        }
+    }
+    words.push("--no-progress".to_owned());
+    words
+}
+
+/// What an instructor sees first.
+pub fn summary(written: &Written, out: &Path) -> String {
+    let overview = &written.overview;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    overview.rows.iter().for_each(|row| *counts.entry(row.status()).or_default() += 1);
+    let counts: Vec<String> = counts.into_iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let mut text = format!("{}: {}\n", counted(overview.rows.len(), "submission"), counts.join(", "));
+    let troubled: Vec<_> = overview.rows.iter().filter_map(|row| Some((row, row.trouble()?))).collect();
+    for (row, why) in &troubled {
+        let why = crate::report::style::cut(&escape::line(why.lines().next().unwrap_or_default()), 100);
+        text.push_str(&format!("  {} ({}): {why}\n", escape::line(&row.name), row.status()));
+    }
+    for note in &written.notes {
+        text.push_str(&format!("{note}\n"));
+    }
+    for (file, what) in
+        [("gradebook.csv", "the points"), ("class.md", "what the class missed"), ("students", "a report for each")]
+    {
+        text.push_str(&format!("{}: {what}\n", out.join(file).display()));
+    }
+    text
+}
+
+/// How a class comes out: students may fail, the harness may not.
+pub fn exit_of(overview: &Overview) -> Exit {
+    let unfinished = |state: &State| matches!(state, State::HarnessError(_));
+    let broken = overview
+        .rows
+        .iter()
+        .any(|row| unfinished(&row.state) || matches!(&row.state, State::Graded(digest) if !digest.is_whole()));
+    if broken { Exit::Harness } else { Exit::Passed }
+}
+
+/// Says what kept a class from being graded.
+pub fn failed(error: &ClassError) -> Exit {
+    grading::complain(&error.to_string());
+    match error {
+        ClassError::Io { error, .. } if error.kind() != std::io::ErrorKind::NotFound => Exit::Harness,
+        ClassError::Io { .. } | ClassError::Foreign { .. } | ClassError::Unlike { .. } | ClassError::NoClass(_) => {
+            Exit::Usage
+        }
+        ClassError::Refused { .. } => Exit::NotGradable,
+        ClassError::Export(
+            ExportError::NoTable(_)
+            | ExportError::NoStudents(_)
+            | ExportError::WhichColumn(_)
+            | ExportError::NoColumn { .. },
+        ) => Exit::Usage,
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
