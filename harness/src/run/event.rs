@@ -103,6 +103,8 @@ pub struct Difference {
     pub from: usize,
     /// Number of the line in which that byte stands, counted from 1.
     pub line: usize,
+    /// Whether that line begins before it.
+    pub within_line: bool,
     /// What was expected from there on, and how many bytes in all.
     pub expected: Excerpt,
     /// What came from there on, and how many bytes in all.
@@ -120,12 +122,11 @@ impl Difference {
         // Whole lines are easier to read, where one begins in reach.
         let line_end = expected[earliest..at].iter().position(|byte| *byte == b'\n');
         let from = if earliest == 0 { 0 } else { line_end.map_or(earliest, |end| earliest + end + 1) };
-        let kept = |bytes: &[u8]| Excerpt {
-            shown: bytes[from..bytes.len().min(from + KEPT)].to_vec(),
-            length: bytes.len(),
-        };
+        let kept =
+            |bytes: &[u8]| Excerpt { shown: bytes[from..bytes.len().min(from + KEPT)].to_vec(), length: bytes.len() };
         let line = 1 + memchr::memchr_iter(b'\n', &expected[..from]).count();
-        Some(Self { at, from, line, expected: kept(expected), came: kept(came) })
+        let within_line = from > 0 && expected[from - 1] != b'\n';
+        Some(Self { at, from, line, within_line, expected: kept(expected), came: kept(came) })
     }
 }
 
@@ -184,11 +185,7 @@ mod tests {
     #[case::shorter("abc", "ab", Some((2, 0, 1)))]
     #[case::longer("ab", "abc", Some((2, 0, 1)))]
     #[case::nothing("ab", "", Some((0, 0, 1)))]
-    fn finds_where_they_part(
-        #[case] expected: &str,
-        #[case] came: &str,
-        #[case] place: Option<(usize, usize, usize)>,
-    ) {
+    fn finds_where_they_part(#[case] expected: &str, #[case] came: &str, #[case] place: Option<(usize, usize, usize)>) {
         let found = Difference::between(expected.as_bytes(), came.as_bytes());
         assert_eq!(found.map(|it| (it.at, it.from, it.line)), place);
     }
