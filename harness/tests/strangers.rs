@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::browser::Browser;
 use common::{folder, harness, installed, report, runs, statuses, write};
 
 /// What a stranger that copies a connection to its output, or its input to a connection, must pass.
@@ -196,38 +197,15 @@ fn curl_gets_the_page_and_its_parts() {
     }
 }
 
-/// A browser without a window, where one is installed.
-fn chromium() -> Option<&'static str> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = names.into_iter().find(|name| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
-    if found.is_none() {
-        common::skipped("no Chromium is installed");
-    }
-    found
-}
-
 #[test]
 fn a_browser_shows_the_page_and_the_text() {
-    let Some(browser) = chromium() else { return };
+    let Some(browser) = Browser::installed() else { return };
     let folder = pages();
-    let look = |url: &str, more: &[&str]| {
-        let profile = tempfile::tempdir().expect("a folder for its profile");
-        let came = std::process::Command::new(browser)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server", "--dump-dom"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .args(more)
-            .arg(url)
-            .output()
-            .expect("the browser starts");
-        assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
-        String::from_utf8_lossy(&came.stdout).into_owned()
-    };
     let server = Serving::start("web-server", folder.path());
-    assert!(look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
+    assert!(browser.look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
     let picture = folder.path().join("seen.png");
-    look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
+    browser.look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
     assert!(std::fs::read(&picture).expect("a screenshot").starts_with(b"\x89PNG"));
     let text = Serving::start("web-text", folder.path());
-    assert!(look(&text.url("/"), &[]).contains("this is the second line"));
+    assert!(browser.look(&text.url("/"), &[]).contains("this is the second line"));
 }

@@ -15,15 +15,15 @@ use crate::scenario::duration::human;
 use crate::scenario::model::Stream;
 
 /// Lanes that fit side by side.
-const LANES: usize = 6;
+const LANES: usize = 5;
 /// Rows at the beginning and at the end of a long run that are drawn.
 const ROWS: (usize, usize) = (16, 32);
 /// Arrows of one kind and direction in a row that are drawn one by one.
 const ALIKE: usize = 6;
 /// A silence that is worth a row of its own.
 const SILENCE: Duration = Duration::from_secs(1);
-/// Characters of data in a label.
-const DATA: usize = 12;
+/// Characters of a label that tells of data.
+const DATA: usize = 28;
 /// Calls beyond which a record is not read.
 const CALLS: usize = 20_000;
 /// Stands for a program that runs elsewhere and was never started.
@@ -168,7 +168,7 @@ impl Fold {
             (true, 1) => format!("byte {first}"),
             (true, length) => format!("bytes {first}–{}", first + length - 1),
         };
-        self.arrow(event, format!("{places} {}", quoted(bytes)), outwards, Kind::Data);
+        self.arrow(event, with_data(&places, bytes), outwards, Kind::Data);
     }
 
     /// A new connection is a new stream.
@@ -182,7 +182,7 @@ impl Fold {
             What::Started(_) => self.note(event, "is started", true),
             What::Listening(address) => self.note(event, format!("listens on {address}"), true),
             What::Printed(stream, bytes) => self.printed(event, *stream, bytes),
-            What::Typed(bytes) => self.note(event, format!("is typed {}", quoted(bytes)), true),
+            What::Typed(bytes) => self.note(event, with_data("is typed", bytes), true),
             What::InputEnded => self.note(event, "standard input ends", true),
             What::Signalled(signal) => self.note(event, format!("is sent {signal}"), true),
             What::Ended(how) => self.note(event, format!("ends: {how}"), true),
@@ -190,6 +190,7 @@ impl Fold {
                 if let Some(to) = what.strip_prefix("a UDP socket, to talk to ") {
                     self.meets(&event.who, to);
                 }
+                let what = what.split(", to ").next().unwrap_or(what);
                 self.note(event, format!("opens {what}"), false);
             }
             What::Connected(to) => {
@@ -233,8 +234,7 @@ impl Fold {
             length: bytes.length.saturating_sub(known),
         };
         if fresh.length > 0 {
-            let where_to = if error { "prints an error " } else { "prints " };
-            self.note(event, format!("{where_to}{}", quoted(&fresh)), true);
+            self.note(event, with_data(if error { "prints an error" } else { "prints" }, &fresh), true);
         }
     }
 
@@ -290,12 +290,12 @@ fn time(text: &str) -> Duration {
     Duration::from_secs(number(seconds)) + Duration::from_micros(number(micros))
 }
 
-/// The beginning of some bytes, as a label has room for it.
-fn quoted(bytes: &Excerpt) -> String {
+/// Some words and as much of the bytes as there is room for.
+fn with_data(words: &str, bytes: &Excerpt) -> String {
     let text = String::from_utf8_lossy(&bytes.shown);
-    let shown: String = text.chars().take(DATA).collect();
+    let shown: String = text.chars().take(DATA.saturating_sub(words.len())).collect();
     let more = if bytes.length > shown.len() { "…" } else { "" };
-    format!("“{}{more}”", escape::line(&shown))
+    format!("{words} “{}{more}”", escape::line(&shown))
 }
 
 /// What the harness does after the last failure tells nothing.
@@ -323,7 +323,8 @@ fn without_onlookers(lanes: &[Lane], rows: Vec<Row>) -> Vec<Row> {
     rows.into_iter().map(told).collect()
 }
 
-/// The programs and as many peers as there is room for, those first that came last into play.
+/// The programs and as many peers as there is room for: those whom a failure names, then those who came last
+/// into play.
 fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
     let last = |lane: usize| {
         rows.iter().rposition(|row| match row.mark {
@@ -332,10 +333,17 @@ fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
             Mark::Across | Mark::Wrong => false,
         })
     };
+    // Whom a failure is about is seen.
+    let reasons: BTreeSet<&str> = rows
+        .iter()
+        .filter(|row| row.mark == Mark::Wrong)
+        .flat_map(|row| row.label.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_')))
+        .collect();
+    let named = |lane: usize| reasons.contains(lanes[lane].name.as_str());
     let takes_part = |lane: &usize| lanes[*lane].program || last(*lane).is_some();
     let mut wanted: Vec<usize> = (0..lanes.len()).filter(takes_part).collect();
     let absent = wanted.len().saturating_sub(LANES);
-    wanted.sort_by_key(|lane| (!lanes[*lane].program, std::cmp::Reverse(last(*lane)), *lane));
+    wanted.sort_by_key(|lane| (!lanes[*lane].program, !named(*lane), std::cmp::Reverse(last(*lane)), *lane));
     wanted.truncate(LANES);
     // Peers stand beside the programs: half of them on the left where there are several.
     wanted.sort_by_key(|lane| (!lanes[*lane].program, *lane));
@@ -473,14 +481,14 @@ mod tests {
             held: false,
             expected: String::new(),
             actual: String::new(),
-            reason: "nothing came".to_owned(),
+            reason: "guest-2's line did not come".to_owned(),
         };
         events.push(event(21, "harness", What::Judged(wrong)));
         events.push(event(22, "guest-1", What::Closed));
         let sequence = of(&events, "").unwrap();
         let names: Vec<&str> = sequence.lanes.iter().map(|lane| lane.name.as_str()).collect();
-        assert_eq!(names, ["guest-16", "guest-17", "server", "guest-18", "guest-19", "guest-20"]);
-        assert_eq!(sequence.absent, 15);
+        assert_eq!(names, ["guest-2", "guest-18", "server", "guest-19", "guest-20"]);
+        assert_eq!(sequence.absent, 16);
         assert_eq!(sequence.rows.last().map(|row| &row.mark), Some(&Mark::Wrong));
     }
 
