@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::browser::Browser;
 use common::{folder, harness, installed, report, runs, statuses, write};
 
 /// What a stranger that copies a connection to its output, or its input to a connection, must pass.
@@ -196,43 +197,17 @@ fn curl_gets_the_page_and_its_parts() {
     }
 }
 
-/// A browser without a window, where one is installed.
-fn chromium() -> Option<&'static str> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = names.into_iter().find(|name| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
-    if found.is_none() {
-        common::skipped("no Chromium is installed");
-    }
-    found
-}
-
-/// What a browser makes of a page.
-fn look(browser: &str, url: &str, more: &[&str]) -> String {
-    let profile = tempfile::tempdir().expect("a folder for its profile");
-    let came = std::process::Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(more)
-        .arg(url)
-        .output()
-        .expect("the browser starts");
-    assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
-    String::from_utf8_lossy(&came.stdout).into_owned()
-}
-
 #[test]
 fn a_browser_shows_the_page_and_the_text() {
-    let Some(browser) = chromium() else { return };
+    let Some(browser) = Browser::installed() else { return };
     let folder = pages();
-    let look = |url: &str, more: &[&str]| look(browser, url, &[&["--no-proxy-server"], more].concat());
     let server = Serving::start("web-server", "server", folder.path());
-    assert!(look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
+    assert!(browser.look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
     let picture = folder.path().join("seen.png");
-    look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
+    browser.look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
     assert!(std::fs::read(&picture).expect("a screenshot").starts_with(b"\x89PNG"));
     let text = Serving::start("web-text", "server", folder.path());
-    assert!(look(&text.url("/"), &[]).contains("this is the second line"));
+    assert!(browser.look(&text.url("/"), &[]).contains("this is the second line"));
 }
 
 #[test]
@@ -273,7 +248,7 @@ fn curl_gets_the_page_and_its_parts_through_the_proxy() {
 
 #[test]
 fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy() {
-    let Some(browser) = chromium() else { return };
+    let Some(browser) = Browser::installed() else { return };
     let folder = pages();
     // A page that notes what has become of its parts.
     let page = r#"<!doctype html><link rel="stylesheet" href="colour.css"><h1>Parts</h1><img id="picture" src="picture.png">
@@ -288,11 +263,11 @@ fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy(
     // Left to itself a browser asks no proxy for pages of its own machine.
     let through = format!("--proxy-server={}", proxy.url(""));
     let told = [through.as_str(), "--proxy-bypass-list=<-loopback>"];
-    let seen = look(browser, &site.url("/noting.html"), &told);
+    let seen = browser.look(&site.url("/noting.html"), &told);
     assert!(seen.contains(r#"data-picture="shown""#) && seen.contains(r#"data-colour="rgb(1, 2, 3)""#), "{seen}");
     // Without the proxy the same browser shows nothing of it: it was the proxy that fetched them.
     drop(proxy);
-    assert!(!look(browser, &site.url("/noting.html"), &told).contains("data-picture"));
+    assert!(!browser.look(&site.url("/noting.html"), &told).contains("data-picture"));
 }
 
 /// What a stranger that reads a mailbox must pass.

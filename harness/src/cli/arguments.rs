@@ -118,7 +118,7 @@ pub struct Grade {
     /// Format of the report
     #[arg(long, default_value_t = Format::Human)]
     pub format: Format,
-    /// Folder for evidence: report.json, transcripts and captures
+    /// Folder for evidence: report.html, report.json, transcripts, captures and calls
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print nothing but the exit status

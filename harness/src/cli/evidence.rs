@@ -4,11 +4,12 @@ use std::io;
 use std::path::Path;
 
 use crate::grade::{Graded, Played};
+use crate::report::html::{self, Seen};
 use crate::report::json;
 use crate::report::model::Status;
 use crate::{capture, run};
 
-/// Writes the report, and a transcript and a capture of every run.
+/// Writes the report, for programs and for people, and a transcript, a capture and the calls of every run.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -34,6 +35,12 @@ pub fn write(out: &Path, graded: &mut Graded) -> io::Result<()> {
             }
         }
     }
+    let runs = graded.played.iter().map(|(id, played)| {
+        let Played { record, calls, .. } = played;
+        (id.as_str(), Seen { events: &record.events, calls })
+    });
+    let runs = runs.collect();
+    std::fs::write(out.join("report.html"), html::render(&graded.report, &runs))?;
     std::fs::write(out.join("report.json"), json::render(&graded.report))
 }
 

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod format;
 pub mod github;
 pub mod graders;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;

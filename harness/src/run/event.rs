@@ -68,6 +68,8 @@ pub enum What {
     Measured(String),
     /// Something noticed that costs nothing.
     Finding(String),
+    /// Bytes that came are not those that were expected.
+    Differed(Difference),
     /// An expectation was judged.
     Judged(Judgement),
 }
@@ -88,6 +90,48 @@ impl Excerpt {
     pub fn of(bytes: &[u8]) -> Self {
         let kept = bytes.len().min(SHOWN);
         Self { shown: bytes[..kept].to_vec(), length: bytes.len(), rest: bytes.len() - kept }
+    }
+}
+
+/// Bytes of each side that are kept round the place where they part.
+const KEPT: usize = 480;
+/// Of these, before that place.
+const KEPT_BEFORE: usize = 160;
+
+/// Two byte strings round the first place where they differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Place of the first byte that differs, counted from 0; the length of the shorter one where it
+    /// is the beginning of the other.
+    pub at: usize,
+    /// Place of the first byte that is kept of either.
+    pub from: usize,
+    /// Number of the line in which that byte stands, counted from 1.
+    pub line: usize,
+    /// Whether that line begins before it.
+    pub within_line: bool,
+    /// What was expected from there on, and how many bytes in all.
+    pub expected: Excerpt,
+    /// What came from there on, and how many bytes in all.
+    pub came: Excerpt,
+}
+
+impl Difference {
+    /// Where these part; nothing if they are equal.
+    pub fn between(expected: &[u8], came: &[u8]) -> Option<Self> {
+        if expected == came {
+            return None;
+        }
+        let at = expected.iter().zip(came).take_while(|(a, b)| a == b).count();
+        let earliest = at.saturating_sub(KEPT_BEFORE);
+        // Whole lines are easier to read, where one begins in reach.
+        let line_end = expected[earliest..at].iter().position(|byte| *byte == b'\n');
+        let from = if earliest == 0 { 0 } else { line_end.map_or(earliest, |end| earliest + end + 1) };
+        let kept =
+            |bytes: &[u8]| Excerpt { shown: bytes[from..bytes.len().min(from + KEPT)].to_vec(), length: bytes.len() };
+        let line = 1 + memchr::memchr_iter(b'\n', &expected[..from]).count();
+        let within_line = from > 0 && expected[from - 1] != b'\n';
+        Some(Self { at, from, line, within_line, expected: kept(expected), came: kept(came) })
     }
 }
 
@@ -140,4 +184,32 @@ pub fn findings(events: &[Event]) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::equal("same", "same", None)]
+    #[case::first("abc", "xbc", Some((0, 0, 1)))]
+    #[case::shorter("abc", "ab", Some((2, 0, 1)))]
+    #[case::longer("ab", "abc", Some((2, 0, 1)))]
+    #[case::nothing("ab", "", Some((0, 0, 1)))]
+    fn finds_where_they_part(#[case] expected: &str, #[case] came: &str, #[case] place: Option<(usize, usize, usize)>) {
+        let found = Difference::between(expected.as_bytes(), came.as_bytes());
+        assert_eq!(found.map(|it| (it.at, it.from, it.line)), place);
+    }
+
+    #[test]
+    fn keeps_whole_lines_round_the_place() {
+        let expected: String = (1..=400).map(|n| format!("line {n}\n")).collect();
+        let came = expected.replace("line 300\n", "line three hundred\n");
+        let found = Difference::between(expected.as_bytes(), came.as_bytes()).unwrap();
+        let first = String::from_utf8_lossy(&found.came.shown).lines().next().unwrap_or_default().to_owned();
+        assert_eq!(first, format!("line {}", found.line));
+        assert_eq!((found.expected.shown.len(), found.expected.length), (KEPT, expected.len()));
+        assert!(found.at - found.from <= KEPT_BEFORE && found.at > found.from);
+    }
 }

@@ -37,6 +37,7 @@ fn line(event: &Event, timed: bool) -> String {
         What::Network(change) => change.clone(),
         What::Measured(name) => format!("was measured (`{name}`)"),
         What::Finding(text) => format!("noticed: {text}"),
+        What::Differed(difference) => format!("what came differs from byte {} on", difference.at + 1),
         What::Judged(judgement) if judgement.held => format!("right: {}", judgement.decides.join(", ")),
         What::Judged(judgement) => format!("WRONG: {}: {}", judgement.decides.join(", "), judgement.reason),
     };

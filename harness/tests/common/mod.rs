@@ -4,6 +4,7 @@
 // Every test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub mod browser;
 pub mod conformance;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use super::body::{Body, Framing};
 use super::message::{self, Head, Kind, Read, Start};
 use super::shown;
 use crate::diagnose::counted;
+use crate::run::event::Difference;
 use crate::run::judge::{self, Compared};
 use crate::scenario::bytes::Payload;
 use crate::scenario::http::{Text, status_of, usual_reason};
@@ -81,6 +82,14 @@ pub fn judge(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Judged {
             Err(judged) => judged,
         },
     }
+}
+
+/// Where the body of a message that is right so far departs from the one that is wanted.
+pub fn difference(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Option<Difference> {
+    let expected = wanted.exact_body.as_ref().or(wanted.body.as_ref())?;
+    let Arrived { head, body, .. } = arrive(wanted, bytes, stream).ok()?;
+    start_line(wanted, &head, &mut Vec::new()).and_then(|()| fields(wanted, &head)).ok()?;
+    Difference::between(expected, &body)
 }
 
 fn wrong(came: impl Into<String>, why: impl Into<String>) -> Judged {

@@ -8,7 +8,7 @@ mod judge;
 mod message;
 mod shown;
 
-pub use judge::{Judged, Wanted, judge};
+pub use judge::{Judged, Wanted, difference, judge};
 
 /// What has become of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

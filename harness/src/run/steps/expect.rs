@@ -10,6 +10,7 @@ use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Ended, Output};
 use super::super::{Director, Done, Failure, Halt, OUTPUT};
+use super::begins_alike;
 use crate::diagnose::{counted, counted_are};
 use crate::scenario::model::{
     ExitExpected, ExpectAddress, ExpectComplaint, ExpectExit, ExpectNotListening, ExpectOutput, ExpectRunning,
@@ -336,6 +337,11 @@ impl Director {
             (None, Some(why)) => format!("; {}", self.explain(why)),
             (None, None) => String::new(),
         };
+        with_output(actor, step, |bytes, _| {
+            if let Some(expected) = shown.whole(bytes) {
+                self.differed(expected, bytes);
+            }
+        });
         let actual = with_output(actor, step, |bytes, _| judge::describe(bytes));
         let what = if what.is_empty() { with_output(actor, step, |bytes, _| shown.lack(bytes)) } else { what };
         Failure { expected: shown.describe(), actual, reason: format!("{name}{OUTPUT}{what}{how}") }.into()
@@ -406,6 +412,19 @@ impl Shown {
                     }
                 }
             }
+        }
+    }
+
+    /// What can be laid beside all that was printed.
+    fn whole(&self, bytes: &[u8]) -> Option<&[u8]> {
+        match self {
+            Self::Equals(expected) => Some(expected),
+            Self::Messages { messages, nothing_else } => match messages.as_slice() {
+                [one] if *nothing_else || begins_alike(one, bytes) => Some(one),
+                _ => None,
+            },
+            Self::Contains { text, loosely: false } if begins_alike(text, bytes) => Some(text),
+            _ => None,
         }
     }
 

@@ -34,10 +34,11 @@ impl Director {
         let Err(why) = written else { return Ok(()) };
         let why = self.explain(&why);
         let (actual, reason) = match std::fs::read(&path) {
-            Ok(content) => (
-                judge::describe(&content),
-                format!("{} is there, but {}", step.path, judge::first_difference(&content, &wanted)),
-            ),
+            Ok(content) => {
+                self.differed(&wanted, &content);
+                let difference = judge::first_difference(&content, &wanted);
+                (judge::describe(&content), format!("{} is there, but {difference}", step.path))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (
                 "there is no such file".to_owned(),
                 format!("there is no {} in the {}'s folder: {why}", step.path, step.program),

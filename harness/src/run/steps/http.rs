@@ -59,6 +59,8 @@ impl Director {
                     return Ok(());
                 }
                 Judged::Wrong { came, why } => {
+                    let difference = http::difference(wanted, &peer.borrow().received, stream);
+                    difference.into_iter().for_each(|it| self.note("harness", What::Differed(it)));
                     return Err(self.wrong_message(name, peer, wanted, (came, why), over.as_ref()));
                 }
                 Judged::More(_) if stream.is_over() => {

@@ -20,7 +20,7 @@ pub use mail::Mailbox;
 pub use mailbox::Session;
 
 use super::{Director, Done, Halt};
-use crate::run::event::What;
+use crate::run::event::{Difference, What};
 use crate::run::stage::LinkChange;
 use crate::scenario::model::{Link, Step};
 
@@ -95,6 +95,13 @@ impl Director {
         }
     }
 
+    /// Notes where what came departs from what was expected, for whoever explains the failure.
+    fn differed(&self, expected: &[u8], came: &[u8]) {
+        if let Some(difference) = Difference::between(expected, came) {
+            self.note("harness", What::Differed(difference));
+        }
+    }
+
     fn link(&mut self, change: LinkChange, link: &Link) -> Done {
         let [a, b] = &link.between;
         self.stage.link(change, &link.between).map_err(|error| Halt::Skipped(error.to_string()))?;
@@ -107,4 +114,11 @@ impl Director {
         self.note("network", What::Network(format!("{text} {a} and {b}")));
         Ok(())
     }
+}
+
+/// Whether bytes begin like those that were expected, so that it makes sense to lay them side by side.
+fn begins_alike(expected: &[u8], came: &[u8]) -> bool {
+    const ALIKE: usize = 4;
+    let alike = expected.iter().zip(came).take_while(|(a, b)| a == b).count();
+    !came.is_empty() && alike >= ALIKE.min(expected.len()).min(came.len())
 }

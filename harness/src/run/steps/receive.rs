@@ -10,6 +10,7 @@ use super::super::judge::{self, Compared};
 use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::{Director, Done, Failure, Halt};
+use super::begins_alike;
 use crate::diagnose::counted;
 use crate::scenario::model::{ExpectClosed, ExpectSilence, ExpectTurnedAway, Receive};
 
@@ -150,6 +151,18 @@ impl Wanted<'_> {
             Self::Each(messages) => format!("{}, each once", counted(messages.len(), "message")),
             Self::AtLeast(count) => format!("at least {}", counted(*count, "byte")),
             Self::Anything => "any bytes".to_owned(),
+        }
+    }
+
+    /// What can be laid beside all that came. Something may stand before what was only to be
+    /// contained, so that it must begin alike.
+    fn whole(&self, received: &[u8]) -> Option<&[u8]> {
+        match self {
+            Self::Bytes { expected, .. } => Some(expected),
+            Self::Contained { expected, .. } => {
+                Some(expected.as_slice()).filter(|expected| begins_alike(expected, received))
+            }
+            _ => None,
         }
     }
 
@@ -321,6 +334,9 @@ impl Director {
                 _ => String::new(),
             }
         };
+        if let Some(expected) = wanted.whole(&peer.received) {
+            self.differed(expected, &peer.received);
+        }
         let difference = wanted.difference(&peer.received);
         let difference = if difference.is_empty() { String::new() } else { format!(" ({difference})") };
         Failure {

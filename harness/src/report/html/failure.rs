@@ -1,0 +1,186 @@
+//! What failed: for each requirement what was expected, what came, what happened, why it matters and where to look.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::evidence::{self, files};
+use super::words::{Line, kit, kit_blocks, shortened};
+use super::{Runs, Seen, anchor, badge, compare};
+use crate::diagnose::counted;
+use crate::report::model::{Report, RequirementReport, RunReport, Status};
+use crate::report::{prose, summary};
+use crate::run::event::{Difference, What};
+use crate::scenario::duration::human;
+
+/// Other failed runs that are listed.
+const OTHERS: usize = 40;
+/// Beyond so many characters of drawings, transcripts and calls the rest is left to the files.
+const BUDGET: usize = 2_000_000;
+/// Longest reason of another run.
+const REASON: usize = 400;
+
+/// The section of all failures; nothing if there are none.
+pub fn all(report: &Report, runs: &Runs<'_>) -> Markup {
+    let failed: Vec<&RequirementReport> = summary::with_status(report, Status::Fail).collect();
+    let mut teller = Teller { runs, told: BTreeSet::new(), spent: 0 };
+    html! {
+        @if !failed.is_empty() {
+            section {
+                h2 #failures { "What failed" }
+                @for found in failed { (teller.article(found)) }
+            }
+        }
+    }
+}
+
+struct Teller<'t> {
+    runs: &'t Runs<'t>,
+    /// Runs that have been shown at length, and where.
+    told: BTreeSet<String>,
+    spent: usize,
+}
+
+impl Teller<'_> {
+    fn article(&mut self, found: &RequirementReport) -> Markup {
+        let run = summary::telling_run(found);
+        let seen = run.and_then(|run| self.runs.get(run.id.as_str()).copied());
+        let difference = seen.and_then(|seen| difference(seen, &found.id));
+        html! {
+            article id=(anchor("failed", &found.id)) {
+                h3 { (kit(&found.title)) }
+                p.weight {
+                    (badge(found.status)) " " code { (Line(&found.id)) } " · " (summary::level(found.level)) " · "
+                    (summary::points_of(found.score, found.max_score))
+                }
+                @if let Some(run) = run {
+                    p.reason { (Line(&run.reason)) }
+                    (compare::in_words(run))
+                    @if let Some(difference) = difference { (compare::bytes(difference)) }
+                    (self.happened(run, seen))
+                }
+                (guidance(found, run))
+                @if let Some(run) = run { (again(run)) }
+                (others(found, run))
+            }
+        }
+    }
+
+    /// The run: its terms, its drawing, its transcript, its calls.
+    fn happened(&mut self, run: &RunReport, seen: Option<Seen<'_>>) -> Markup {
+        let first = self.told.insert(run.id.clone());
+        let number = self.told.len();
+        let evidence = if first { evidence::of(run, seen, number) } else { Markup::default() };
+        let fits = self.spent + evidence.0.len() <= BUDGET;
+        if fits {
+            self.spent += evidence.0.len();
+        }
+        html! {
+            h4 id=[first.then(|| anchor("run", &run.id))] { "What happened" }
+            (terms(run))
+            @if !first {
+                p { "The same run decided more than this: " a href={ "#" (anchor("run", &run.id)) } { "it is shown above" } "." }
+            } @else if fits {
+                (evidence)
+            } @else {
+                p.quiet { "This page is long enough: the drawing, the transcript and the calls of this run are in its files." }
+            }
+            (files(run))
+        }
+    }
+}
+
+/// Where the bytes part that decided against a requirement: it was noted before the verdict. Where nothing came
+/// there is nothing to compare.
+fn difference<'r>(seen: Seen<'r>, id: &str) -> Option<&'r Difference> {
+    let mut latest = None;
+    for event in seen.events {
+        match &event.what {
+            What::Differed(difference) => latest = Some(difference),
+            What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|it| it == id) => {
+                return latest.filter(|difference: &&Difference| difference.came.length > 0);
+            }
+            What::Judged(_) => latest = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Under what conditions a run was made.
+fn terms(run: &RunReport) -> Markup {
+    let partner = match run.pairing.as_str() {
+        "harness-client" => "the harness's client",
+        "harness-server" => "the harness's server",
+        "own" => "its own other half",
+        _ => "",
+    };
+    let time = std::time::Duration::from_millis(run.virtual_ms);
+    html! {
+        @if !run.title.is_empty() { p { (kit(&run.title)) } }
+        dl.terms {
+            div { dt { "run" } dd { code { (Line(&run.id)) } } }
+            @if !partner.is_empty() { div { dt { "judged" } dd { "the " (Line(&run.role)) ", with " (partner) } } }
+            @if !run.schedule.is_empty() { div { dt { "pieces" } dd { (Line(&run.schedule)) } } }
+            @if run.virtual_ms > 0 { div { dt { "virtual time" } dd { (human(time)) } } }
+        }
+    }
+}
+
+fn guidance(found: &RequirementReport, run: Option<&RunReport>) -> Markup {
+    let look_at = prose::one_line(&found.look_at);
+    let hint = run.filter(|run| !run.hint.trim().is_empty() && prose::one_line(&run.hint) != look_at);
+    html! {
+        @if !found.teach.trim().is_empty() {
+            h4 { "Why it matters" }
+            (kit_blocks(&found.teach))
+        }
+        h4 { "Where to look" }
+        @if !look_at.is_empty() { p { (kit(&found.look_at)) } }
+        @if let Some(run) = hint { p { (Line(&run.hint)) } }
+        p.quiet {
+            @if !found.handout.trim().is_empty() { "Handout: " (kit(&found.handout)) "; or " } @else { "See " }
+            code { "harness explain " (Line(&found.id)) }
+        }
+    }
+}
+
+fn again(run: &RunReport) -> Markup {
+    html! {
+        @if !run.replay.is_empty() {
+            h4 { "See it again" }
+            pre tabindex="0" aria-label="command" { (Line(&run.replay)) }
+        }
+    }
+}
+
+/// Other runs with the same verdict.
+fn others(found: &RequirementReport, shown: Option<&RunReport>) -> Markup {
+    let others: Vec<&RunReport> = found
+        .runs
+        .iter()
+        .filter(|run| run.status == found.status && shown.is_none_or(|shown| shown.id != run.id))
+        .collect();
+    html! {
+        @if !others.is_empty() {
+            details {
+                summary { "It failed in " (counted(others.len(), "more run")) }
+                div.wide tabindex="0" role="region" aria-label="more runs" {
+                    table {
+                        thead { tr { th scope="col" { "run" } th scope="col" { "reason" } th scope="col" { "files" } } }
+                        tbody {
+                            @for run in others.iter().take(OTHERS) {
+                                tr {
+                                    th scope="row" { code { (Line(&run.id)) } }
+                                    td { (shortened(&run.reason, REASON)) }
+                                    td { (files(run)) }
+                                }
+                            }
+                        }
+                    }
+                }
+                @if others.len() > OTHERS { p.quiet { (others.len() - OTHERS) " more are in report.json." } }
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A browser without a window, where one is installed.
+
+use std::process::Command;
+
+use super::skipped;
+
+/// Chromium, or what it is called here.
+pub struct Browser(&'static str);
+
+impl Browser {
+    /// The browser of this machine; says so if there is none.
+    pub fn installed() -> Option<Self> {
+        let names = ["chromium", "chromium-browser", "google-chrome"];
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let is_there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+        let found = names.into_iter().find(is_there);
+        if found.is_none() {
+            skipped("no Chromium is installed");
+        }
+        found.map(Self)
+    }
+
+    /// Opens an address, for at most 30 s, through the proxy that `more` names or none, and gives the document back as
+    /// the browser understood it.
+    #[track_caller]
+    pub fn look(&self, url: &str, more: &[&str]) -> String {
+        let profile = tempfile::tempdir().expect("a folder for its profile");
+        let came = Command::new(self.0)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--timeout=30000"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args((!more.iter().any(|word| word.starts_with("--proxy-server"))).then_some("--no-proxy-server"))
+            .args(more)
+            .arg(url)
+            .output()
+            .expect("the browser starts");
+        assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+        String::from_utf8_lossy(&came.stdout).into_owned()
+    }
+}

@@ -1,0 +1,155 @@
+//! `report.html` as a student and an instructor meet it: written with `--out`, opened in a real browser.
+
+mod common;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::browser::Browser;
+use common::{fixture, folder, harness, run, script, without_durations};
+
+/// Grades a program for what a server prints, with evidence, and gives the page's path.
+fn graded(folder: &Path, target: &Path, out: &str) -> PathBuf {
+    let mut command = harness(folder);
+    command.arg("--target").arg(target).args(["--task", "message", "--role", "server", "--out", out, "--quiet"]);
+    for requirement in ["prints-exactly", "twenty-kb", "queues"] {
+        command.args(["--requirement", &format!("message.{requirement}")]);
+    }
+    run(&mut command, 1);
+    folder.join(out).join("report.html")
+}
+
+/// A server of messages that prints this besides, a sign that turns text round, and NUL.
+fn talkative(folder: &Path, words: &str) -> PathBuf {
+    let server = format!(
+        "#!/usr/bin/env python3\n\
+         import socket, sys\n\
+         listener = socket.socket()\n\
+         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n\
+         listener.bind(('', int(sys.argv[1])))\n\
+         listener.listen()\n\
+         print({words:?} + '\\u202e\\0', flush=True)\n\
+         while True:\n    \
+             connection, _ = listener.accept()\n    \
+             while data := connection.recv(4096):\n        \
+                 sys.stdout.buffer.write(data)\n        \
+                 sys.stdout.buffer.flush()\n    \
+             connection.close()\n"
+    );
+    script(folder, "server.py", &server);
+    folder.join("server.py")
+}
+
+fn url(page: &Path) -> String {
+    format!("file://{}", page.display())
+}
+
+#[test]
+fn the_page_says_what_the_report_says() {
+    let folder = folder();
+    let page = graded(folder.path(), &fixture("student-bin"), "out");
+    let text = std::fs::read_to_string(&page).unwrap();
+    for words in [
+        "<h1>message</h1>",
+        "message.prints-exactly",
+        "What failed",
+        "<svg",
+        "Transcript (",
+        "harness replay report.json",
+    ] {
+        assert!(text.contains(words), "{words}");
+    }
+    let links: Vec<&str> = text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let files: Vec<&&str> = links.iter().filter(|link| !link.starts_with('#')).collect();
+    assert!(files.len() > 3, "{files:?}");
+    for file in files {
+        assert!(page.with_file_name("").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn the_same_grading_gives_the_same_page_but_for_durations() {
+    if !common::doctor().contains("virtual time: yes") {
+        common::skipped("no simulated network here");
+        return;
+    }
+    let folder = folder();
+    let without_duration = |page: PathBuf| {
+        let text = std::fs::read_to_string(page).unwrap();
+        let (before, after) = text.split_once("Grading took ").expect("the duration");
+        before.to_owned() + after.split_once(" ms").expect("its unit").1
+    };
+    let pages = ["one", "two"].map(|out| graded(folder.path(), &fixture("student-bin"), out));
+    let reports = pages
+        .each_ref()
+        .map(|page| without_durations(&std::fs::read_to_string(page.with_file_name("report.json")).unwrap()));
+    assert_eq!(reports[0], reports[1]);
+    let [one, two] = pages.map(without_duration);
+    assert!(one == two, "the pages differ");
+}
+
+#[test]
+fn a_browser_shows_it_on_a_phone_and_on_a_desk() {
+    let Some(browser) = Browser::installed() else { return };
+    let folder = folder();
+    let page = graded(folder.path(), &fixture("student-bin"), "out");
+    for (name, size) in [("phone", "390,844"), ("desk", "1280,900")] {
+        let picture = folder.path().join(format!("{name}.png"));
+        let shot = format!("--screenshot={}", picture.display());
+        let seen = browser.look(&url(&page), &[&shot, &format!("--window-size={size}"), "--hide-scrollbars"]);
+        assert!(seen.contains("<h1>message</h1>"), "{seen}");
+        assert!(seen.contains("<strong>failed</strong>") && seen.contains("3 of 9 points"), "{seen}");
+        assert_eq!(seen.matches("<article ").count(), 2, "{seen}");
+        let bytes = std::fs::read(&picture).expect("a screenshot");
+        let width = bytes.get(16..20).map(|width| width.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
+        assert_eq!(width, size.split(',').next().and_then(|width| width.parse().ok()), "the PNG's width");
+    }
+}
+
+#[test]
+fn nothing_that_a_program_prints_reaches_the_browser_as_markup() {
+    let Some(browser) = Browser::installed() else { return };
+    let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = elsewhere.local_addr().expect("its address").port();
+    let visits = Arc::new(AtomicUsize::new(0));
+    let seen_there = Arc::clone(&visits);
+    // It ends with this process.
+    std::thread::spawn(move || {
+        for connection in elsewhere.incoming() {
+            seen_there.fetch_add(1, Ordering::SeqCst);
+            // Without an answer the browser would wait for one.
+            let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = connection.and_then(|mut connection| connection.write_all(answer));
+        }
+    });
+    let visited = || visits.swap(0, Ordering::SeqCst) > 0;
+    let image = format!("<img src=http://127.0.0.1:{port}/x.png>");
+    let folder = folder();
+    // The control: that a browser loads what a page names can be seen here.
+    let control = folder.path().join("control.html");
+    std::fs::write(&control, format!("<!DOCTYPE html><title>t</title>{image}")).unwrap();
+    browser.look(&url(&control), &[]);
+    assert!(visited(), "the browser does not load a picture at all");
+
+    let words = format!("</code></pre>--><h1>passed</h1>{image}<script>document.title='mine'</script>");
+    let page = graded(folder.path(), &talkative(folder.path(), &words), "out");
+    let seen = browser.look(&url(&page), &[]);
+    assert!(!visited(), "the page loads something");
+    assert!(seen.contains("&lt;img src=http://127.0.0.1:"), "{seen}");
+    assert_eq!(
+        (seen.matches("<h1>").count(), seen.matches("<img").count(), seen.matches("<script").count()),
+        (1, 0, 0)
+    );
+
+    // Even if markup came through, the page's policy would let nothing in.
+    let text = std::fs::read_to_string(&page).unwrap();
+    let broken = text.replace("<main>", &format!("<main>{image}<script>document.title='mine'</script>"));
+    assert_ne!(broken, text);
+    std::fs::write(&page, broken).unwrap();
+    let seen = browser.look(&url(&page), &[]);
+    assert!(!visited(), "the policy lets a picture in");
+    assert!(seen.contains("<img") && !seen.contains("<title>mine</title>"), "{seen}");
+}
