@@ -127,8 +127,10 @@ impl Difference {
         // Whole lines are easier to read, where one begins in reach.
         let line_end = expected[earliest..at].iter().position(|byte| *byte == b'\n');
         let from = if earliest == 0 { 0 } else { line_end.map_or(earliest, |end| earliest + end + 1) };
-        let kept =
-            |bytes: &[u8]| Excerpt { shown: bytes[from..bytes.len().min(from + KEPT)].to_vec(), length: bytes.len() };
+        let kept = |bytes: &[u8]| {
+            let end = bytes.len().min(from + KEPT);
+            Excerpt { shown: bytes[from..end].to_vec(), length: bytes.len(), rest: bytes.len() - end }
+        };
         let line = 1 + memchr::memchr_iter(b'\n', &expected[..from]).count();
         let within_line = from > 0 && expected[from - 1] != b'\n';
         Some(Self { at, from, line, within_line, expected: kept(expected), came: kept(came) })

@@ -90,7 +90,7 @@ impl Secrets {
             }
         };
         let mut streams: BTreeMap<(String, u8), Vec<&mut Excerpt>> = BTreeMap::new();
-        for event in events {
+        for (number, event) in events.iter_mut().enumerate() {
             let (kind, bytes) = match &mut event.what {
                 What::Sent(bytes) => (0, bytes),
                 What::Received(bytes) => (1, bytes),
@@ -112,6 +112,13 @@ impl Secrets {
                     [&mut judgement.expected, &mut judgement.actual, &mut judgement.reason]
                         .into_iter()
                         .for_each(&mut hide);
+                    continue;
+                }
+                What::Differed(difference) => {
+                    // Either side speaks for itself.
+                    for (side, bytes) in [(5, &mut difference.expected), (6, &mut difference.came)] {
+                        streams.entry((format!("difference {number}"), side)).or_default().push(bytes);
+                    }
                     continue;
                 }
                 _ => continue,

@@ -232,6 +232,7 @@ impl Fold {
         let fresh = Excerpt {
             shown: bytes.shown.get(known..).unwrap_or_default().to_vec(),
             length: bytes.length.saturating_sub(known),
+            rest: bytes.rest,
         };
         if fresh.length > 0 {
             self.note(event, with_data(if error { "prints an error" } else { "prints" }, &fresh), true);
