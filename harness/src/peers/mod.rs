@@ -4,3 +4,4 @@
 pub mod dns;
 pub mod message;
 pub mod smtp;
+pub mod xmlrpc;

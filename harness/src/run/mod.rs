@@ -21,7 +21,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::scenario::Scenario;
-use crate::scenario::bytes::Payload;
+use crate::scenario::bytes::{Payload, PayloadError};
+use crate::scenario::http::Asked;
 use crate::scenario::model::Step;
 use crate::submission::Cast;
 use actors::Actors;
@@ -269,10 +270,34 @@ impl Director {
         }
     }
 
-    /// The bytes of a payload, addresses of this run filled in.
+    /// The bytes of a payload, with the addresses and values of this run.
     pub(crate) fn bytes(&self, payload: &Payload, index: u64) -> Result<Vec<u8>, Halt> {
-        let address = |actor: &str| Ok(self.address_of(actor).to_string().into_bytes());
-        payload.made(index, &address).map_err(|error| Halt::Harness(error.to_string()))
+        let known = |asked: Asked<'_>| match asked {
+            Asked::Address(actor) => Ok(self.address_of(actor).to_string().into_bytes()),
+            Asked::Value(name) => self.value(name).map(String::into_bytes),
+        };
+        payload.made(index, &known).map_err(|error| match error {
+            PayloadError::Lacking(name) => Halt::Skipped(format!(
+                "the {role} has no function that was taken for `{name}`: if it has one, say its name in submission.toml, \
+                 as in {role} = {{ run = \"…\", values = {{ {name} = \"its name\" }} }}",
+                role = self.scenario.role
+            )),
+            error => Halt::Harness(error.to_string()),
+        })
+    }
+
+    /// What a placeholder of the judged program stands for: what it was started with, or has built in.
+    fn value(&self, name: &str) -> Result<String, PayloadError> {
+        let role = &self.scenario.role;
+        // What a program has built in is not changed by telling it otherwise.
+        let told = self.actors.programs.get(role).and_then(|actor| actor.with.get(name).cloned());
+        let told = told.filter(|_| self.cast.takes(role, name));
+        let Some(part) = self.cast.parts.get(role) else { return Err(PayloadError::Value(name.to_owned())) };
+        if part.meeting.lacks.contains(name) {
+            return Err(PayloadError::Lacking(name.to_owned()));
+        }
+        let usual = || part.meeting.values.get(name).or_else(|| part.values.get(name)).cloned();
+        told.or_else(usual).ok_or_else(|| PayloadError::Value(name.to_owned()))
     }
 
     /// Why a wait for a program was given up, with what the program was doing.

@@ -280,6 +280,10 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         Step::ExpectLine(line) => vec![("ends-in", &line.ends_in)],
         Step::ExpectMail(mail) => mail.text.iter().map(|payload| ("text", payload)).collect(),
         Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
+        Step::LearnFunctions(learn) => {
+            let headers = learn.headers.values().map(|text| ("headers", &text.0));
+            headers.chain([("target", &learn.target.0)]).collect()
+        }
         _ => Vec::new(),
     }
 }

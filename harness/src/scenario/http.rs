@@ -142,20 +142,29 @@ fn ok() -> u16 {
     200
 }
 
-/// Finds out where a peer or program is met.
-pub type AddressOf<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, PayloadError>;
+/// What only a run knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// Where a peer or a program is met.
+    Address(&'a str),
+    /// What a placeholder of the judged program stands for.
+    Value(&'a str),
+}
+
+/// Finds out what only a run knows.
+pub type Known<'a> = &'a dyn Fn(Asked<'_>) -> Result<Vec<u8>, PayloadError>;
 
 impl Request {
     /// The bytes.
     ///
     /// # Errors
     /// If a part of it cannot be made.
-    pub fn bytes(&self, index: u64, address: AddressOf<'_>) -> Result<Vec<u8>, PayloadError> {
+    pub fn bytes(&self, index: u64, known: Known<'_>) -> Result<Vec<u8>, PayloadError> {
         let mut all = format!("{} ", self.method).into_bytes();
-        all.extend(self.target.0.made(index, address)?);
+        all.extend(self.target.0.made(index, known)?);
         all.extend(format!(" {}\r\n", self.version.as_str()).bytes());
-        let body = self.body.as_ref().map(|body| body.made(index, address)).transpose()?;
-        finish(all, &self.headers, body, self.framing, index, address)
+        let body = self.body.as_ref().map(|body| body.made(index, known)).transpose()?;
+        finish(all, &self.headers, body, self.framing, index, known)
     }
 
     /// Everything in it that is made of bytes.
@@ -170,13 +179,13 @@ impl Response {
     ///
     /// # Errors
     /// If a part of it cannot be made.
-    pub fn bytes(&self, index: u64, address: AddressOf<'_>) -> Result<Vec<u8>, PayloadError> {
+    pub fn bytes(&self, index: u64, known: Known<'_>) -> Result<Vec<u8>, PayloadError> {
         let reason = self.reason.as_deref().unwrap_or_else(|| usual_reason(self.status));
         let start = format!("{} {} {reason}\r\n", self.version.as_str(), self.status).into_bytes();
-        let body = self.body.as_ref().map_or(Ok(Vec::new()), |body| body.made(index, address))?;
+        let body = self.body.as_ref().map_or(Ok(Vec::new()), |body| body.made(index, known))?;
         // These have no body and say nothing of one (RFC 9112, section 6.3).
         let bodiless = matches!(self.status, 100..=199 | 204 | 304);
-        finish(start, &self.headers, Some(body).filter(|_| !bodiless), self.framing, index, address)
+        finish(start, &self.headers, Some(body).filter(|_| !bodiless), self.framing, index, known)
     }
 
     /// Everything in it that is made of bytes.
@@ -191,13 +200,13 @@ fn finish(
     body: Option<Vec<u8>>,
     framing: Framing,
     index: u64,
-    address: AddressOf<'_>,
+    known: Known<'_>,
 ) -> Result<Vec<u8>, PayloadError> {
     let is_host = |name: &String| name.eq_ignore_ascii_case("host");
     let host_first = headers.iter().filter(|(name, _)| is_host(name));
     for (name, value) in host_first.chain(headers.iter().filter(|(name, _)| !is_host(name))) {
         all.extend(format!("{name}: ").bytes());
-        all.extend(value.0.made(index, address)?);
+        all.extend(value.0.made(index, known)?);
         all.extend(b"\r\n");
     }
     let Some(body) = body else {

@@ -14,6 +14,7 @@ use super::{build, discover, fingerprint, probe};
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
 use crate::run::End;
+use crate::run::event::What;
 use crate::run::judge;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
@@ -452,6 +453,13 @@ fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Re
                 };
                 if let Some(part) = cast.parts.get_mut(role) {
                     part.meeting.findings.extend(findings);
+                    for event in record.events {
+                        match event.what {
+                            What::Learned(name, Some(value)) => drop(part.meeting.values.insert(name, value)),
+                            What::Learned(name, None) => drop(part.meeting.lacks.insert(name)),
+                            _ => {}
+                        }
+                    }
                 }
                 return Ok(());
             }

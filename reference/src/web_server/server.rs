@@ -122,7 +122,7 @@ fn refuse(browser: &mut impl Write, status: Status, with_body: bool) -> io::Resu
 }
 
 /// Ends our side, and waits a little until the browser has ended its own.
-fn take_leave(mut browser: TcpStream) -> io::Result<()> {
+pub(crate) fn take_leave(mut browser: TcpStream) -> io::Result<()> {
     browser.shutdown(Shutdown::Write)?;
     browser.set_read_timeout(Some(FAREWELL_PAUSE))?;
     let mut left = FAREWELL_BYTES;

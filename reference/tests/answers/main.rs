@@ -25,3 +25,4 @@ mod uppercase_udp;
 mod wait_for_service;
 mod web_server;
 mod web_text;
+mod xmlrpc;

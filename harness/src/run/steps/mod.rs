@@ -12,6 +12,7 @@ mod programs;
 mod receive;
 mod resources;
 mod said;
+mod xmlrpc;
 
 pub use mail::Mailbox;
 
@@ -64,6 +65,7 @@ impl Director {
             Step::ExpectMail(step) => self.expect_mail(step),
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
+            Step::LearnFunctions(step) => self.learn_functions(step).await,
             Step::ExpectInOrder(step) => self.expect_in_order(step).await,
             Step::ExpectLine(step) => self.expect_line(step).await,
             Step::ExpectSaysNo(step) => self.expect_says_no(step).await,

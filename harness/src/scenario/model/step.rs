@@ -12,7 +12,8 @@ use super::{
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
 use super::{
-    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ServeMail, ServeNames,
+    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, LearnFunctions, ServeMail,
+    ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -65,6 +66,8 @@ pub enum Step {
     ServeMail(ServeMail),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
+    /// Finds out what a server calls its functions.
+    LearnFunctions(LearnFunctions),
     // Expectations
     /// The program ends.
     ExpectExit(ExpectExit),
@@ -253,6 +256,7 @@ impl Step {
             | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
+            | Self::LearnFunctions(LearnFunctions { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
         }
