@@ -6,6 +6,7 @@
 // `println!` and `eprintln!` panic where nobody can read them: `cli::term` writes instead.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
+pub mod base64;
 pub mod calls;
 pub mod capture;
 pub mod catalogue;

@@ -141,12 +141,17 @@ struct Serving {
 
 impl Serving {
     fn start(task: &str, role: &str, folder: &std::path::Path) -> Self {
+        Self::start_with(task, role, folder, &[])
+    }
+
+    /// With further arguments behind the port.
+    fn start_with(task: &str, role: &str, folder: &std::path::Path, more: &[&str]) -> Self {
         // A port that was just free; a stranger who takes it meanwhile makes the server end, and the test fail.
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|at| at.port());
         let port = port.expect("a free port");
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
-        let process = command.args(["reference", task, role, &port.to_string()]).current_dir(folder).spawn();
+        let process = command.args(["reference", task, role, &port.to_string()]).args(more).current_dir(folder).spawn();
         let mut serving = Self { process: process.expect("the server starts"), port };
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -293,4 +298,64 @@ fn pythons_poplib_reads_a_mailbox() {
         let manifest = format!(r#"read = "python3 -c '{code}' {{host}} {{port}} {{user}} {{password}}""#);
         passes_task("mail-read-pop3", &manifest, &mailbox(), &MAILBOX);
     }
+}
+
+/// Runs a Python program with the address of a server, and gives what it prints.
+fn python(program: &str, address: &str) -> String {
+    let came = std::process::Command::new("python3").args(["-c", program, address]).output().expect("Python starts");
+    assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+    String::from_utf8_lossy(&came.stdout).into_owned()
+}
+
+#[test]
+fn pythons_xmlrpc_client_calls_the_server() {
+    if !installed("python3") {
+        return;
+    }
+    let folder = folder();
+    let server = Serving::start("xmlrpc-server", "server", folder.path());
+    let program = r#"
+import datetime, sys
+from xmlrpc.client import Binary, DateTime, Fault, MultiCall, ServerProxy
+server = ServerProxy(sys.argv[1])
+print(server.add(7, 5), server.divide(1, 4), "add" in server.system.listMethods())
+value = {"list": [1, -2.5, True, "a < b & c", "你好", ""], "more": {"time": DateTime("20260131T12:30:00")}}
+print(server.echo(value) == value, server.echo(Binary(bytes([0, 255]))).data)
+try:
+    server.no_such_function()
+except Fault as fault:
+    print(fault.faultCode)
+calls = MultiCall(server)
+calls.add(1, 2)
+calls.no_such_function()
+calls.add(30, 40)
+results = calls()
+print(results[0], results[2], len(results.results))
+try:
+    results[1]
+except Fault as fault:
+    print(fault.faultCode)
+"#;
+    let said = python(program, &server.url("/RPC2"));
+    let expected = "12 0.25 True\nTrue b'\\x00\\xff'\n-32601\n3 70 3\n-32601\n";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn pythons_xmlrpc_client_shows_its_password() {
+    if !installed("python3") {
+        return;
+    }
+    let folder = folder();
+    let server = Serving::start_with("xmlrpc-auth", "server", folder.path(), &["ada", "by:ron"]);
+    let program = r#"
+import sys
+from xmlrpc.client import ProtocolError, ServerProxy
+for who in ("ada:by%3Aron@", "ada:by%3Aro@", "", "ada:by%3Aron@"):
+    try:
+        print(ServerProxy(sys.argv[1].replace("//", "//" + who)).add(7, 5))
+    except ProtocolError as error:
+        print(error.errcode, error.headers["WWW-Authenticate"].split()[0])
+"#;
+    assert_eq!(python(program, &server.url("/RPC2")), "12\n401 Basic\n401 Basic\n12\n");
 }

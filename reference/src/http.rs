@@ -25,8 +25,8 @@ pub struct HeadBuffer {
 pub struct TooLong;
 
 impl HeadBuffer {
-    /// Adds a piece, and gives the head when it is complete. What comes after it in the piece is a body, which GET does not
-    /// have; it is left alone.
+    /// Adds a piece, and gives the head when it is complete. What comes after it is a body, which GET does not have:
+    /// see [`HeadBuffer::behind`].
     ///
     /// # Errors
     /// If the head is too long.
@@ -38,13 +38,31 @@ impl HeadBuffer {
             // a bare LF (RFC 9112, section 2.2), and people who type a request by hand are grateful.
             let before = self.bytes[..line_end].strip_suffix(b"\r").unwrap_or(&self.bytes[..line_end]);
             if before.ends_with(b"\n") {
-                return Ok(Some(before.to_vec()));
+                let head = before.to_vec();
+                self.bytes.drain(..=line_end);
+                return Ok(Some(head));
             }
             self.scanned = line_end + 1;
         }
         self.scanned = self.bytes.len();
         if self.bytes.len() > LONGEST_HEAD { Err(TooLong) } else { Ok(None) }
     }
+
+    /// What has arrived behind a head that is complete: the beginning of the body.
+    pub fn behind(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// The value of a header field, the first of this name. Letter case does not matter in names, nor do blanks round values
+/// (RFC 9112, section 5).
+pub fn field<'h>(head: &'h [u8], name: &str) -> Option<&'h str> {
+    // The first line is the request line.
+    let mut lines = head.split(|&byte| byte == b'\n').skip(1).filter_map(|line| std::str::from_utf8(line).ok());
+    lines.find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
 }
 
 /// The first line of a request.
@@ -121,15 +139,27 @@ pub const METHOD_NOT_ALLOWED: Status = Status(405, "Method Not Allowed");
 /// The head is too long for us.
 pub const HEAD_TOO_LARGE: Status = Status(431, "Request Header Fields Too Large");
 
+/// The caller has to say who it is.
+pub const UNAUTHORIZED: Status = Status(401, "Unauthorized");
+/// A body without a `Content-Length`.
+pub const LENGTH_REQUIRED: Status = Status(411, "Length Required");
+/// The body is too long for us.
+pub const BODY_TOO_LARGE: Status = Status(413, "Content Too Large");
+
 /// The head of a response, with the empty line that ends it.
 ///
 /// The length tells the client where the body ends. `Connection: close` tells it that we close afterwards, which makes a
 /// server simple: one connection, one request.
-pub fn response_head(Status(code, phrase): Status, content_type: &str, length: u64) -> String {
+pub fn response_head(status: Status, content_type: &str, length: u64) -> String {
     // A server may not allow a method without saying which it does (RFC 9110, section 15.5.6).
-    let allow = if code == METHOD_NOT_ALLOWED.0 { "Allow: GET, HEAD\r\n" } else { "" };
+    let allow = if status == METHOD_NOT_ALLOWED { "Allow: GET, HEAD\r\n" } else { "" };
+    response_head_with(status, content_type, length, allow)
+}
+
+/// The same with further header fields, each with its CR LF.
+pub fn response_head_with(Status(code, phrase): Status, content_type: &str, length: u64, more: &str) -> String {
     format!(
-        "HTTP/1.1 {code} {phrase}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{allow}\
+        "HTTP/1.1 {code} {phrase}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{more}\
          Connection: close\r\n\r\n"
     )
 }

@@ -3,7 +3,7 @@
 //! One folder per task, one file per role. Start with a task's `mod.rs`: it says what the lab asks for and what to
 //! look at. The rest of the crate is what the answers share: the ways to serve many clients ([`threads`],
 //! [`readiness`]) and to speak while listening ([`dialogue`]), the [`calculator`] behind three servers, [`lines`],
-//! [`sentence`], [`http`] and [`browser`], [`arguments`] and [`failure`], and [`network`], the seam through which the asynchronous answers meet
+//! [`sentence`], [`http`], [`browser`] and [`xml`], [`arguments`] and [`failure`], and [`network`], the seam through which the asynchronous answers meet
 //! either real sockets or a simulated network.
 //!
 //! This file owns the list of programs and how each is started; it never contains a task's protocol.
@@ -53,6 +53,9 @@ pub mod wait_for_service;
 pub mod web_proxy;
 pub mod web_server;
 pub mod web_text;
+pub mod xml;
+pub mod xmlrpc_auth;
+pub mod xmlrpc_server;
 
 /// One model answer: a role in a task.
 #[derive(Debug)]
@@ -279,6 +282,18 @@ static PROGRAMS: &[Program] = &[
         role: "mxinfo",
         usage: "mxinfo ADDRESS",
         body: Body::Blocking(mx_lookup::mxinfo::run),
+    },
+    Program {
+        task: "xmlrpc-server",
+        role: "server",
+        usage: "server PORT",
+        body: Body::Blocking(xmlrpc_server::server::run),
+    },
+    Program {
+        task: "xmlrpc-auth",
+        role: "server",
+        usage: "server PORT USER PASSWORD",
+        body: Body::Blocking(xmlrpc_auth::server::run),
     },
     Program {
         task: "mail-client",

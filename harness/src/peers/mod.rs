@@ -6,3 +6,4 @@ pub mod dns;
 pub mod message;
 pub mod pop3;
 pub mod smtp;
+pub mod xmlrpc;

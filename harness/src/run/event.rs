@@ -66,6 +66,8 @@ pub enum What {
     Network(String),
     /// A measurement, without machine-dependent figures.
     Measured(String),
+    /// What a placeholder of the judged program stands for was found out; nothing if the program has no such thing.
+    Learned(String, Option<String>),
     /// Something noticed that costs nothing.
     Finding(String),
     /// Bytes that came are not those that were expected.

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use crate::catalogue::model::UrlForm;
 use crate::scenario::Scenario;
-use crate::scenario::bytes::Payload;
-use crate::scenario::http::Place;
+use crate::scenario::bytes::{Payload, PayloadError};
+use crate::scenario::http::Asked;
 use crate::scenario::model::Step;
 use crate::submission::Cast;
 use actors::Actors;
@@ -284,21 +284,39 @@ impl Director {
         }
     }
 
-    /// The bytes of a payload, addresses of this run filled in.
+    /// The bytes of a payload, with the addresses and values of this run.
     pub(crate) fn bytes(&self, payload: &Payload, index: u64) -> Result<Vec<u8>, Halt> {
-        let address = |place: Place<'_>| {
-            let judged = &self.scenario.role;
-            let form = self.cast.url_form(judged);
-            let at = self.address_of(place.actor());
-            let text = match (place, form) {
-                (Place::Url(_), UrlForm::Absolute) => format!("http://{at}"),
-                (Place::Url(_), UrlForm::Path) => format!("/{at}"),
-                (Place::Host(_), UrlForm::Path) => self.address_of(judged).to_string(),
-                (Place::Host(_), UrlForm::Absolute) | (Place::Address(_), _) => at.to_string(),
-            };
-            Ok(text.into_bytes())
+        let at = |actor: &str| self.address_of(actor).to_string();
+        let (judged, form) = (&self.scenario.role, self.cast.url_form(&self.scenario.role));
+        let known = |asked: Asked<'_>| match (asked, form) {
+            (Asked::Value(name), _) => self.value(name).map(String::into_bytes),
+            (Asked::Url(actor), UrlForm::Absolute) => Ok(format!("http://{}", at(actor)).into_bytes()),
+            (Asked::Url(actor), UrlForm::Path) => Ok(format!("/{}", at(actor)).into_bytes()),
+            (Asked::Host(_), UrlForm::Path) => Ok(at(judged).into_bytes()),
+            (Asked::Host(actor), UrlForm::Absolute) | (Asked::Address(actor), _) => Ok(at(actor).into_bytes()),
         };
-        payload.made(index, &address).map_err(|error| Halt::Harness(error.to_string()))
+        payload.made(index, &known).map_err(|error| match error {
+            PayloadError::Lacking(name) => Halt::Skipped(format!(
+                "the {role} has no function that was taken for `{name}`: if it has one, say its name in submission.toml, \
+                 as in {role} = {{ run = \"…\", values = {{ {name} = \"its name\" }} }}",
+                role = self.scenario.role
+            )),
+            error => Halt::Harness(error.to_string()),
+        })
+    }
+
+    /// What a placeholder of the judged program stands for: what it was started with, or has built in.
+    fn value(&self, name: &str) -> Result<String, PayloadError> {
+        let role = &self.scenario.role;
+        // What a program has built in is not changed by telling it otherwise.
+        let told = self.actors.programs.get(role).and_then(|actor| actor.with.get(name).cloned());
+        let told = told.filter(|_| self.cast.takes(role, name));
+        let Some(part) = self.cast.parts.get(role) else { return Err(PayloadError::Value(name.to_owned())) };
+        if part.meeting.lacks.contains(name) {
+            return Err(PayloadError::Lacking(name.to_owned()));
+        }
+        let usual = || part.meeting.values.get(name).or_else(|| part.values.get(name)).cloned();
+        told.or_else(usual).ok_or_else(|| PayloadError::Value(name.to_owned()))
     }
 
     /// Why a wait for a program was given up, with what the program was doing.

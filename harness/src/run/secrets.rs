@@ -104,7 +104,8 @@ impl Secrets {
                 | What::Refused(text)
                 | What::Network(text)
                 | What::Measured(text)
-                | What::Finding(text) => {
+                | What::Finding(text)
+                | What::Learned(_, Some(text)) => {
                     hide(text);
                     continue;
                 }

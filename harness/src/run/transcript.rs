@@ -36,6 +36,8 @@ fn line(event: &Event, timed: bool) -> String {
         What::Stalled(duration) => format!("does nothing for {}", human(*duration)),
         What::Network(change) => change.clone(),
         What::Measured(name) => format!("was measured (`{name}`)"),
+        What::Learned(name, Some(value)) => format!("found out: {name} is {value}"),
+        What::Learned(name, None) => format!("found out: there is no {name}"),
         What::Finding(text) => format!("noticed: {text}"),
         What::Differed(difference) => format!("what came differs from byte {} on", difference.at + 1),
         What::Judged(judgement) if judgement.held => format!("right: {}", judgement.decides.join(", ")),

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
-use super::http::{self, AddressOf, Place};
+use super::http::{self, Asked, Known};
+use super::xmlrpc;
 
 /// Bytes, written so that a scenario file stays small and readable.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -37,12 +38,36 @@ pub enum Payload {
     /// What a browser's `Host` says beside such a URL: `host:port` of that peer or program in the first form, of the proxy
     /// in the second, where the browser believes that it talks to a web server.
     HostFor(String),
+    /// What a placeholder such as `user` stands for in this run: what the judged program was told, or has built in.
+    Value(String),
     /// One after the other.
     Join(Vec<Payload>),
+    /// A part of something that is sent in several steps.
+    Part(Box<Part>),
+    /// In base64.
+    Base64(Box<Payload>),
     /// An HTTP request.
     Request(Box<http::Request>),
     /// An HTTP response.
     Response(Box<http::Response>),
+    /// The body of an XML-RPC request.
+    XmlrpcCall(xmlrpc::Call),
+    /// The body of an XML-RPC request that makes several calls (`system.multicall`).
+    XmlrpcMulticall(Vec<xmlrpc::Call>),
+}
+
+/// A part of some bytes.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Part {
+    /// All of them.
+    pub of: Payload,
+    /// How many are left out at the beginning.
+    #[serde(default)]
+    pub from: usize,
+    /// How many there are at most. Left out: all the others.
+    #[serde(default)]
+    pub bytes: Option<usize>,
 }
 
 /// Made-up bytes. In a group of peers, every peer gets its own.
@@ -91,6 +116,15 @@ pub enum PayloadError {
     /// An address, which only a run knows.
     #[error("the address of `{0}` is not known here")]
     Address(String),
+    /// What a placeholder stands for, which only a run knows.
+    #[error("what `{0}` stands for is not known here")]
+    Value(String),
+    /// The program has no such function.
+    #[error("the program has no function for `{0}`")]
+    Lacking(String),
+    /// A call without a method, or with two.
+    #[error("a call has either a `method` or a `function`")]
+    Nameless,
     /// No such file in the kit.
     #[error("there is no file `{name}` in fixtures/files; there is: {known}")]
     NoFile {
@@ -107,14 +141,21 @@ impl Payload {
     /// # Errors
     /// If the payload names a file that the kit does not have, or is not hexadecimal.
     pub fn bytes(&self, index: u64) -> Result<Vec<u8>, PayloadError> {
-        self.made(index, &|place| Err(PayloadError::Address(place.actor().to_owned())))
+        self.made(index, &|asked| {
+            Err(match asked {
+                Asked::Address(actor) | Asked::Url(actor) | Asked::Host(actor) => {
+                    PayloadError::Address(actor.to_owned())
+                }
+                Asked::Value(name) => PayloadError::Value(name.to_owned()),
+            })
+        })
     }
 
-    /// The same, with addresses that are known.
+    /// The same, in a run, which knows addresses and values.
     ///
     /// # Errors
-    /// As [`Payload::bytes`], and what `address` gives.
-    pub fn made(&self, index: u64, address: AddressOf<'_>) -> Result<Vec<u8>, PayloadError> {
+    /// As [`Payload::bytes`], and what `known` gives.
+    pub fn made(&self, index: u64, known: Known<'_>) -> Result<Vec<u8>, PayloadError> {
         Ok(match self {
             Self::Text(text) => text.as_bytes().to_vec(),
             Self::Hex(text) => hex(text).ok_or_else(|| PayloadError::Hex(text.clone()))?,
@@ -128,15 +169,23 @@ impl Payload {
             Self::Repeat(repeat) => repeat.text.repeat(repeat.times).into_bytes(),
             Self::EveryByte(length) => (0..=255u8).cycle().take(*length).collect(),
             Self::Nth(text) => format!("{text}{}", index + 1).into_bytes(),
-            Self::AddressOf(actor) => address(Place::Address(actor))?,
-            Self::UrlOf(actor) => address(Place::Url(actor))?,
-            Self::HostFor(actor) => address(Place::Host(actor))?,
-            Self::Request(request) => request.bytes(index, address)?,
-            Self::Response(response) => response.bytes(index, address)?,
+            Self::AddressOf(actor) => known(Asked::Address(actor))?,
+            Self::UrlOf(actor) => known(Asked::Url(actor))?,
+            Self::HostFor(actor) => known(Asked::Host(actor))?,
+            Self::Value(name) => known(Asked::Value(name))?,
+            Self::Part(part) => {
+                let all = part.of.made(index, known)?;
+                all.into_iter().skip(part.from).take(part.bytes.unwrap_or(usize::MAX)).collect()
+            }
+            Self::Base64(inner) => crate::base64::encode(&inner.made(index, known)?).into_bytes(),
+            Self::Request(request) => request.bytes(index, known)?,
+            Self::Response(response) => response.bytes(index, known)?,
+            Self::XmlrpcCall(call) => call.bytes(known)?,
+            Self::XmlrpcMulticall(calls) => xmlrpc::multicall(calls, known)?,
             Self::Join(parts) => {
                 let mut all = Vec::new();
                 for part in parts {
-                    all.extend(part.made(index, address)?);
+                    all.extend(part.made(index, known)?);
                 }
                 all
             }
@@ -155,6 +204,10 @@ impl Payload {
             Self::Join(parts) => parts.iter().try_for_each(Self::check),
             Self::Request(request) => request.parts().try_for_each(Self::check),
             Self::Response(response) => response.parts().try_for_each(Self::check),
+            Self::Part(part) => part.of.check(),
+            Self::Base64(inner) => inner.check(),
+            Self::XmlrpcCall(call) => call.check(),
+            Self::XmlrpcMulticall(calls) => calls.iter().try_for_each(xmlrpc::Call::check),
             _ => Ok(()),
         }
     }
@@ -166,6 +219,8 @@ impl Payload {
             Self::Join(parts) => parts.iter().flat_map(Self::actors).collect(),
             Self::Request(request) => request.parts().flat_map(Self::actors).collect(),
             Self::Response(response) => response.parts().flat_map(Self::actors).collect(),
+            Self::Part(part) => part.of.actors(),
+            Self::Base64(inner) => inner.actors(),
             _ => Vec::new(),
         }
     }
@@ -180,8 +235,13 @@ impl Payload {
             Self::Repeat(repeat) => repeat.text.len() * repeat.times,
             Self::EveryByte(length) => *length,
             Self::Nth(text) => text.len() + 1,
-            Self::AddressOf(_) | Self::UrlOf(_) | Self::HostFor(_) => 0,
-            Self::Request(_) | Self::Response(_) => self.made(0, &|_| Ok(Vec::new())).map_or(0, |bytes| bytes.len()),
+            Self::AddressOf(_) | Self::UrlOf(_) | Self::HostFor(_) | Self::Value(_) => 0,
+            Self::Request(_)
+            | Self::Response(_)
+            | Self::Part(_)
+            | Self::Base64(_)
+            | Self::XmlrpcCall(_)
+            | Self::XmlrpcMulticall(_) => self.made(0, &|_| Ok(Vec::new())).map_or(0, |bytes| bytes.len()),
             Self::Join(parts) => return parts.iter().map(Self::length).sum(),
         };
         length as u64
@@ -377,6 +437,17 @@ mod tests {
     #[case("xy", None)]
     fn reads_hexadecimal(#[case] text: &str, #[case] expected: Option<Vec<u8>>) {
         assert_eq!(hex(text), expected);
+    }
+
+    #[rstest]
+    #[case(0, Some(2), "ab")]
+    #[case(2, None, "cd")]
+    #[case(3, Some(9), "d")]
+    #[case(9, None, "")]
+    fn takes_a_part(#[case] from: usize, #[case] bytes: Option<usize>, #[case] expected: &str) {
+        let part = Payload::Part(Box::new(Part { of: Payload::Text("abcd".to_owned()), from, bytes }));
+        assert_eq!(part.bytes(0), Ok(expected.as_bytes().to_vec()));
+        assert_eq!(part.length(), expected.len() as u64);
     }
 
     #[test]

@@ -303,6 +303,10 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         Step::ServeMailbox(serve) => serve.messages.iter().map(|payload| ("messages", payload)).collect(),
         Step::ExpectText(text) => vec![("text", &text.text)],
         Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
+        Step::LearnFunctions(learn) => {
+            let headers = learn.headers.values().map(|text| ("headers", &text.0));
+            headers.chain([("target", &learn.target.0)]).collect()
+        }
         _ => Vec::new(),
     }
 }

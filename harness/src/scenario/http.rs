@@ -142,40 +142,33 @@ fn ok() -> u16 {
     200
 }
 
-/// Where a peer or program is met, in one of the ways of saying so.
+/// What only a run knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place<'a> {
-    /// `host:port`.
+pub enum Asked<'a> {
+    /// Where a peer or a program is met: `host:port`.
     Address(&'a str),
-    /// As the beginning of a URL, in the form that the judged proxy takes.
+    /// The same as the beginning of a URL, in the form that the judged proxy takes.
     Url(&'a str),
-    /// As the `Host` that a browser sends with that URL.
+    /// The same as the `Host` that a browser sends with that URL.
     Host(&'a str),
+    /// What a placeholder of the judged program stands for.
+    Value(&'a str),
 }
 
-impl<'a> Place<'a> {
-    /// Who is met there.
-    pub fn actor(self) -> &'a str {
-        match self {
-            Self::Address(actor) | Self::Url(actor) | Self::Host(actor) => actor,
-        }
-    }
-}
-
-/// Finds out where a peer or program is met.
-pub type AddressOf<'a> = &'a dyn Fn(Place<'_>) -> Result<Vec<u8>, PayloadError>;
+/// Finds out what only a run knows.
+pub type Known<'a> = &'a dyn Fn(Asked<'_>) -> Result<Vec<u8>, PayloadError>;
 
 impl Request {
     /// The bytes.
     ///
     /// # Errors
     /// If a part of it cannot be made.
-    pub fn bytes(&self, index: u64, address: AddressOf<'_>) -> Result<Vec<u8>, PayloadError> {
+    pub fn bytes(&self, index: u64, known: Known<'_>) -> Result<Vec<u8>, PayloadError> {
         let mut all = format!("{} ", self.method).into_bytes();
-        all.extend(self.target.0.made(index, address)?);
+        all.extend(self.target.0.made(index, known)?);
         all.extend(format!(" {}\r\n", self.version.as_str()).bytes());
-        let body = self.body.as_ref().map(|body| body.made(index, address)).transpose()?;
-        finish(all, &self.headers, body, self.framing, index, address)
+        let body = self.body.as_ref().map(|body| body.made(index, known)).transpose()?;
+        finish(all, &self.headers, body, self.framing, index, known)
     }
 
     /// Everything in it that is made of bytes.
@@ -190,13 +183,13 @@ impl Response {
     ///
     /// # Errors
     /// If a part of it cannot be made.
-    pub fn bytes(&self, index: u64, address: AddressOf<'_>) -> Result<Vec<u8>, PayloadError> {
+    pub fn bytes(&self, index: u64, known: Known<'_>) -> Result<Vec<u8>, PayloadError> {
         let reason = self.reason.as_deref().unwrap_or_else(|| usual_reason(self.status));
         let start = format!("{} {} {reason}\r\n", self.version.as_str(), self.status).into_bytes();
-        let body = self.body.as_ref().map_or(Ok(Vec::new()), |body| body.made(index, address))?;
+        let body = self.body.as_ref().map_or(Ok(Vec::new()), |body| body.made(index, known))?;
         // These have no body and say nothing of one (RFC 9112, section 6.3).
         let bodiless = matches!(self.status, 100..=199 | 204 | 304);
-        finish(start, &self.headers, Some(body).filter(|_| !bodiless), self.framing, index, address)
+        finish(start, &self.headers, Some(body).filter(|_| !bodiless), self.framing, index, known)
     }
 
     /// Everything in it that is made of bytes.
@@ -211,13 +204,13 @@ fn finish(
     body: Option<Vec<u8>>,
     framing: Framing,
     index: u64,
-    address: AddressOf<'_>,
+    known: Known<'_>,
 ) -> Result<Vec<u8>, PayloadError> {
     let is_host = |name: &String| name.eq_ignore_ascii_case("host");
     let host_first = headers.iter().filter(|(name, _)| is_host(name));
     for (name, value) in host_first.chain(headers.iter().filter(|(name, _)| !is_host(name))) {
         all.extend(format!("{name}: ").bytes());
-        all.extend(value.0.made(index, address)?);
+        all.extend(value.0.made(index, known)?);
         all.extend(b"\r\n");
     }
     let Some(body) = body else {
@@ -329,14 +322,15 @@ mod tests {
             r#"{ request = { target = { join = [{ url-of = "site" }, { text = "/a?b" }] }, headers = { Host = { host-for = "site" }, X = { address-of = "other" } } } }"#,
         );
         assert_eq!(asked.actors(), ["site", "site", "other"]);
-        let place = |place: Place<'_>| {
-            Ok(match place {
-                Place::Url(actor) => format!("/{actor}:80").into_bytes(),
-                Place::Host(_) => b"proxy:1".to_vec(),
-                Place::Address(actor) => format!("{actor}:2").into_bytes(),
+        let known = |asked: Asked<'_>| {
+            Ok(match asked {
+                Asked::Url(actor) => format!("/{actor}:80").into_bytes(),
+                Asked::Host(_) => b"proxy:1".to_vec(),
+                Asked::Address(actor) => format!("{actor}:2").into_bytes(),
+                Asked::Value(name) => return Err(PayloadError::Value(name.to_owned())),
             })
         };
-        let bytes = String::from_utf8(asked.made(0, &place).unwrap()).unwrap();
+        let bytes = String::from_utf8(asked.made(0, &known).unwrap()).unwrap();
         assert_eq!(bytes, "GET /site:80/a?b HTTP/1.1\r\nHost: proxy:1\r\nX: other:2\r\n\r\n");
     }
 }

@@ -9,6 +9,7 @@ pub mod model;
 pub mod problem;
 #[cfg(test)]
 mod tests;
+pub mod xmlrpc;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

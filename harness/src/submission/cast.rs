@@ -1,7 +1,7 @@
 //! A cast: the programs of one submission for one task, ready to be started, and what was
 //! learned when they were first met.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub struct Command {
     pub expect_prompt: Option<String>,
     /// The port that is built in.
     pub port: Option<u16>,
+    /// What the task's placeholders stand for, where it is not the usual: a name that is built in, say.
+    pub values: BTreeMap<String, String>,
 }
 
 /// A command with everything filled in.
@@ -185,6 +187,10 @@ pub struct Meeting {
     pub mute: bool,
     /// Why only its own other half understands it.
     pub private: Option<String>,
+    /// What placeholders were found to stand for.
+    pub values: BTreeMap<String, String>,
+    /// Placeholders that the program has nothing for.
+    pub lacks: BTreeSet<String>,
     /// What was noticed and costs nothing.
     pub findings: Vec<String>,
 }
@@ -214,12 +220,14 @@ impl Part {
     /// A part of this role, not met yet.
     pub fn new(role: &Role, command: Command) -> Self {
         let meeting = Meeting { fixed_port: command.port, ..Meeting::default() };
+        let mut values = role.values.clone();
+        values.extend(command.values.clone());
         Self {
             command,
             kind: role.kind,
             transport: role.transport,
             input: role.input,
-            values: role.values.clone(),
+            values,
             secrets: role.secrets.clone(),
             meeting,
             attached: None,

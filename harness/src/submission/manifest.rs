@@ -57,6 +57,9 @@ pub struct CommandTable {
     /// The port that is built in.
     #[serde(default)]
     port: Option<u16>,
+    /// What the task's placeholders stand for where it is not the usual: names of functions, a user that is built in.
+    #[serde(default)]
+    values: BTreeMap<String, String>,
 }
 
 /// Splits a command line into words.
@@ -105,6 +108,7 @@ impl<'de> Deserialize<'de> for Entry {
                     stdin: table.stdin,
                     expect_prompt: table.expect_prompt,
                     port: table.port,
+                    values: table.values,
                 }))
             }
         }
@@ -231,6 +235,16 @@ impl Manifest {
                         problems.push(Problem::new(source, value.span(), title).help(Some(help)));
                     }
                 }
+            }
+            for name in command.values.keys().filter(|name| !values.contains(&name.as_str())) {
+                let list = || match values.is_empty() {
+                    true => format!("`{name}` of `{}` has none", key.get_ref()),
+                    false => format!("known: {}", values.join(", ")),
+                };
+                let help =
+                    nearest(name, values.iter().copied()).map_or_else(list, |near| format!("did you mean `{near}`?"));
+                let title = format!("the task has no value `{name}`");
+                problems.push(Problem::new(source, value.span(), title).help(Some(help)));
             }
             roles.insert(role.get_ref().to_string(), command);
         }

@@ -16,6 +16,7 @@ use crate::catalogue::model::UrlForm;
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
 use crate::run::End;
+use crate::run::event::What;
 use crate::run::judge;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
@@ -486,6 +487,13 @@ fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Re
                 });
                 if let Some(part) = cast.parts.get_mut(role) {
                     part.meeting.findings.extend(ended.into_iter().chain(told));
+                    for event in record.events {
+                        match event.what {
+                            What::Learned(name, Some(value)) => drop(part.meeting.values.insert(name, value)),
+                            What::Learned(name, None) => drop(part.meeting.lacks.insert(name)),
+                            _ => {}
+                        }
+                    }
                 }
                 return Ok(());
             }

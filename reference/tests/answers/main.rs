@@ -27,3 +27,4 @@ mod wait_for_service;
 mod web_proxy;
 mod web_server;
 mod web_text;
+mod xmlrpc;

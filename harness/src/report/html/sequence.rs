@@ -215,7 +215,7 @@ impl Fold {
             What::Judged(judgement) if !judgement.held => {
                 self.row(event.at, judgement.reason.clone(), Mark::Wrong);
             }
-            What::Measured(_) | What::Finding(_) | What::Differed(_) | What::Judged(_) => {}
+            What::Measured(_) | What::Finding(_) | What::Learned(..) | What::Differed(_) | What::Judged(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Stream;
 use super::body::{Body, Framing};
 use super::message::{self, Head, Kind, Read, Start};
-use super::shown;
+use super::{shown, xmlrpc};
 use crate::diagnose::counted;
 use crate::run::event::Difference;
 use crate::run::judge::{self, Compared};
@@ -47,6 +47,8 @@ pub enum Judged {
     Right {
         /// Bytes of the stream.
         taken: usize,
+        /// The body, its transfer coding removed.
+        body: Vec<u8>,
         /// What was let pass, in words.
         findings: Vec<String>,
     },
@@ -75,7 +77,7 @@ pub fn judge(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Judged {
     match &wanted.message {
         Message::Response(step) if step.or_closed && bytes.is_empty() && stream != Stream::Open => match stream {
             Stream::Silent => wrong("nothing", "nothing comes, and the connection stays open"),
-            _ => Judged::Right { taken: 0, findings: Vec::new() },
+            _ => Judged::Right { taken: 0, body: Vec::new(), findings: Vec::new() },
         },
         _ => match arrive(wanted, bytes, stream) {
             Ok(arrived) => compare(wanted, bytes, arrived, stream),
@@ -161,7 +163,9 @@ impl<'s> Wanted<'s> {
         match &self.message {
             Message::Request(_) => false,
             Message::Response(step) => {
-                !step.strictly && !step.judges_body() && self.headers.is_empty() && self.headers_if_any.is_empty()
+                let headers =
+                    self.headers.is_empty() && self.headers_if_any.is_empty() && step.headers_begin.is_empty();
+                !step.strictly && !step.judges_body() && headers
             }
         }
     }
@@ -189,6 +193,8 @@ impl<'s> Wanted<'s> {
             if step.or_closed {
                 text.push_str(", or the end of the connection");
             }
+            parts.extend(step.headers_begin.iter().map(|(name, word)| format!("{name}: {word} …")));
+            parts.extend(step.xmlrpc.as_ref().map(xmlrpc::describe));
             parts.extend(step.shows_lines.map(|least| format!("at least {} to be seen", counted(least, "line"))));
         }
         let value = |(name, value): (&String, &Vec<u8>)| format!("{name}: {}", String::from_utf8_lossy(value));
@@ -328,7 +334,7 @@ fn compare(wanted: &Wanted<'_>, bytes: &[u8], arrived: Arrived, stream: Stream) 
             let more = counted(bytes.len() - taken, "byte");
             return wrong(said(), format!("it answers HEAD, and {more} of a body came behind its headers"));
         }
-        return Judged::Right { taken: bytes.len(), findings };
+        return Judged::Right { taken: bytes.len(), body, findings };
     }
     if wanted.strictly() {
         // Something behind the body shows only when nothing more comes.
@@ -338,9 +344,9 @@ fn compare(wanted: &Wanted<'_>, bytes: &[u8], arrived: Arrived, stream: Stream) 
         if let Some(why) = slip(bytes, &head, taken) {
             return wrong(said(), why);
         }
-        return Judged::Right { taken: bytes.len(), findings };
+        return Judged::Right { taken: bytes.len(), body, findings };
     }
-    Judged::Right { taken, findings }
+    Judged::Right { taken, body, findings }
 }
 
 fn answers_head(wanted: &Wanted<'_>) -> bool {
@@ -389,6 +395,26 @@ fn fields(wanted: &Wanted<'_>, head: &Head) -> Result<(), String> {
     for (name, value) in &wanted.headers_if_any {
         one_field(head, name, value)?;
     }
+    let beginnings = match &wanted.message {
+        Message::Request(_) => None,
+        Message::Response(step) => Some(&step.headers_begin),
+    };
+    for (name, word) in beginnings.into_iter().flatten() {
+        let begins = |value: &[u8]| {
+            let value = String::from_utf8_lossy(value);
+            value.split_ascii_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+        };
+        let said: Vec<&[u8]> = head.values(name).collect();
+        match said.as_slice() {
+            [] => return Err(format!("it has no header {name}")),
+            // A field may be there several times, once for each scheme.
+            values if values.iter().any(|value| begins(value)) => {}
+            [value, ..] => {
+                let said = String::from_utf8_lossy(value);
+                return Err(format!("its header {name} says {said}, which does not begin with {word}"));
+            }
+        }
+    }
     let unwanted = match &wanted.message {
         Message::Request(step) => &step.lacks_headers,
         Message::Response(step) => &step.lacks_headers,
@@ -429,6 +455,11 @@ fn content(wanted: &Wanted<'_>, head: &Head, body: &[u8], findings: &mut Vec<Str
         && !judge::contains(body, part, false)
     {
         return Err(format!("its body has no {} in it", judge::quote(judge::beginning(part, 60))));
+    }
+    if let (Message::Response(step), Start::Response { status, .. }) = (&wanted.message, &head.start)
+        && let Some(reply) = &step.xmlrpc
+    {
+        findings.extend(xmlrpc::judge(reply, *status, body)?);
     }
     if let Message::Response(step) = &wanted.message
         && let Some(least) = step.shows_lines

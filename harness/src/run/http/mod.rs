@@ -7,6 +7,7 @@ mod body;
 mod judge;
 mod message;
 mod shown;
+mod xmlrpc;
 
 pub use judge::{Judged, Wanted, difference, judge};
 

@@ -30,7 +30,14 @@ impl Director {
         Ok(())
     }
 
-    async fn receive_message(&self, name: &str, peer: &Peer, wanted: &Wanted<'_>, limit: Duration) -> Done {
+    /// Receives a message that is as wanted, and gives its body.
+    pub(super) async fn receive_message(
+        &self,
+        name: &str,
+        peer: &Peer,
+        wanted: &Wanted<'_>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, Halt> {
         let mut patience = Patience::new(&*self.stage, limit);
         let mut over: Option<GaveUp> = None;
         let mut least = 0;
@@ -50,13 +57,13 @@ impl Director {
                 _ => http::judge(wanted, &peer.borrow().received, stream),
             };
             match judged {
-                Judged::Right { taken, findings } => {
+                Judged::Right { taken, body, findings } => {
                     for finding in findings {
                         self.note("harness", What::Finding(format!("the message to {name}: {finding}")));
                     }
                     // What is behind it may be the next message.
                     peer.borrow_mut().received.drain(..taken);
-                    return Ok(());
+                    return Ok(body);
                 }
                 Judged::Wrong { came, why } => {
                     let difference = http::difference(wanted, &peer.borrow().received, stream);

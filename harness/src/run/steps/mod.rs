@@ -15,6 +15,7 @@ mod receive;
 mod refusal;
 mod resources;
 mod said;
+mod xmlrpc;
 
 pub use mail::Mailbox;
 pub use mailbox::Session;
@@ -71,6 +72,7 @@ impl Director {
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
+            Step::LearnFunctions(step) => self.learn_functions(step).await,
             Step::ExpectInOrder(step) => self.expect_in_order(step).await,
             Step::ExpectLine(step) => self.expect_line(step).await,
             Step::ExpectSaysNo(step) => self.expect_says_no(step).await,

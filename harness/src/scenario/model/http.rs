@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::ExpectedReply;
 use crate::scenario::bytes::Payload;
 use crate::scenario::http::Text;
 
@@ -40,6 +41,12 @@ pub struct ExpectedResponse {
     /// At least so many lines of text are to be seen when a browser shows the body.
     #[serde(default)]
     pub shows_lines: Option<usize>,
+    /// Header fields that must be there and begin with this word; letter case does not count.
+    #[serde(default)]
+    pub headers_begin: BTreeMap<String, String>,
+    /// The body is an XML-RPC reply that says this.
+    #[serde(default)]
+    pub xmlrpc: Option<ExpectedReply>,
     /// It answers a HEAD request: no body belongs to it, whatever its headers say.
     #[serde(default)]
     pub to_head: bool,
@@ -88,7 +95,11 @@ impl ExpectedResponse {
 
     /// Whether it says anything about the body.
     pub fn judges_body(&self) -> bool {
-        self.body.is_some() || self.exact_body.is_some() || self.body_contains.is_some() || self.shows_lines.is_some()
+        self.body.is_some()
+            || self.exact_body.is_some()
+            || self.body_contains.is_some()
+            || self.shows_lines.is_some()
+            || self.xmlrpc.is_some()
     }
 }
 

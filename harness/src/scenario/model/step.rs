@@ -13,7 +13,7 @@ use super::{
 };
 use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    ServeMail, ServeMailbox, ServeNames,
+    LearnFunctions, ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -68,6 +68,8 @@ pub enum Step {
     ServeMailbox(ServeMailbox),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
+    /// Finds out what a server calls its functions.
+    LearnFunctions(LearnFunctions),
     // Expectations
     /// The program ends.
     ExpectExit(ExpectExit),
@@ -265,6 +267,7 @@ impl Step {
             | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
+            | Self::LearnFunctions(LearnFunctions { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
         }
