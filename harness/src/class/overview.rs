@@ -124,6 +124,11 @@ impl Digest {
         if self.out_of > 0.0 { self.points / self.out_of } else { 0.0 }
     }
 
+    /// Whether anything was decided: what did not start at all is looked at by hand.
+    fn is_decided(&self) -> bool {
+        self.requirements.iter().any(|it| matches!(it.status, Status::Pass | Status::Fail))
+    }
+
     /// Whether the harness finished all of it.
     pub fn is_whole(&self) -> bool {
         self.requirements.iter().all(|it| it.status != Status::HarnessError)
@@ -145,7 +150,7 @@ impl Row {
     /// The figures that may go into a gradebook: not those that lack something through the harness's fault.
     pub fn grade(&self) -> Option<&Digest> {
         match &self.state {
-            State::Graded(digest) if digest.is_whole() && digest.out_of > 0.0 => Some(digest),
+            State::Graded(digest) if digest.is_whole() && digest.is_decided() && digest.out_of > 0.0 => Some(digest),
             _ => None,
         }
     }
@@ -316,6 +321,7 @@ mod tests {
     fn what_the_harness_did_not_finish_is_no_grade() {
         let row = sample::row("ada", &[("message.a", Status::HarnessError, 0.0), ("message.b", Status::Pass, 3.0)]);
         assert!(row.grade().is_none());
+        assert!(sample::row("bob", &[("message.a", Status::NotGradable, 3.0)]).grade().is_none());
         assert_eq!(row.trouble().as_deref(), Some("ada: failed"));
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::{archive, intake};
+
 /// SHA-256 of a submission's files, names and contents, as reports carry it.
 ///
 /// # Errors
@@ -12,6 +14,14 @@ use sha2::{Digest, Sha256};
 pub fn sha256(target: &Path) -> std::io::Result<String> {
     if target.is_dir() {
         return of_folder(target);
+    }
+    let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if archive::stem(&name).is_some() {
+        // An archive is known by what is in it, as the report on it says.
+        let home = tempfile::tempdir()?;
+        let root = home.path().join("submission");
+        intake::gather(&[(target.to_owned(), name)], &root).map_err(std::io::Error::other)?;
+        return of_folder(&root);
     }
     let mut hash = Sha256::new();
     add_file(target, Path::new(target.file_name().unwrap_or_default()), &mut hash);
@@ -66,6 +76,20 @@ pub fn of_files(files: &BTreeMap<String, PathBuf>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_archive_is_known_by_what_is_in_it() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, packed) = (folder.path().join("plain"), folder.path().join("lab.zip"));
+        std::fs::create_dir(&plain).unwrap();
+        std::fs::write(plain.join("server.py"), "print(1)").unwrap();
+        let mut writer = zip::ZipWriter::new(std::fs::File::create(&packed).unwrap());
+        writer.start_file("My Lab/server.py", zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(b"print(1)").unwrap();
+        writer.finish().unwrap();
+        assert_eq!(sha256(&packed).unwrap(), sha256(&plain).unwrap());
+    }
 
     #[test]
     fn loose_files_are_told_apart_by_name_and_content() {
