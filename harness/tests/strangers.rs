@@ -121,17 +121,17 @@ fn pythons_http_server() {
 #[test]
 fn nginx() {
     if installed("nginx") {
-        // Everything that it writes stays in its folder; `types` as in its own mime.types.
-        let server = r#"
-server = { sh = """
-printf 'daemon off; pid nginx.pid; error_log stderr; events {} http { access_log off;
+        let server = format!("server = {{ sh = \"\"\"\n{NGINX}\"\"\" }}");
+        passes_task("web-server", &server, &web(), &WEB);
+    }
+}
+
+/// Everything that it writes stays in its folder; `types` as in its own mime.types.
+const NGINX: &str = r#"printf 'daemon off; pid nginx.pid; error_log stderr; events {} http { access_log off;
 types { text/html html; text/plain txt; text/css css; image/png png; }
 client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
 server { listen %s; root %s; } }' {port} "$PWD" > nginx.conf
-exec nginx -p "$PWD" -c nginx.conf -e stderr""" }"#;
-        passes_task("web-server", server, &web(), &WEB);
-    }
-}
+exec nginx -p "$PWD" -c nginx.conf -e stderr"#;
 
 /// The model answer of a task, serving this folder (or, as a proxy, any site).
 struct Serving {
@@ -146,13 +146,20 @@ impl Serving {
 
     /// With further arguments behind the port.
     fn start_with(task: &str, role: &str, folder: &std::path::Path, more: &[&str]) -> Self {
+        Self::of(|port| {
+            let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
+            command.args(["reference", task, role, &port.to_string()]).args(more).current_dir(folder);
+            command
+        })
+    }
+
+    /// A server started with a port that it is to listen on.
+    fn of(command: impl FnOnce(u16) -> std::process::Command) -> Self {
         // A port that was just free; a stranger who takes it meanwhile makes the server end, and the test fail.
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|at| at.port());
         let port = port.expect("a free port");
-        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
-        let process = command.args(["reference", task, role, &port.to_string()]).args(more).current_dir(folder).spawn();
-        let mut serving = Self { process: process.expect("the server starts"), port };
+        let mut serving = Self { process: command(port).spawn().expect("the server starts"), port };
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(serving.process.try_wait().is_ok_and(|ended| ended.is_none()), "the server ended");
@@ -358,4 +365,74 @@ for who in ("ada:by%3Aron@", "ada:by%3Aro@", "", "ada:by%3Aron@"):
         print(error.errcode, error.headers["WWW-Authenticate"].split()[0])
 "#;
     assert_eq!(python(program, &server.url("/RPC2")), "12\n401 Basic\n401 Basic\n12\n");
+}
+
+/// The page and its parts come through the proxy and through the port forwarder from this origin.
+fn comes_through(site: &Serving, folder: &std::path::Path) {
+    let relay = Serving::of(|port| {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
+        let (port, origin) = (port.to_string(), site.port.to_string());
+        command.args(["reference", "port-forward", "forward", &port, "127.0.0.1", &origin]);
+        command
+    });
+    let proxy = Serving::start("web-proxy", "proxy", folder);
+    for name in PARTS {
+        let content = std::fs::read(folder.join(name)).expect("its content");
+        let path = format!("/{name}");
+        for words in [["-x", &proxy.url(""), &site.url(&path)], ["--noproxy", "*", &relay.url(&path)]] {
+            let came = std::process::Command::new("curl").args(["-sS", "--fail"]).args(words).output();
+            let came = came.expect("curl starts");
+            assert!(came.status.success(), "{words:?}: {}", String::from_utf8_lossy(&came.stderr));
+            assert!(came.stdout == content, "{name} differs: {words:?}");
+        }
+    }
+}
+
+#[test]
+fn pythons_web_server_is_an_origin() {
+    if !installed("python3") || !installed("curl") {
+        return;
+    }
+    let folder = pages();
+    let site = Serving::of(|port| {
+        let mut command = std::process::Command::new("python3");
+        command.args(["-m", "http.server", &port.to_string(), "--bind", "127.0.0.1"]).current_dir(folder.path());
+        command.stderr(std::process::Stdio::null());
+        command
+    });
+    comes_through(&site, folder.path());
+}
+
+#[test]
+fn nginx_is_an_origin() {
+    if !installed("nginx") || !installed("curl") {
+        return;
+    }
+    let folder = pages();
+    let site = Serving::of(|port| {
+        let mut command = std::process::Command::new("sh");
+        let line = NGINX.replace("{port}", &port.to_string()).replace("daemon off;", "daemon off; master_process off;");
+        command.args(["-c", &line]).current_dir(folder.path());
+        command
+    });
+    comes_through(&site, folder.path());
+}
+
+#[test]
+fn every_page_comes_under_load() {
+    if !installed("ab") {
+        return;
+    }
+    let folder = pages();
+    let site = Serving::start("web-server", "server", folder.path());
+    let load = ["-q", "-n", "600", "-c", "32"];
+    let came = std::process::Command::new("ab").args(load).arg(site.url("/picture.png")).output().expect("ab starts");
+    let said = String::from_utf8_lossy(&came.stdout).into_owned();
+    let count = |key: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(key));
+        line.map_or(-1, |rest| rest.trim().parse::<i64>().unwrap_or(-1))
+    };
+    assert!(came.status.success(), "{said}{}", String::from_utf8_lossy(&came.stderr));
+    assert_eq!((count("Complete requests:"), count("Failed requests:")), (600, 0), "{said}");
+    assert!(!said.contains("Non-2xx responses:"), "{said}");
 }

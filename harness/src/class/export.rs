@@ -365,29 +365,23 @@ fn find(row: &Row, known: &[Known], possible: Option<usize>) -> Result<usize, &'
 
 #[cfg(test)]
 mod tests {
-    use super::super::overview::State;
-    use super::super::roster::Submission;
+    use super::super::overview::{State, sample};
     use super::super::settings;
     use super::*;
+    use crate::report::model::Status;
     use rstest::rstest;
 
     fn row(person: &str, id: &str, points: Option<f64>) -> Row {
-        let digest = |points| Digest {
-            points,
-            out_of: 40.0,
-            verdict: "failed",
-            headline: format!("message: {points} of 40 points, failed"),
-            requirements: Vec::new(),
-            absent: Vec::new(),
-            tasks: BTreeMap::new(),
-            runs: BTreeMap::new(),
-            unsteady: BTreeMap::new(),
-            undecided: Vec::new(),
-        };
-        let submission =
-            Submission { person: person.to_owned(), ids: vec![id.to_owned()], sources: Vec::new(), seen: None };
-        let state = points.map_or(State::Missing, |points| State::Graded(Box::new(digest(points))));
-        Row { name: format!("{person}_{id}"), submission, state }
+        let earned = points.unwrap_or(0.0);
+        let decided = [("message.a", Status::Pass, earned), ("message.b", Status::Fail, 40.0 - earned)];
+        let mut row = sample::row(person, &decided);
+        sample::digest(&mut row).headline = format!("message: {earned} of 40 points, failed");
+        row.name = format!("{person}_{id}");
+        row.submission.ids = vec![id.to_owned()];
+        if points.is_none() {
+            row.state = State::Missing;
+        }
+        row
     }
 
     fn class() -> Overview {
