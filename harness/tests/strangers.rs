@@ -436,3 +436,17 @@ fn every_page_comes_under_load() {
     assert_eq!((count("Complete requests:"), count("Failed requests:")), (600, 0), "{said}");
     assert!(!said.contains("Non-2xx responses:"), "{said}");
 }
+
+#[test]
+fn dig_looks_up_mail_servers() {
+    if !installed("dig") {
+        return;
+    }
+    let script = "address={address}; domain=${address##*@}\n\
+                  dig +short $domain MX | sort -n | while read -r preference host; do\n\
+                  echo $preference $host $(dig +short $host A) $(dig +short $host AAAA)\n\
+                  done\n";
+    let wanted = ["hosts", "order", "addresses"];
+    let requirements = wanted.map(|short| format!("mx-lookup.{short}")).join(",");
+    passes_task("mx-lookup", &format!("mxinfo = {{ sh = \"\"\"\n{script}\"\"\" }}"), &requirements, &wanted);
+}
