@@ -107,7 +107,9 @@ fn a_browser_shows_it_on_a_phone_and_on_a_desk() {
         let seen = browser.look(&url(&page), &[&shot, &format!("--window-size={size}"), "--hide-scrollbars"]);
         assert!(seen.contains("<h1>message</h1>"), "{seen}");
         assert!(seen.contains("<strong>failed</strong>") && seen.contains("3 of 9 points"), "{seen}");
-        assert_eq!(seen.matches("<article ").count(), 2, "{seen}");
+        // As many failures as were written: a browser drops none of them.
+        let written = std::fs::read_to_string(&page).expect("the page").matches("<article ").count();
+        assert!(written > 0 && seen.matches("<article ").count() == written, "{seen}");
         let bytes = std::fs::read(&picture).expect("a screenshot");
         let width = bytes.get(16..20).map(|width| width.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
         assert_eq!(width, size.split(',').next().and_then(|width| width.parse().ok()), "the PNG's width");
