@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::pair::{Absent, Start};
 
-/// Stands once in every line that is said, and in nothing else that a server sends.
+/// Stands once in every line that is said, and in nothing else that a server sends to a guest who is in.
 const MARK: u8 = b'%';
 
 /// Bound of every wait for the server, in milliseconds.
@@ -175,10 +175,13 @@ impl Room {
             match guest.socket.read(&mut piece) {
                 Ok(0) => return Err(io::Error::new(ErrorKind::ConnectionAborted, "the server has put a client out")),
                 Ok(length) => {
-                    let marks = piece[..length].iter().filter(|byte| **byte == MARK).count() as u64;
-                    guest.heard += marks;
-                    self.heard += marks;
-                    if !guest.welcome {
+                    // Nobody speaks before all are in, and what a server tells at the door may hold any sign: ngircd
+                    // lists the prefixes of its users, `~&@%+`.
+                    if guest.welcome {
+                        let marks = piece[..length].iter().filter(|byte| **byte == MARK).count() as u64;
+                        guest.heard += marks;
+                        self.heard += marks;
+                    } else {
                         guest.tail.extend_from_slice(&piece[..length]);
                         guest.welcome = guest.tail.windows(welcome.len()).any(|window| window == welcome);
                         let kept = guest.tail.len().saturating_sub(welcome.len());

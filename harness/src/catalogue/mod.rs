@@ -53,6 +53,8 @@ pub struct Meeting {
     pub framings: Vec<FramingName>,
     /// Forms in which a proxy may be told a URL, in the order in which they are tried.
     pub urls: Vec<UrlForm>,
+    /// Whether sites at port 80 are tried as well.
+    pub at_port_80: bool,
     /// The conversation.
     pub scenario: Scenario,
 }
@@ -335,7 +337,7 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
                 let usual = [FramingName::Line, FramingName::Bare, FramingName::End];
                 let framings = if meet.framings.is_empty() { usual.to_vec() } else { meet.framings.clone() };
                 let urls = if meet.urls.is_empty() { vec![UrlForm::Absolute] } else { meet.urls.clone() };
-                meetings.insert(meet.role.clone(), Meeting { framings, urls, scenario });
+                meetings.insert(meet.role.clone(), Meeting { framings, urls, at_port_80: meet.at_port_80, scenario });
             }
             Err(Problems(found)) => problems.extend(found),
         }

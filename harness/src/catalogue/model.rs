@@ -64,6 +64,10 @@ pub struct Meet {
     /// Forms in which a proxy may be told a URL, the likeliest first. Default: the absolute form.
     #[serde(default)]
     pub urls: Vec<UrlForm>,
+    /// Whether a proxy that understands none of these is met with sites at port 80 as well: it may go there whatever
+    /// port the URL names.
+    #[serde(default)]
+    pub at_port_80: bool,
 }
 
 /// How a proxy is told the URL that it is to fetch.

@@ -286,7 +286,14 @@ impl Director {
 
     /// The bytes of a payload, with the addresses and values of this run.
     pub(crate) fn bytes(&self, payload: &Payload, index: u64) -> Result<Vec<u8>, Halt> {
-        let at = |actor: &str| self.address_of(actor).to_string();
+        let at = |actor: &str| {
+            let address = self.address_of(actor);
+            match address {
+                // As in a URL and in `Host`, where this port is not named.
+                SocketAddr::V4(at) if at.port() == steps::HTTP => at.ip().to_string(),
+                _ => address.to_string(),
+            }
+        };
         let (judged, form) = (&self.scenario.role, self.cast.url_form(&self.scenario.role));
         let known = |asked: Asked<'_>| match (asked, form) {
             (Asked::Value(name), _) => self.value(name).map(String::into_bytes),

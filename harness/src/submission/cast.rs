@@ -181,6 +181,8 @@ pub struct Meeting {
     pub framing: Framing,
     /// How it is told a URL (a proxy).
     pub url_form: UrlForm,
+    /// It goes to port 80 whatever port a URL names (a proxy).
+    pub port_80: bool,
     /// What it sends after a message besides a line end (a client).
     pub suffix: Vec<u8>,
     /// Nothing made it answer (a server that should).
@@ -335,6 +337,11 @@ impl Cast {
     /// How a role's program is told a URL.
     pub fn url_form(&self, role: &str) -> UrlForm {
         self.parts.get(role).map_or(UrlForm::Absolute, |part| part.meeting.url_form)
+    }
+
+    /// Whether a role's program, a proxy, goes to port 80 whatever port a URL names.
+    pub fn goes_to_port_80(&self, role: &str) -> bool {
+        self.parts.get(role).is_some_and(|part| part.meeting.port_80)
     }
 
     /// Findings about a role's program from when it was met.

@@ -12,7 +12,7 @@ use super::cast::{Cast, Command, Framing, Part};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
 use super::{build, discover, fingerprint, intake, probe};
-use crate::catalogue::model::UrlForm;
+use crate::catalogue::model::{FramingName, UrlForm};
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
 use crate::run::End;
@@ -460,12 +460,16 @@ fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Re
         return Ok(());
     }
     let mut why_not = String::new();
-    let ways = meeting.urls.iter().flat_map(|url| meeting.framings.iter().map(move |framing| (*url, *framing)));
-    for (url_form, framing) in ways {
+    let talk: Vec<(UrlForm, FramingName)> =
+        meeting.urls.iter().flat_map(|url| meeting.framings.iter().map(move |framing| (*url, *framing))).collect();
+    let ports = if meeting.at_port_80 { &[false, true][..] } else { &[false] };
+    let ways = ports.iter().flat_map(|port_80| talk.iter().map(move |(url, framing)| (*port_80, *url, *framing)));
+    for (port_80, url_form, framing) in ways {
         let framing = Framing::from(framing);
         if let Some(part) = cast.parts.get_mut(role) {
             part.meeting.framing = framing;
             part.meeting.url_form = url_form;
+            part.meeting.port_80 = port_80;
         }
         let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1);
         match record.end {
@@ -485,8 +489,9 @@ fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Re
                          GET http://host/path that a browser sends when it is told to use a proxy"
                     )
                 });
+                let strays = port_80.then(|| format!("the {role} connects to port 80, whatever port the URL names"));
                 if let Some(part) = cast.parts.get_mut(role) {
-                    part.meeting.findings.extend(ended.into_iter().chain(told));
+                    part.meeting.findings.extend(ended.into_iter().chain(told).chain(strays));
                     for event in record.events {
                         match event.what {
                             What::Learned(name, Some(value)) => drop(part.meeting.values.insert(name, value)),
@@ -506,6 +511,7 @@ fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Re
     if let Some(part) = cast.parts.get_mut(role) {
         part.meeting.framing = Framing::Line;
         part.meeting.url_form = UrlForm::default();
+        part.meeting.port_80 = false;
         part.meeting.mute = true;
         if !alone {
             part.meeting.private = Some(format!("in plain text the {role} cannot be talked to: {why_not}"));

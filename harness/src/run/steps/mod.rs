@@ -19,6 +19,7 @@ mod xmlrpc;
 
 pub use mail::Mailbox;
 pub use mailbox::Session;
+pub(super) use peers::HTTP;
 
 use super::{Director, Done, Halt};
 use crate::run::event::{Difference, What};

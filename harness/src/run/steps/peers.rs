@@ -36,6 +36,9 @@ async fn read_if_any(from: &mut Option<Box<dyn Connection>>, buffer: &mut [u8]) 
     }
 }
 
+/// Where a URL of `http` leads that names no port (RFC 9110, section 4.2.1).
+pub(in super::super) const HTTP: u16 = 80;
+
 impl Director {
     pub(super) async fn listen(&mut self, step: &Listen) -> Done {
         let transport = step.transport.unwrap_or_else(|| self.cast.transport(&self.scenario.role));
@@ -51,7 +54,9 @@ impl Director {
         if step.in_the_way_of.is_none() && self.cast.listens(judged) {
             taken += 1;
         }
-        let port = fixed.unwrap_or_else(|| self.stage.port() + taken);
+        let goes_there = step.in_the_way_of.is_none() && self.cast.goes_to_port_80(judged);
+        let web = step.port_80.unwrap_or(goes_there);
+        let port = if web { HTTP } else { fixed.unwrap_or_else(|| self.stage.port() + taken) };
         let peer = self.actors.peer(&step.peer);
         let machine =
             |error: std::io::Error| Halt::Harness(format!("cannot open port {port} for {}: {error}", step.peer));
@@ -65,6 +70,10 @@ impl Director {
                             if patience.moment(&*self.stage).await.is_err() {
                                 return Err(machine(error));
                             }
+                        }
+                        Err(error) if web && error.kind() == ErrorKind::PermissionDenied => {
+                            let why = "a site at port 80 is needed, and only root may open it outside of a network of its own";
+                            return Err(Halt::Skipped(why.to_owned()));
                         }
                         other => break other.map_err(machine)?,
                     }

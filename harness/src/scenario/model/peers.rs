@@ -30,6 +30,10 @@ pub struct Listen {
     /// Listens on the port that this role's program would take, to be in its way.
     #[serde(default)]
     pub in_the_way_of: Option<RoleName>,
+    /// At port 80, which a URL need not name (`true`), or at another (`false`). Default: at port 80 for a proxy that
+    /// goes there whatever port the URL names.
+    #[serde(default)]
+    pub port_80: Option<bool>,
 }
 
 /// A transport protocol.
