@@ -102,15 +102,13 @@ fn a_browser_shows_it_on_a_phone_and_on_a_desk() {
     let folder = folder();
     let page = graded(folder.path(), &fixture("student-bin"), "out");
     for (name, size) in [("phone", "390,844"), ("desk", "1280,900")] {
-        let picture = folder.path().join(format!("{name}.png"));
-        let shot = format!("--screenshot={}", picture.display());
-        let seen = browser.look(&url(&page), &[&shot, &format!("--window-size={size}"), "--hide-scrollbars"]);
+        let window = [&format!("--window-size={size}"), "--hide-scrollbars"];
+        let (seen, bytes) = browser.photograph(&url(&page), &format!("report-{name}"), &window);
         assert!(seen.contains("<h1>message</h1>"), "{seen}");
         assert!(seen.contains("<strong>failed</strong>") && seen.contains("3 of 9 points"), "{seen}");
         // As many failures as were written: a browser drops none of them.
         let written = std::fs::read_to_string(&page).expect("the page").matches("<article ").count();
         assert!(written > 0 && seen.matches("<article ").count() == written, "{seen}");
-        let bytes = std::fs::read(&picture).expect("a screenshot");
         let width = bytes.get(16..20).map(|width| width.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
         assert_eq!(width, size.split(',').next().and_then(|width| width.parse().ok()), "the PNG's width");
     }

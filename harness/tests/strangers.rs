@@ -215,11 +215,25 @@ fn a_browser_shows_the_page_and_the_text() {
     let folder = pages();
     let server = Serving::start("web-server", "server", folder.path());
     assert!(browser.look(&server.url("/page.html"), &[]).contains("<h1>A page with parts</h1>"));
-    let picture = folder.path().join("seen.png");
-    browser.look(&server.url("/page.html"), &[&format!("--screenshot={}", picture.display())]);
-    assert!(std::fs::read(&picture).expect("a screenshot").starts_with(b"\x89PNG"));
+    note_parts(folder.path());
+    let (seen, _) = browser.photograph(&server.url("/noting.html"), "web-server", &[]);
+    assert!(seen.contains(PARTS_ARE_THERE.0) && seen.contains(PARTS_ARE_THERE.1), "{seen}");
     let text = Serving::start("web-text", "server", folder.path());
     assert!(browser.look(&text.url("/"), &[]).contains("this is the second line"));
+}
+
+/// What [`note_parts`]'s page says when its picture and its stylesheet have come.
+const PARTS_ARE_THERE: (&str, &str) = (r#"data-picture="shown""#, r#"data-colour="rgb(1, 2, 3)""#);
+
+/// A page, `noting.html`, that notes what has become of its parts.
+fn note_parts(folder: &std::path::Path) {
+    let page = r#"<!doctype html><link rel="stylesheet" href="colour.css"><h1>Parts</h1><img id="picture" src="picture.png">
+<script>addEventListener("load", () => {
+  document.body.dataset.picture = picture.naturalWidth > 0 ? "shown" : "broken";
+  document.body.dataset.colour = getComputedStyle(document.body).color;
+});</script>"#;
+    write(folder, "noting.html", page);
+    write(folder, "colour.css", "body { color: rgb(1, 2, 3) }");
 }
 
 #[test]
@@ -262,21 +276,14 @@ fn curl_gets_the_page_and_its_parts_through_the_proxy() {
 fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy() {
     let Some(browser) = Browser::installed() else { return };
     let folder = pages();
-    // A page that notes what has become of its parts.
-    let page = r#"<!doctype html><link rel="stylesheet" href="colour.css"><h1>Parts</h1><img id="picture" src="picture.png">
-<script>addEventListener("load", () => {
-  document.body.dataset.picture = picture.naturalWidth > 0 ? "shown" : "broken";
-  document.body.dataset.colour = getComputedStyle(document.body).color;
-});</script>"#;
-    write(folder.path(), "noting.html", page);
-    write(folder.path(), "colour.css", "body { color: rgb(1, 2, 3) }");
+    note_parts(folder.path());
     let site = Serving::start("web-server", "server", folder.path());
     let proxy = Serving::start("web-proxy", "proxy", folder.path());
     // Left to itself a browser asks no proxy for pages of its own machine.
     let through = format!("--proxy-server={}", proxy.url(""));
     let told = [through.as_str(), "--proxy-bypass-list=<-loopback>"];
-    let seen = browser.look(&site.url("/noting.html"), &told);
-    assert!(seen.contains(r#"data-picture="shown""#) && seen.contains(r#"data-colour="rgb(1, 2, 3)""#), "{seen}");
+    let (seen, _) = browser.photograph(&site.url("/noting.html"), "web-proxy", &told);
+    assert!(seen.contains(PARTS_ARE_THERE.0) && seen.contains(PARTS_ARE_THERE.1), "{seen}");
     // Without the proxy the same browser shows nothing of it: it was the proxy that fetched them.
     drop(proxy);
     assert!(!browser.look(&site.url("/noting.html"), &told).contains("data-picture"));

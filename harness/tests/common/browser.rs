@@ -1,5 +1,6 @@
 //! A browser without a window, where one is installed.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::skipped;
@@ -35,5 +36,20 @@ impl Browser {
             .expect("the browser starts");
         assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
         String::from_utf8_lossy(&came.stdout).into_owned()
+    }
+
+    /// The same, and a picture of what it showed: kept as `screenshots/NAME.png` in cargo's folder for what tests leave
+    /// (`target/tmp`), to be looked at. Gives the document and the picture's bytes.
+    #[track_caller]
+    pub fn photograph(&self, url: &str, name: &str, more: &[&str]) -> (String, Vec<u8>) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).expect("a folder for pictures");
+        let picture = folder.join(format!("{name}.png"));
+        let _ = std::fs::remove_file(&picture);
+        let shot = format!("--screenshot={}", picture.display());
+        let document = self.look(url, &[more, &[shot.as_str()]].concat());
+        let bytes = std::fs::read(&picture).expect("a screenshot");
+        assert!(bytes.starts_with(b"\x89PNG"), "{} is no picture", picture.display());
+        (document, bytes)
     }
 }
