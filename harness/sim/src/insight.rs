@@ -133,7 +133,11 @@ impl World {
 
     fn outlook(&mut self) -> Outlook {
         let awake = |key: &u32| self.threads.get(key).is_some_and(|thread| thread.asleep.is_none());
-        if self.running.iter().any(awake) || !self.fresh.is_empty() || !self.net.changed.is_empty() {
+        if self.running.iter().any(awake)
+            || !self.ending.is_empty()
+            || !self.fresh.is_empty()
+            || !self.net.changed.is_empty()
+        {
             return Outlook::Running;
         }
         if let Some(at) = self.net.next_event() {

@@ -26,6 +26,7 @@
 //! | helpers are not the program's own processes | `helpers_are_told_from_the_program_itself` |
 //! | memory is the program's, not its parent's | `memory_is_the_programs_own` |
 //! | a signal is pending before it is taken | `a_signal_is_taken_before_time_goes_on`, `a_childs_end_breaks_off_its_parents_wait`, `alarms_fire_on_time` (pairs) |
+//! | a thread says that it sleeps before it does; a process outlives its first thread | `a_shell_that_waits_for_children_with_threads_gets_to_its_end`, `a_process_is_dead_when_its_last_thread_has_ended` |
 //! | io_uring, and calls that nobody knows | `io_uring_is_refused_and_unknown_calls_are_reported` |
 //! | the model deviates from Linux | `corner_cases_look_as_they_do_natively` (pairs): the same program natively and simulated |
 //! | machine load reaches the run | every test of `tests/languages.rs`, `one_seed_is_one_trace_under_load` (pairs) |

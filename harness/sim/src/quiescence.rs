@@ -30,6 +30,9 @@ const KIND: u64 = 0xff << 56;
 const SHORT: Duration = Duration::from_micros(60);
 const LONG: Duration = Duration::from_millis(2);
 
+/// Bound, in real time, for a process whose threads have all ended to be reported dead.
+const END: Duration = Duration::from_secs(20);
+
 /// Processor time after which a process is suspected to poll its clock.
 const CLOCK_SUSPICION: u64 = 50_000_000;
 
@@ -74,6 +77,11 @@ impl World {
                 Look::Quiet => {}
             }
             if self.rescan()? {
+                continue;
+            }
+            // A process dies a little after its last thread: its parent may wait for nothing else.
+            if !self.ending.is_empty() && began.get_or_insert_with(Instant::now).elapsed() < END {
+                self.collect(LONG)?;
                 continue;
             }
             // Somebody may sleep in a write to a pipe that is full.
@@ -232,16 +240,24 @@ impl World {
         );
         self.by_tid.insert(tid, key);
         self.running.insert(key);
+        self.ending.remove(&process);
         Some(key)
     }
 
     fn forget_thread(&mut self, key: ThreadKey) {
         self.release(key);
         self.running.remove(&key);
+        let process = self.threads.get(&key).map(|thread| thread.process);
         if let Some(thread) = self.threads.remove(&key)
             && self.by_tid.get(&thread.tid) == Some(&key)
         {
             self.by_tid.remove(&thread.tid);
+        }
+        if let Some(process) = process
+            && self.processes.contains_key(&process)
+            && self.threads.values().all(|thread| thread.process != process)
+        {
+            self.ending.insert(process);
         }
     }
 
@@ -255,6 +271,7 @@ impl World {
         for key in self.threads_of(process) {
             self.forget_thread(key);
         }
+        self.ending.remove(&process);
         let Some(entry) = self.processes.remove(&process) else { return };
         self.poller.remove(entry.pidfd.as_fd());
         if let Some(program) = self.programs.get_mut(entry.program.0)

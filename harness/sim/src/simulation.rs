@@ -52,6 +52,7 @@ impl Simulation {
             by_tid: Default::default(),
             threads_met: 0,
             running: Default::default(),
+            ending: Default::default(),
             held: BTreeMap::new(),
             fresh: Default::default(),
             retry: Default::default(),

@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub threads_met: ThreadKey,
     /// Threads that were answered and have not called since.
     pub running: BTreeSet<ThreadKey>,
+    /// Processes that have no thread any more and are not dead yet.
+    pub ending: BTreeSet<i32>,
     pub held: BTreeMap<ThreadKey, Held>,
     /// Held calls that were not looked at yet.
     pub fresh: BTreeSet<ThreadKey>,

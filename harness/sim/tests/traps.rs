@@ -369,6 +369,35 @@ fn a_childs_end_breaks_off_its_parents_wait() {
 }
 
 #[test]
+fn a_process_is_dead_when_its_last_thread_has_ended() {
+    // The child's first thread ends at once, which the kernel shows as a dead process with living threads.
+    let text = printed(
+        "import ctypes, os, threading, time\n\
+         began = time.monotonic()\n\
+         def work():\n\
+         \x20   time.sleep(3); os.write(1, b'worker\\n'); os._exit(7)\n\
+         child = os.fork()\n\
+         if child == 0:\n\
+         \x20   threading.Thread(target=work).start(); ctypes.CDLL(None).syscall(60, 0)\n\
+         _, status = os.waitpid(child, 0)\n\
+         print(os.waitstatus_to_exitcode(status), round(time.monotonic() - began, 3))",
+    );
+    assert_eq!(text, "worker\n7 3.0\n");
+}
+
+#[test]
+fn a_shell_that_waits_for_children_with_threads_gets_to_its_end() {
+    // dash asks, sleeps in sigsuspend, and asks again: all of it where no call is held.
+    let child = "import threading; t = threading.Thread(target=print, args=(1,)); t.start(); t.join()";
+    let script = format!(
+        "import subprocess, sys\n\
+        script = 'for i in 1 2 3 4 5; do echo $(\"$0\" -c \"$1\"); done'\n\
+        print(subprocess.run(['sh', '-c', script, sys.executable, {child:?}], capture_output=True, text=True).stdout.split())"
+    );
+    assert_eq!(printed(&script), "['1', '1', '1', '1', '1']\n");
+}
+
+#[test]
 fn io_uring_is_refused_and_unknown_calls_are_reported() {
     let mut sim = Simulation::new(Config::default()).unwrap();
     let host = sim.add_host("alone").unwrap();

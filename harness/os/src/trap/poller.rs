@@ -80,7 +80,8 @@ impl Poller {
             out.push(Ready {
                 token: event.u64,
                 readable: bits & libc::EPOLLIN as u32 != 0,
-                hung_up: bits & (libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
+                // Not EPOLLERR: a listener shows that when a signal came while its list was being looked at.
+                hung_up: bits & libc::EPOLLHUP as u32 != 0,
             });
         }
     }

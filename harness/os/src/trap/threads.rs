@@ -21,6 +21,7 @@ pub enum Activity {
 pub struct ThreadProbe {
     state: File,
     schedule: Option<File>,
+    call: Option<File>,
 }
 
 impl ThreadProbe {
@@ -30,6 +31,8 @@ impl ThreadProbe {
             state: File::open(format!("/proc/{process}/task/{thread}/stat")).ok()?,
             // Absent without CONFIG_SCHED_INFO: the state alone has to do then.
             schedule: File::open(format!("/proc/{process}/task/{thread}/schedstat")).ok(),
+            // Unreadable where tracing is forbidden even for one's own children.
+            call: File::open(format!("/proc/{process}/task/{thread}/syscall")).ok(),
         })
     }
 
@@ -42,6 +45,9 @@ impl ThreadProbe {
             return Activity::Gone;
         };
         match buffer.get(close + 2) {
+            // A thread says that it sleeps a moment before it does. It may have lost its processor right then, and it
+            // looks asleep for as long as others have the processor; or it finds that it need not sleep.
+            Some(b'S' | b'T' | b't') if self.is_on_its_way() => Activity::Busy,
             Some(b'S' | b'T' | b't') => {
                 let mut text = [0u8; 96];
                 let length = self.schedule.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
@@ -51,6 +57,13 @@ impl ThreadProbe {
             Some(b'D') => Activity::Waiting,
             _ => Activity::Busy,
         }
+    }
+
+    /// Whether the kernel still has the thread among those that run or are ready to.
+    fn is_on_its_way(&self) -> bool {
+        let mut text = [0u8; 7];
+        let read = self.call.as_ref().and_then(|file| file.read_at(&mut text, 0).ok());
+        read == Some(text.len()) && &text == b"running"
     }
 
     /// Nanoseconds of processor time that the thread has used, where the kernel tells.

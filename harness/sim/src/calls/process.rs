@@ -1,6 +1,8 @@
 //! Processes, threads and signals: the kernel does the work, the simulation follows it.
 
-use harness_os::trap::{Activity, ClockPage, Sys, ThreadProbe, children_of};
+use std::os::fd::AsFd;
+
+use harness_os::trap::{ClockPage, Sys, children_of, native_readiness, pidfd_open};
 
 use super::{Op, Reply};
 use crate::process::{Held, ThreadKey};
@@ -109,11 +111,11 @@ impl World {
         } else {
             children
         };
-        // No such child, or a dead one: the kernel answers at once.
-        let ready = concerned.is_empty()
-            || concerned
-                .iter()
-                .any(|child| ThreadProbe::open(*child, *child).is_none_or(|probe| probe.look() == Activity::Gone));
+        // No such child, or a dead one: the kernel answers at once. A child is dead when its last thread has ended; the
+        // first may be gone long before, and then the kernel would have the caller wait where nobody sees it.
+        let is_dead =
+            |child: &i32| pidfd_open(*child).map_or(true, |child| native_readiness(child.as_fd(), libc::POLLIN) != 0);
+        let ready = concerned.is_empty() || concerned.iter().any(is_dead);
         ready.then_some(Reply::Native)
     }
 
