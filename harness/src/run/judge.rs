@@ -5,6 +5,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::diagnose::{counted, counted_are};
+use crate::run::ports::without_folder;
 
 /// The outcome of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +121,9 @@ pub fn describe(bytes: &[u8]) -> String {
         0 => "nothing".to_owned(),
         length if length <= 200 => format!("{} ({})", quote(bytes), counted(length, "byte")),
         length => {
-            let digest = Sha256::digest(bytes);
+            // The same fingerprint for the same output in every run, whose folder has a name of its own.
+            let text = std::str::from_utf8(bytes).map(without_folder);
+            let digest = Sha256::digest(text.as_ref().map_or(bytes, String::as_bytes));
             let mut short = String::new();
             for byte in digest.iter().take(6) {
                 let _ = write!(short, "{byte:02x}");

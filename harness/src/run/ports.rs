@@ -53,7 +53,7 @@ impl Ports {
 }
 
 /// Paths begin where the program runs: above it is a temporary folder with a made-up name.
-fn without_folder(text: &str) -> String {
+pub fn without_folder(text: &str) -> String {
     let prefix = std::env::temp_dir().join("run-").display().to_string();
     let mut short = String::with_capacity(text.len());
     let mut rest = text;
