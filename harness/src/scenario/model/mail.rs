@@ -133,6 +133,14 @@ pub struct ExpectDialogue {
     pub decides: Vec<String>,
 }
 
+impl ExpectDialogue {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        let Self { peer: _, complete, waited, crlf, closed, encrypted, logged_in, guarded, decides: _ } = self;
+        ![complete, waited, crlf, closed, encrypted, logged_in, guarded].contains(&&true)
+    }
+}
+
 /// What is expected of the message that came.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
