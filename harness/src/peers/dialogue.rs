@@ -6,6 +6,9 @@ use crate::scenario::model::Afterwards;
 /// section 4, 255).
 const KEPT: usize = 512;
 
+/// Passwords of fewer bytes stand in too many words that are none: what is hidden is then the whole line.
+pub const SHORT: usize = 6;
+
 /// The most that is kept of what came and was not looked at, in bytes.
 pub const LARGEST: usize = 64 << 20;
 

@@ -5,14 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dialogue::{self, Conduct, Refusal, Refused, Reply, Turns, text};
+use super::dialogue::{self, Conduct, Refusal, Refused, Reply, SHORT, Turns, text};
 use crate::scenario::model::{Afterwards, Asked, MailboxReply};
 
 /// What stands in the record for a password.
 const MASKED: &str = "[masked: password]";
-
-/// Passwords of fewer bytes are hidden together with their command.
-const SHORT: usize = 6;
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! It is patient where servers usually are: a line may end in LF alone, commands may be written in small letters, and
 //! what comes too early is answered in its turn. What it let pass is in its record.
 
-use super::dialogue::{self, Conduct, LARGEST, Refusal, Refused, Reply, Turns, text};
+use super::dialogue::{self, Conduct, LARGEST, Refusal, Refused, Reply, SHORT, Turns, text};
 use super::sasl::{self, Answer, Asking, Login};
 use crate::scenario::model::{Afterwards, MailReply, Mechanism, Moment};
 
@@ -319,7 +319,9 @@ impl Server {
                 self.ask(Asking::Password, said)
             }
             Answer::Login(login) => {
-                self.record.secrets.push(login.password.clone());
+                if login.password.len() >= SHORT {
+                    self.record.secrets.push(login.password.clone());
+                }
                 self.reply(Some(Moment::Auth), said, "235 welcome", |server, taken| {
                     server.logged_in |= taken;
                     server.record.logins.push(LoggedIn { login, encrypted: server.encrypted, taken });

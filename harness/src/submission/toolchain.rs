@@ -45,8 +45,7 @@ fn resolve(word: &str) -> Option<PathBuf> {
 }
 
 /// What every Java program is started with.
-pub const JAVA_OPTIONS: &str =
-    "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -Xmn8m -XX:-UsePerfData";
+pub const JAVA_OPTIONS: &str = "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -Xmn8m -XX:-UsePerfData";
 
 /// Environment of every program: complete, the same everywhere, nothing of the caller's that
 /// could change how a program behaves (`PYTHONUNBUFFERED` would hide a missing flush).

@@ -30,7 +30,8 @@ pub fn lend(authority: &Authority, folder: &Path) -> io::Result<BTreeMap<String,
     let made = u64::try_from(authority.clock().as_millis()).unwrap_or_default();
     fs::write(&store, java_store(&roots, made))?;
     let text = |path: &Path| path.display().to_string();
-    let mut environment: BTreeMap<String, String> = FILES.iter().map(|name| ((*name).to_owned(), text(&file))).collect();
+    let mut environment: BTreeMap<String, String> =
+        FILES.iter().map(|name| ((*name).to_owned(), text(&file))).collect();
     environment.insert("SSL_CERT_DIR".to_owned(), text(&certificates));
     let java = format!(
         "{} -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStoreType=JKS",

@@ -22,11 +22,7 @@ pub fn offered(hello: &Reply) -> Option<Way> {
         word.eq_ignore_ascii_case("AUTH").then_some(ways)
     })?;
     let has = |name: &str| line.split_ascii_whitespace().any(|way| way.eq_ignore_ascii_case(name));
-    if has("PLAIN") {
-        Some(Way::Plain)
-    } else {
-        has("LOGIN").then_some(Way::Login)
-    }
+    if has("PLAIN") { Some(Way::Plain) } else { has("LOGIN").then_some(Way::Login) }
 }
 
 /// Logs in.
@@ -41,7 +37,9 @@ pub fn log_in<S: Read + Write>(
 ) -> Result<(), Failure> {
     let reply = match way {
         // Before the first zero byte stands for whom one wants to act: nobody else.
-        Way::Plain => dialogue.command(&format!("AUTH PLAIN {}", base64(format!("\0{user}\0{password}").as_bytes())))?,
+        Way::Plain => {
+            dialogue.command(&format!("AUTH PLAIN {}", base64(format!("\0{user}\0{password}").as_bytes())))?
+        }
         Way::Login => {
             let mut reply = dialogue.command("AUTH LOGIN")?;
             for part in [user, password] {

@@ -151,12 +151,17 @@ impl Director {
 
 /// The dialogue in one line.
 fn course(record: &Record) -> String {
-    let words = |exchange: &crate::peers::smtp::Exchange| match exchange.moment {
+    let words = |exchange: &Exchange| match exchange.moment {
         Some(Moment::Connection) => format!("greeting → {}", exchange.code),
         Some(Moment::Text) => format!("text and dot → {}", exchange.code),
         _ => format!("{} → {}", judge::quote(judge::beginning(exchange.said.as_bytes(), 60)), exchange.code),
     };
-    let all: Vec<String> = record.exchanges.iter().take(12).map(words).collect();
+    let mut in_tls = false;
+    let marked = |exchange: &Exchange| {
+        let begins = exchange.encrypted && !std::mem::replace(&mut in_tls, exchange.encrypted);
+        format!("{}{}", if begins { "(from here in TLS) " } else { "" }, words(exchange))
+    };
+    let all: Vec<String> = record.exchanges.iter().take(12).map(marked).collect();
     let more = if record.exchanges.len() > 12 { ", …" } else { "" };
     let end = record.conduct.gave_up.as_ref().map(|why| format!("; then {why}")).unwrap_or_default();
     format!("{}{more}{end}", all.join(", "))
@@ -195,7 +200,11 @@ fn in_clear(record: &Record, encryption: Option<&Encryption>) -> Option<Failure>
         return Some(Failure {
             expected,
             actual: format!("{} in clear", quoted(first)),
-            reason: format!("{} came in clear, where everybody on the way can read it: {}", quoted(first), course(record)),
+            reason: format!(
+                "{} came in clear, where everybody on the way can read it: {}",
+                quoted(first),
+                course(record)
+            ),
         });
     }
     let why = match encryption.and_then(|encryption| encryption.outcome.as_ref()) {

@@ -144,7 +144,10 @@ impl Director {
         let text = match &outcome {
             Ok(()) => {
                 let called = connection.called().map_or(String::new(), |called| format!(", which calls it {called}"));
-                format!("{} begins with the program{called}: from here on the wire carries it encrypted", connection.version())
+                format!(
+                    "{} begins with the program{called}: from here on the wire carries it encrypted",
+                    connection.version()
+                )
             }
             Err(why) => format!("TLS does not come about: {why}"),
         };
