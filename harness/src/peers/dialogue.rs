@@ -6,6 +6,9 @@ use crate::scenario::model::Afterwards;
 /// section 4, 255).
 const KEPT: usize = 512;
 
+/// Passwords of fewer bytes stand in too many words that are none: what is hidden is then the whole line.
+pub const SHORT: usize = 6;
+
 /// The most that is kept of what came and was not looked at, in bytes.
 pub const LARGEST: usize = 64 << 20;
 
@@ -96,6 +99,11 @@ impl Turns {
         Some((line, is_whole))
     }
 
+    /// Everything that has come and was not looked at.
+    pub fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Now a reply to this is due.
     pub fn owe(&mut self, to: &str) {
         self.open = Some(to.to_owned());
@@ -129,6 +137,8 @@ pub trait Server {
     fn next_reply(&mut self) -> Option<Reply>;
     /// Whose turn it is.
     fn turns(&mut self) -> &mut Turns;
+    /// TLS has begun. What was said before counts no more (RFC 3207, section 4.2).
+    fn encrypted(&mut self) {}
 }
 
 /// A line for the record.

@@ -1,18 +1,15 @@
-//! A mailbox to be read, without input or output (RFC 1939; `CAPA`: RFC 2449): bytes go in, replies come out, and
+//! A mailbox to be read, without input or output (RFC 1939; `CAPA`: RFC 2449; `STLS`: RFC 2595): bytes go in, replies come out, and
 //! everything is remembered but the password's text, which no line of the record has in it.
 //!
 //! It takes every name and password unless a scenario plans otherwise, and is as patient as the mail server beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dialogue::{self, Conduct, Refusal, Refused, Reply, Turns, text};
+use super::dialogue::{self, Conduct, Refusal, Refused, Reply, SHORT, Turns, text};
 use crate::scenario::model::{Afterwards, Asked, MailboxReply};
 
 /// What stands in the record for a password.
 const MASKED: &str = "[masked: password]";
-
-/// Passwords of fewer bytes are hidden together with their command.
-const SHORT: usize = 6;
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +20,8 @@ pub struct Exchange {
     pub said: String,
     /// The first line of the reply, without its end.
     pub reply: String,
+    /// Whether it was said in TLS.
+    pub encrypted: bool,
 }
 
 impl Exchange {
@@ -86,13 +85,16 @@ pub struct Server {
     state: State,
     user: Option<String>,
     deleted: BTreeSet<usize>,
+    /// Whether TLS can be begun.
+    offers_tls: bool,
+    encrypted: bool,
     turns: Turns,
     record: Record,
 }
 
 impl Server {
-    /// A mailbox with these messages, and replies other than usual.
-    pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>) -> Self {
+    /// A mailbox with these messages, and replies other than usual. `offers_tls` says whether it can begin TLS.
+    pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>, offers_tls: bool) -> Self {
         Self {
             messages: messages.iter().map(|message| with_line_ends(message)).collect(),
             planned,
@@ -100,6 +102,8 @@ impl Server {
             state: State::Outside,
             user: None,
             deleted: BTreeSet::new(),
+            offers_tls,
+            encrypted: false,
             turns: Turns::default(),
             record: Record::default(),
         }
@@ -121,7 +125,21 @@ impl Server {
         self.turns.owe(&said);
         let argument = String::from_utf8_lossy(rest).trim().to_owned();
         match (word.as_str(), self.state) {
-            ("CAPA", _) => self.lines(Asked::Capabilities, said, "+OK this is what I know", b"USER\r\nTOP\r\nUIDL\r\n"),
+            ("CAPA", _) => {
+                let known: &[u8] = match self.offers_tls && !self.encrypted {
+                    true => b"USER\r\nTOP\r\nUIDL\r\nSTLS\r\n",
+                    false => b"USER\r\nTOP\r\nUIDL\r\n",
+                };
+                self.lines(Asked::Capabilities, said, "+OK this is what I know", known)
+            }
+            ("STLS", State::Outside) if self.offers_tls && !self.encrypted => {
+                let mut accepted = false;
+                let mut reply = self.reply(Some(Asked::Tls), said, "+OK begin", |_| accepted = true);
+                if accepted {
+                    reply.then = Afterwards::Encrypt;
+                }
+                reply
+            }
             ("QUIT", _) => self.quit(said),
             ("USER", State::Outside) => self.reply(Some(Asked::User), said, "+OK and the password?", |server| {
                 server.user = Some(argument);
@@ -269,7 +287,7 @@ impl Server {
             self.planned.iter().find(|reply| reply.to == asked && reply.nth.is_none_or(|nth| nth == count)).cloned()
         });
         let (say, then) = planned.map_or_else(|| (usual.to_owned(), Afterwards::GoOn), |reply| (reply.say, reply.then));
-        let exchange = Exchange { asked, said, reply: say.clone() };
+        let exchange = Exchange { asked, said, reply: say.clone(), encrypted: self.encrypted };
         if !exchange.is_refusal() {
             act(self);
         }
@@ -299,11 +317,17 @@ impl dialogue::Server for Server {
     fn turns(&mut self) -> &mut Turns {
         &mut self.turns
     }
+
+    fn encrypted(&mut self) {
+        self.encrypted = true;
+        self.user = None;
+    }
 }
 
 /// What a command asks for, also where it is not its turn.
 fn kind(word: &str) -> Option<Asked> {
     Some(match word {
+        "STLS" => Asked::Tls,
         "USER" => Asked::User,
         "PASS" => Asked::Password,
         "STAT" => Asked::Count,
@@ -348,7 +372,7 @@ mod tests {
 
     /// All replies to a session in pieces of this size, without the greeting.
     fn play(messages: &[Vec<u8>], planned: Vec<MailboxReply>, session: &[u8], size: usize) -> (String, Record) {
-        let mut server = Server::new(messages, planned);
+        let mut server = Server::new(messages, planned, false);
         let said = dialogue::play(&mut server, session, size);
         let said = String::from_utf8(said).unwrap();
         (said.split_once("\r\n").unwrap().1.to_owned(), server.into_record())

@@ -6,14 +6,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harness_sim::net::{TcpListener, TcpStream, UdpSocket, any};
-use harness_sim::{Handle, HostId, Outlook, SimError, Simulation};
+use harness_sim::{EPOCH_SECONDS, Handle, HostId, Outlook, SimError, Simulation};
 use tokio::sync::Notify;
 
 use super::program::SimulatedProgram;
 use super::sockets::{SimulatedConnection, SimulatedDatagrams, SimulatedListener};
+use crate::run::calls::Runtime;
 use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
@@ -88,6 +89,11 @@ impl SimulatedStage {
         self.interrupts.is_some() && !self.handle.has_interrupted()
     }
 
+    /// Whether a program takes its keys from where the seed does not reach: Java's libraries read `/dev/urandom`.
+    pub fn draws_elsewhere(&self) -> bool {
+        self.programs.borrow().iter().any(|(_, program)| program.runtime() == Some(Runtime::Java))
+    }
+
     fn host(&self, actor: &str) -> HostId {
         self.hosts.get(actor).copied().unwrap_or(self.peers)
     }
@@ -128,6 +134,10 @@ impl Stage for SimulatedStage {
 
     fn now(&self) -> Duration {
         self.handle.now().since_start()
+    }
+
+    fn clock(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(EPOCH_SECONDS) + self.now()
     }
 
     fn tick(&self) -> Task<'_, ()> {

@@ -15,6 +15,7 @@ mod list_interfaces;
 mod mail_client;
 mod mail_read_pop3;
 mod mail_server;
+mod mail_tls;
 mod message;
 mod mx_lookup;
 mod password;

@@ -7,7 +7,7 @@ use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
 use crate::peers::dialogue::Refusal;
 use crate::peers::pop3::{Exchange, Record, Server};
-use crate::scenario::model::{Asked, ExpectSession, MailboxReply, ServeMailbox};
+use crate::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, ServeMailbox};
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;
@@ -49,7 +49,9 @@ impl Session {
 impl Director {
     pub(super) async fn serve_mailbox(&mut self, step: &ServeMailbox) -> Done {
         let messages: Result<Vec<Vec<u8>>, Halt> = step.messages.iter().map(|message| self.bytes(message, 0)).collect();
-        let mut server = Server::new(&messages?, step.replies.clone());
+        let peer = self.actors.peer(&step.peer);
+        let offers_tls = peer.borrow().encryption.as_ref().is_some_and(|it| it.outcome.is_none());
+        let mut server = Server::new(&messages?, step.replies.clone(), offers_tls);
         let manner = Manner {
             peer: &step.peer,
             every: step.every,
@@ -66,9 +68,9 @@ impl Director {
             let (line, open) = (judge::quote(line.as_bytes()), judge::quote(open.as_bytes()));
             self.note("harness", What::Finding(format!("{line} came before the server had replied to {open}")));
         }
-        let session = Session { record, planned: step.replies.clone() };
-        self.actors.peer(&step.peer).borrow_mut().session = Some(session);
-        Ok(())
+        let spoke = record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
+        peer.borrow_mut().session = Some(Session { record, planned: step.replies.clone() });
+        self.check_trust(&step.peer, spoke)
     }
 
     pub(super) fn expect_session(&mut self, step: &ExpectSession) -> Done {
@@ -78,6 +80,7 @@ impl Director {
         let Some(session) = session else {
             return Err(Halt::Harness(format!("{} keeps no mailbox: `serve-mailbox` comes first", step.peer)));
         };
+        let certificate = peer.as_ref().and_then(|peer| peer.encryption.as_ref()).map(|it| it.certificate);
         // Who has name and password built in cannot be asked for others.
         let told = |name: &str| {
             let part = self.cast.parts.get(&self.scenario.role);
@@ -87,6 +90,7 @@ impl Director {
             (step.logged_in, not_logged_in(session, told("user"), told("password"))),
             (step.quit, no_quit(session)),
             (step.kept, deleted(session)),
+            (step.guarded, unguarded(session, certificate)),
         ];
         match checks.into_iter().filter(|(asked, _)| *asked).find_map(|(_, failure)| failure) {
             Some(failure) => Err(failure.into()),
@@ -111,6 +115,16 @@ fn not_logged_in(session: &Session, user: Option<&String>, password: Option<&Str
         Some(_) => return None,
     };
     Some(Failure { expected: "USER with the name and PASS with the password, both taken".to_owned(), actual, reason })
+}
+
+fn unguarded(session: &Session, certificate: Option<Certificate>) -> Option<Failure> {
+    let whose = certificate.and_then(Certificate::fault)?;
+    let told = session.record.exchanges.iter().any(|it| it.encrypted && it.asked == Some(Asked::Password));
+    told.then(|| Failure {
+        expected: "no password to a server whose certificate is not right".to_owned(),
+        actual: format!("PASS with a password, to a server whose certificate {whose}"),
+        reason: format!("the password went to a server whose certificate {whose}: {}", session.course()),
+    })
 }
 
 fn no_quit(session: &Session) -> Option<Failure> {
