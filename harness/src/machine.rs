@@ -36,7 +36,13 @@ impl Scratch {
             .map_err(|error| format!("cannot make a working directory: {error}"))?;
         let folder = whole.path().join("work");
         copy_tree(root, &folder).map_err(|error| format!("cannot copy the submission: {error}"))?;
+        std::fs::create_dir(Self::passing(&folder)).map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         Ok(Self { folder, whole })
+    }
+
+    /// Where programs keep what they need for a while: not among their own files.
+    fn passing(folder: &Path) -> PathBuf {
+        folder.with_file_name("tmp")
     }
 
     /// A place beside the copy, for what the run needs and the program does not.
@@ -67,6 +73,9 @@ pub fn write_files(scenario: &Scenario, cast: &Cast, folder: &Path) -> io::Resul
             let path = place.join(name);
             path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
             std::fs::write(path, payload.bytes(0).map_err(io::Error::other)?)?;
+        }
+        for name in &scenario.folders {
+            std::fs::create_dir_all(place.join(name))?;
         }
         for (name, target) in &scenario.links {
             std::os::unix::fs::symlink(target, place.join(name))?;
@@ -108,6 +117,7 @@ impl Prepared {
             (path, words.map(Into::into).collect())
         };
         let mut env = toolchain::environment(scratch);
+        env.insert("TMPDIR".into(), Scratch::passing(scratch).into());
         env.extend(invocation.env.iter().map(|(name, value)| (name.into(), value.into())));
         Ok(Self { program, args, env, cwd })
     }

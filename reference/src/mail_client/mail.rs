@@ -40,11 +40,19 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut text = Vec::new();
     io::stdin().read_to_end(&mut text).map_err(Failure::Input)?;
     let mail = compose(order.from, order.to, order.subject, &text, SystemTime::now());
+    send(&order, &[order.to], &mail)
+}
+
+/// Hands a mail over to a server, for these recipients.
+///
+/// # Errors
+/// No server, a refusal, or a connection that breaks.
+pub fn send(order: &Order<'_>, recipients: &[&str], mail: &[u8]) -> Result<(), Failure> {
     let no_server = |source| Failure::NoServer { host: order.host.to_owned(), port: order.port, source };
     let connection = TcpStream::connect((order.host, order.port)).map_err(no_server)?;
     connection.set_read_timeout(Some(PATIENCE)).map_err(no_server)?;
     let mut dialogue = Dialogue::new(connection).map_err(no_server)?;
-    let sent = hand_over(&mut dialogue, &order, &mail);
+    let sent = hand_over(&mut dialogue, order.from, recipients, mail);
     // Also after a refusal: the server then knows that we have gone on purpose. What it answers changes nothing any more.
     if !matches!(sent, Err(Failure::Connection { .. })) {
         let _ = dialogue.command("QUIT");
@@ -66,11 +74,6 @@ pub fn read(arguments: &[String]) -> Result<Order<'_>, BadArguments> {
     };
     let (host, port) = host_and_port(&rest[..2]).map(|_| (host.as_str(), port))?;
     let port = crate::arguments::parse_port(port)?;
-    // A line end in an address would be a command of its own, given by whoever wrote the address.
-    let is_address = |text: &str| {
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
-        plain && text.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty())
-    };
     if !is_address(from) || !is_address(to) {
         return Err(BadArguments::Unfit("FROM and TO are mail addresses, such as anna@example.org"));
     }
@@ -80,15 +83,24 @@ pub fn read(arguments: &[String]) -> Result<Order<'_>, BadArguments> {
     Ok(Order { host, port, from, to, subject })
 }
 
+/// Whether a text is an address. A line end in one would be a command of its own, given by whoever wrote the address.
+pub fn is_address(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
+    plain && text.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty())
+}
+
 /// The dialogue from the greeting to the server's word that it has taken the mail.
-fn hand_over(dialogue: &mut Dialogue, order: &Order<'_>, mail: &[u8]) -> Result<(), Failure> {
+fn hand_over(dialogue: &mut Dialogue, from: &str, recipients: &[&str], mail: &[u8]) -> Result<(), Failure> {
     agreed("the connection", dialogue.reply()?)?;
     let extended = dialogue.command("EHLO localhost")?;
     if !extended.is_positive() {
         // A server from before 1995 knows HELO only.
         agreed("HELO", dialogue.command("HELO localhost")?)?;
     }
-    for command in [format!("MAIL FROM:<{}>", order.from), format!("RCPT TO:<{}>", order.to), "DATA".to_owned()] {
+    let mut commands = vec![format!("MAIL FROM:<{from}>")];
+    commands.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>")));
+    commands.push("DATA".to_owned());
+    for command in commands {
         agreed(&command, dialogue.command(&command)?)?;
     }
     dialogue.say(&with_dots(mail))?;

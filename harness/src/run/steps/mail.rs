@@ -1,5 +1,7 @@
 //! A peer that takes mail, and what is expected of the dialogue and of the message.
 
+use std::time::Duration;
+
 use super::super::actors::Peer;
 use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
@@ -22,6 +24,11 @@ impl Mailbox {
         self.record.refusal(&self.planned)
     }
 
+    /// What the dialogues were like.
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// The dialogue in one line.
     pub(super) fn course(&self) -> String {
         course(&self.record)
@@ -33,9 +40,11 @@ impl Mailbox {
     }
 }
 
+/// For how long another connection is awaited at most, where a program neither ends nor waits.
+const FURTHER: Duration = Duration::from_secs(10);
+
 impl Director {
     pub(super) async fn serve_mail(&mut self, step: &ServeMail) -> Done {
-        let mut server = Server::new(step.replies.clone());
         let manner = Manner {
             peer: &step.peer,
             every: step.every,
@@ -43,13 +52,20 @@ impl Director {
             hold: step.hold,
             within: step.within,
         };
-        self.dialogue(&manner, &mut server).await?;
-        let mailbox = Mailbox { record: server.into_record(), planned: step.replies.clone() };
+        let mut mailbox = Mailbox { planned: step.replies.clone(), ..Mailbox::default() };
+        loop {
+            let mut server = Server::new(step.replies.clone());
+            self.dialogue(&manner, &mut server).await?;
+            mailbox.record.and_then(server.into_record());
+            if !step.further || !self.comes_again(&step.peer, FURTHER).await? {
+                break;
+            }
+        }
         self.actors.peer(&step.peer).borrow_mut().mailbox = Some(mailbox);
         Ok(())
     }
 
-    fn with_mailbox<T>(&self, name: &str, look: impl FnOnce(&Mailbox) -> T) -> Result<T, Halt> {
+    pub(super) fn with_mailbox<T>(&self, name: &str, look: impl FnOnce(&Mailbox) -> T) -> Result<T, Halt> {
         let peer: Option<&Peer> = self.actors.peers.get(name);
         let found = peer.and_then(|peer| peer.borrow().mailbox.as_ref().map(look));
         found.ok_or_else(|| Halt::Harness(format!("{name} has taken no mail: `serve-mail` comes first")))
