@@ -46,7 +46,7 @@ fn piece(content: &[u8], part: &MessagePart<'_>) -> Piece {
         Encoding::QuotedPrintable => quoted_printable_decode(raw),
         Encoding::None => None,
     };
-    let name = part.attachment_name().map(file_name);
+    let name = part.attachment_name().map(|name| file_name(as_others_read(content, part, name)));
     let says_so = part.content_disposition().is_some_and(|it| it.ctype().eq_ignore_ascii_case("attachment"));
     let is_text = part.content_type().is_none_or(|it| it.ctype().eq_ignore_ascii_case("text"));
     Piece {
@@ -62,6 +62,18 @@ fn kind(part: &MessagePart<'_>) -> String {
         || "text/plain".to_owned(),
         |kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("?")).to_ascii_lowercase(),
     )
+}
+
+/// A name without quotation marks ends at its first blank (RFC 2183, section 2: it is a token), whatever the parser makes of
+/// it.
+fn as_others_read<'n>(content: &[u8], part: &MessagePart<'_>, name: &'n str) -> &'n str {
+    let Some((first, _)) = name.split_once([' ', '\t']) else { return name };
+    let bare = [b"=", first.as_bytes()].concat();
+    let fields = part.headers.iter().map(|field| field.offset_start as usize..field.offset_end as usize);
+    let is_bare = fields.filter_map(|range| content.get(range)).any(|field| {
+        memchr::memmem::find(field, &bare).is_some_and(|at| matches!(field.get(at + bare.len()), Some(b' ' | b'\t')))
+    });
+    if is_bare { first } else { name }
 }
 
 /// The name of a file as a reader shows it: without folders, and with words decoded that stand in it as in a subject
@@ -202,6 +214,7 @@ mod tests {
     #[case::word("filename=\"=?utf-8?q?Gr=C3=BC=C3=9Fe.txt?=\"", Some("Grüße.txt"))]
     #[case::raw("filename=\"Grüße.txt\"", Some("Grüße.txt"))]
     #[case::folders("filename=\"/home/anna/letter.txt\"", Some("letter.txt"))]
+    #[case::bare_blank("filename=my letter.txt", Some("my"))]
     #[case::none("size=3", None)]
     fn reads_names(#[case] parameter: &str, #[case] name: Option<&str>) {
         let parts = format!("--here|Content-Disposition: attachment; {parameter}||x|--here--|");
