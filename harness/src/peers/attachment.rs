@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
-use mail_parser::{Encoding, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Encoding, HeaderName, MessageParser, MessagePart, MimeHeaders, PartType};
 
 /// Longest line of a message without its end, in bytes (RFC 5322, section 2.1.1; RFC 5321, section 4.5.3.1.6).
 pub const LONGEST_LINE: usize = 998;
@@ -171,6 +171,12 @@ pub fn mime_fault(content: &[u8]) -> Option<String> {
     Some(format!("what the part {} holds is not encoded as its header says", kind(undecoded)))
 }
 
+/// Whether the header says which version of MIME the message keeps to (RFC 2045, section 4: it must).
+pub fn has_version(content: &[u8]) -> bool {
+    let header = MessageParser::default().parse_headers(content);
+    header.is_some_and(|header| header.header(HeaderName::MimeVersion).is_some())
+}
+
 /// The length of the longest line, without its end.
 pub fn longest_line(content: &[u8]) -> usize {
     let lines = content.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).len());
@@ -255,6 +261,17 @@ mod tests {
             for content in [bytes, message(&rest)] {
                 let _ = (pieces(&content), mime_fault(&content), longest_line(&content));
             }
+        }
+
+        #[test]
+        fn the_model_answer_is_read(content: Vec<u8>, name in "[a-zA-Zäß0-9._-][a-zäß0-9 '._%-]{0,30}[a-zж]", text in "[a-z\nü]{0,40}") {
+            let to = "bert@example.net";
+            let order = reference::mail_client::mail::Order { host: "h", port: 25, from: "a@b.example", to, subject: "x" };
+            let mail = reference::mail_attach::mail::compose(&order, &[to], &text, &[(name.clone(), content.clone())]);
+            prop_assert_eq!(mime_fault(&mail), None);
+            let found = pieces(&mail);
+            prop_assert_eq!(found.len(), 2);
+            prop_assert_eq!((&found[1].content, found[1].name.as_deref()), (&content, Some(name.as_str())));
         }
 
         #[test]

@@ -43,6 +43,7 @@ impl Packed {
 
 impl Director {
     pub(super) fn expect_archive(&mut self, step: &ExpectArchive) -> Done {
+        self.knows_its_files()?;
         let packed = self.packed(&step.peer)?;
         for name in &step.holds {
             self.holds(&packed, name)?;
@@ -83,7 +84,7 @@ impl Director {
         }
         let parts = pieces.iter().map(Piece::described).collect::<Vec<_>>().join(", ");
         let reason = match unreadable {
-            Unreadable::Foreign(_) => return Err(Halt::NotGradable(format!("what is attached: {unreadable}"))),
+            Unreadable::Foreign(_) | Unreadable::TooMuch => return Err(Halt::NotGradable(format!("what is attached cannot be judged: {unreadable}"))),
             Unreadable::None => format!("no part of the message is a zip or tar archive with something in it: {parts}"),
             _ => format!("what is attached cannot be read: {unreadable}"),
         };

@@ -1,8 +1,10 @@
 //! What is expected of what a message has with it: whom it goes to, and the files that are attached.
 
+use super::super::event::What;
 use super::super::{Director, Done, Failure, Halt, judge};
 use super::mail::Mailbox;
 use crate::peers::attachment::{self, LONGEST_LINE, Piece};
+use crate::peers::dialogue::LARGEST;
 use crate::peers::smtp::{Mail, Record};
 use crate::scenario::model::{ExpectAttachments, ExpectRecipients, Moment};
 use crate::submission::parts_of;
@@ -34,6 +36,10 @@ impl Director {
             let record = mailbox.record();
             (record.mails.clone(), mailbox.course(), wants(record))
         })?;
+        if mails.iter().any(|mail| mail.content.len() >= LARGEST) {
+            let size = LARGEST >> 20;
+            return Err(Halt::Skipped(format!("the message has {size} MiB or more, and the peer keeps no more of it")));
+        }
         if !mails.is_empty() {
             return Ok(mails);
         }
@@ -75,8 +81,13 @@ impl Director {
         let mails = self.mails_of(&step.peer)?;
         if step.mime {
             mails.iter().try_for_each(|mail| parses(&mail.content))?;
+            if mails.iter().any(|mail| !attachment::has_version(&mail.content)) {
+                let finding = "the message has no field MIME-Version: 1.0, which readers may ask for before they look for parts";
+                self.note("harness", What::Finding(finding.to_owned()));
+            }
         }
         if step.exact || step.names {
+            self.knows_its_files()?;
             let names = self.told("file", "which file is attached")?;
             for mail in &mails {
                 let pieces = attachment::pieces(&mail.content);
@@ -90,6 +101,17 @@ impl Director {
             mails.iter().try_for_each(|mail| short_lines(&mail.content))?;
         }
         Ok(())
+    }
+
+    /// The program's folder is known.
+    pub(super) fn knows_its_files(&self) -> Done {
+        let role = &self.scenario.role;
+        match self.actors.programs.get(role) {
+            Some(actor) if actor.program.is_elsewhere() => {
+                Err(Halt::Skipped(format!("the {role} runs elsewhere: what is in its folder is not known")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a file in the program's working directory held when it was started.
