@@ -38,7 +38,8 @@ impl Scratch {
             .map_err(|error| format!("cannot make a working directory: {error}"))?;
         let folder = whole.path().join("work");
         copy_tree(root, &folder).map_err(|error| format!("cannot copy the submission: {error}"))?;
-        std::fs::create_dir(Self::passing(&folder)).map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+        std::fs::create_dir(Self::passing(&folder))
+            .map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         Ok(Self { folder, whole })
     }
 

@@ -145,7 +145,8 @@ pub fn mime_fault(content: &[u8]) -> Option<String> {
     let root = message.root_part();
     let is_multipart = |part: &MessagePart<'_>| kind(part).starts_with("multipart/");
     if !is_multipart(root) && !piece(&mended, root).is_attached {
-        let said = root.content_type().map_or("has no field Content-Type".to_owned(), |_| format!("says {}", kind(root)));
+        let said =
+            root.content_type().map_or("has no field Content-Type".to_owned(), |_| format!("says {}", kind(root)));
         return Some(format!("the header {said}: that is one text, and nothing is attached to it"));
     }
     for part in message.parts.iter().filter(|part| is_multipart(part)) {
@@ -231,7 +232,10 @@ mod tests {
 
     #[rstest]
     #[case::right("b25l|--here--|", None)]
-    #[case::cut("b25l|", Some("there is no line `--here--` after the last part: nobody can tell whether something is missing"))]
+    #[case::cut(
+        "b25l|",
+        Some("there is no line `--here--` after the last part: nobody can tell whether something is missing")
+    )]
     #[case::hidden(
         "b25l--here--|",
         Some("`--here` stands behind something else on its line; only at the beginning of a line does it end a part")
@@ -242,14 +246,20 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_parts("Content-Type: text/plain\r\n", Some("the header says text/plain: that is one text, and nothing is attached to it"))]
+    #[case::no_parts(
+        "Content-Type: text/plain\r\n",
+        Some("the header says text/plain: that is one text, and nothing is attached to it")
+    )]
     #[case::nothing("", Some("the header has no field Content-Type: that is one text, and nothing is attached to it"))]
     #[case::itself("Content-Type: application/zip\r\n", None)]
     #[case::other(
         "Content-Type: multipart/mixed; boundary=there\r\n",
         Some("Content-Type says boundary=\"there\", and there is no line `--there`")
     )]
-    #[case::nameless("Content-Type: multipart/mixed\r\n", Some("Content-Type says multipart/mixed and names no boundary between the parts"))]
+    #[case::nameless(
+        "Content-Type: multipart/mixed\r\n",
+        Some("Content-Type says multipart/mixed and names no boundary between the parts")
+    )]
     fn looks_at_the_kind(#[case] field: &str, #[case] fault: Option<&str>) {
         let content = format!("{HEADER}{field}\r\n--here\r\n\r\nx\r\n--here--\r\n");
         assert_eq!(mime_fault(content.as_bytes()).as_deref(), fault);

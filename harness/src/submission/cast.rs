@@ -401,7 +401,10 @@ mod tests {
         match command(words).invoke(&values(), bare) {
             Ok(invocation) => assert_eq!(invocation.to_string(), filled),
             Err(error) => {
-                assert_eq!(error.to_string(), "nothing gives {print} a value in `{print}x`; known: file, host, port, to")
+                assert_eq!(
+                    error.to_string(),
+                    "nothing gives {print} a value in `{print}x`; known: file, host, port, to"
+                )
             }
         }
     }

@@ -27,7 +27,8 @@ struct Packed {
 impl Packed {
     /// The archive in one line.
     fn described(&self) -> String {
-        let shown: Vec<String> = self.entries.iter().take(SHOWN).map(|entry| judge::quote(entry.path.as_bytes())).collect();
+        let shown: Vec<String> =
+            self.entries.iter().take(SHOWN).map(|entry| judge::quote(entry.path.as_bytes())).collect();
         let more = if self.entries.len() > SHOWN { ", …" } else { "" };
         match shown.as_slice() {
             [] => "an archive with nothing in it".to_owned(),
@@ -84,7 +85,9 @@ impl Director {
         }
         let parts = pieces.iter().map(Piece::described).collect::<Vec<_>>().join(", ");
         let reason = match unreadable {
-            Unreadable::Foreign(_) | Unreadable::TooMuch => return Err(Halt::NotGradable(format!("what is attached cannot be judged: {unreadable}"))),
+            Unreadable::Foreign(_) | Unreadable::TooMuch => {
+                return Err(Halt::NotGradable(format!("what is attached cannot be judged: {unreadable}")));
+            }
             Unreadable::None => format!("no part of the message is a zip or tar archive with something in it: {parts}"),
             _ => format!("what is attached cannot be read: {unreadable}"),
         };
@@ -133,7 +136,8 @@ impl Director {
             let What::File(content) = &entry.what else { return None };
             let path = packed.below(entry).unwrap_or(&entry.path);
             let name = path.rsplit('/').next().unwrap_or(path);
-            let is_packed = packed.names.contains(name) || packed::stem(name).is_some() || packed::kind_of(content).is_some();
+            let is_packed =
+                packed.names.contains(name) || packed::stem(name).is_some() || packed::kind_of(content).is_some();
             (is_packed && !was_there(path)).then_some((path, content))
         });
         let Some((path, content)) = itself else { return Ok(()) };

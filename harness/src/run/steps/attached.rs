@@ -20,7 +20,9 @@ impl Director {
         let value = match says {
             _ if takes => self.value(name).map_err(|error| Halt::Harness(error.to_string()))?,
             Some(value) if !otherwise => value.clone(),
-            Some(_) => return Err(Halt::Skipped(format!("{what} is built into the program and cannot be another one"))),
+            Some(_) => {
+                return Err(Halt::Skipped(format!("{what} is built into the program and cannot be another one")));
+            }
             None => {
                 let hint = format!("{role} = {{ run = \"…\", values = {{ {name} = \"…\" }} }}");
                 let why = format!("{what} is built into the program, and submission.toml does not say which: {hint}");
@@ -82,7 +84,8 @@ impl Director {
         if step.mime {
             mails.iter().try_for_each(|mail| parses(&mail.content))?;
             if mails.iter().any(|mail| !attachment::has_version(&mail.content)) {
-                let finding = "the message has no field MIME-Version: 1.0, which readers may ask for before they look for parts";
+                let finding =
+                    "the message has no field MIME-Version: 1.0, which readers may ask for before they look for parts";
                 self.note("harness", What::Finding(finding.to_owned()));
             }
         }
@@ -153,10 +156,10 @@ impl Director {
             return Err(Failure { expected, actual: parts(), reason }.into());
         }
         if step.names && !is_named(&piece) {
-            let actual = piece.name.as_ref().map_or_else(
-                || "no name".to_owned(),
-                |name| format!("the name {}", judge::quote(name.as_bytes())),
-            );
+            let actual = piece
+                .name
+                .as_ref()
+                .map_or_else(|| "no name".to_owned(), |name| format!("the name {}", judge::quote(name.as_bytes())));
             let expected = format!("the name {} at the part with the file", judge::quote(name.as_bytes()));
             let reason = format!("the file {name} came, and its part has {actual}");
             return Err(Failure { expected, actual, reason }.into());
@@ -173,7 +176,8 @@ pub(super) fn is_same(came: &[u8], wanted: &[u8]) -> bool {
 
 /// What a program has asked for that the server does not have.
 fn wants(record: &Record) -> Option<&'static str> {
-    let said = |word: &str| record.exchanges.iter().any(|it| it.said.trim_start().to_ascii_uppercase().starts_with(word));
+    let said =
+        |word: &str| record.exchanges.iter().any(|it| it.said.trim_start().to_ascii_uppercase().starts_with(word));
     let is_encrypted = record.conduct.is_encrypted;
     match record.accepted(Moment::Mail) {
         true => None,
