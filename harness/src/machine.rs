@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use harness_os::process;
 
+use crate::catalogue::model::TaskFile;
 use crate::run::stage::{LaunchError, Vitals};
 use crate::scenario::Scenario;
+use crate::scenario::bytes::Payload;
 use crate::submission::{Cast, INPUT_FILE, Invocation, toolchain};
 use crate::wire::copy_tree;
 
@@ -36,7 +38,14 @@ impl Scratch {
             .map_err(|error| format!("cannot make a working directory: {error}"))?;
         let folder = whole.path().join("work");
         copy_tree(root, &folder).map_err(|error| format!("cannot copy the submission: {error}"))?;
+        std::fs::create_dir(Self::passing(&folder))
+            .map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         Ok(Self { folder, whole })
+    }
+
+    /// Where programs keep what they need for a while: not among their own files.
+    fn passing(folder: &Path) -> PathBuf {
+        folder.with_file_name("tmp")
     }
 
     /// A place beside the copy, for what the run needs and the program does not.
@@ -50,23 +59,43 @@ impl Scratch {
     }
 }
 
+/// Where programs work: in the folder that the manifest names for each, else in the submission's own.
+fn places(cast: &Cast, folder: &Path) -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = vec![folder.to_owned()];
+    places.extend(cast.parts.values().map(|part| folder.join(&part.command.cwd)));
+    places.sort();
+    places.dedup();
+    places.retain(|place| place.is_dir());
+    places
+}
+
+fn write_below(place: &Path, files: &BTreeMap<String, Payload>) -> io::Result<()> {
+    for (name, payload) in files {
+        let path = place.join(name);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(path, payload.bytes(0).map_err(io::Error::other)?)?;
+    }
+    Ok(())
+}
+
+/// Writes the files that are there in every scenario of a task.
+///
+/// # Errors
+/// If one cannot be written.
+pub fn write_usual_files(task: &TaskFile, cast: &Cast, folder: &Path) -> io::Result<()> {
+    places(cast, folder).iter().try_for_each(|place| write_below(place, &task.files))
+}
+
 /// Writes the files that a scenario asks for.
 ///
 /// # Errors
 /// If one cannot be written.
 pub fn write_files(scenario: &Scenario, cast: &Cast, folder: &Path) -> io::Result<()> {
-    // A program works in the folder that its manifest names, else in the submission's own.
-    let mut places: Vec<PathBuf> = vec![folder.to_owned()];
-    places.extend(cast.parts.values().map(|part| folder.join(&part.command.cwd)));
-    places.sort();
-    places.dedup();
-    for place in places.iter().filter(|place| place.is_dir()) {
-        let above = place.parent().unwrap_or(place);
-        let all = scenario.files.iter().map(|file| (place.as_path(), file));
-        for (place, (name, payload)) in all.chain(scenario.files_above.iter().map(|file| (above, file))) {
-            let path = place.join(name);
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            std::fs::write(path, payload.bytes(0).map_err(io::Error::other)?)?;
+    for place in places(cast, folder) {
+        write_below(&place, &scenario.files)?;
+        write_below(place.parent().unwrap_or(&place), &scenario.files_above)?;
+        for name in &scenario.folders {
+            std::fs::create_dir_all(place.join(name))?;
         }
         for (name, target) in &scenario.links {
             std::os::unix::fs::symlink(target, place.join(name))?;
@@ -108,6 +137,7 @@ impl Prepared {
             (path, words.map(Into::into).collect())
         };
         let mut env = toolchain::environment(scratch);
+        env.insert("TMPDIR".into(), Scratch::passing(scratch).into());
         env.extend(invocation.env.iter().map(|(name, value)| (name.into(), value.into())));
         Ok(Self { program, args, env, cwd })
     }

@@ -314,6 +314,20 @@ fn pythons_poplib_reads_a_mailbox() {
     }
 }
 
+/// What a stranger that mails files must pass.
+const ATTACHED: [&str; 7] = ["recipients", "attachment", "mime", "binary", "several", "names", "large"];
+
+#[test]
+fn curl_mails_files() {
+    if installed("curl") {
+        let manifest = r#"mail = { sh = "curl -sS --noproxy '*' --url smtp://{host}:{port} --mail-from {from} \
+            $(printf -- '--mail-rcpt %s ' {each-to}) -H 'Subject: files' -F 'text=<-' -F \"file=@{file};encoder=base64\"" }"#;
+        let manifest = manifest.replace("\\\n", "");
+        let wanted = ATTACHED.map(|short| format!("mail-attach.{short}")).join(",");
+        passes_task("mail-attach", &manifest, &wanted, &ATTACHED);
+    }
+}
+
 /// Runs a Python program with the address of a server, and gives what it prints.
 fn python(program: &str, address: &str) -> String {
     let came = std::process::Command::new("python3").args(["-c", program, address]).output().expect("Python starts");

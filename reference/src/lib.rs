@@ -35,6 +35,8 @@ pub mod failure;
 pub mod http;
 pub mod lines;
 pub mod list_interfaces;
+pub mod mail_archive;
+pub mod mail_attach;
 pub mod mail_client;
 pub mod mail_read_pop3;
 pub mod mail_server;
@@ -307,6 +309,18 @@ static PROGRAMS: &[Program] = &[
         role: "mail",
         usage: "mail HOST PORT FROM TO USER PASSWORD < FILE",
         body: Body::Blocking(mail_tls::mail::run),
+    },
+    Program {
+        task: "mail-attach",
+        role: "mail",
+        usage: "mail HOST PORT FROM TO[,TO...] FILE... < TEXT",
+        body: Body::Blocking(mail_attach::mail::run),
+    },
+    Program {
+        task: "mail-archive",
+        role: "mail",
+        usage: "mail HOST PORT FROM TO",
+        body: Body::Blocking(mail_archive::mail::run),
     },
     Program {
         task: "mail-server",

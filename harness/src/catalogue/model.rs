@@ -137,7 +137,8 @@ pub struct Role {
     /// What the program reads on its standard input.
     #[serde(default)]
     pub input: Input,
-    /// What placeholders other than `{host}` and `{port}` stand for where a scenario does not say.
+    /// What placeholders other than `{host}` and `{port}` stand for where a scenario does not say. Several of a kind have
+    /// commas between them; `{each-NAME}` is then as many words.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
     /// Placeholders whose values are secret: they are masked wherever a run is recorded.

@@ -34,6 +34,8 @@ pub struct Conduct {
     pub left_before_reply_to: Option<String>,
     /// Why no more commands were waited for.
     pub gave_up: Option<String>,
+    /// What came first was the beginning of TLS (a record with a handshake in it, RFC 8446, section 5.1).
+    pub is_encrypted: bool,
 }
 
 /// Something that a server has refused on purpose.
@@ -72,6 +74,7 @@ impl Refused {
 #[derive(Debug, Default)]
 pub struct Turns {
     buffer: Vec<u8>,
+    has_begun: bool,
     open: Option<String>,
     /// What was noticed.
     pub conduct: Conduct,
@@ -80,6 +83,7 @@ pub struct Turns {
 impl Turns {
     /// Takes what came.
     pub fn receive(&mut self, bytes: &[u8]) {
+        self.conduct.is_encrypted |= !std::mem::replace(&mut self.has_begun, true) && bytes.starts_with(b"\x16\x03");
         if self.buffer.len() < LARGEST {
             self.buffer.extend_from_slice(bytes);
         }

@@ -1,6 +1,8 @@
 //! What the harness's peers speak, one file per protocol. No input or output: bytes go in and come out, and the
 //! steps of a run carry them.
 
+pub mod archive;
+pub mod attachment;
 pub mod dialogue;
 pub mod dns;
 pub mod message;

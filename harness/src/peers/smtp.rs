@@ -68,6 +68,18 @@ pub struct Record {
 }
 
 impl Record {
+    /// Goes on with the dialogue on another connection.
+    pub fn and_then(&mut self, next: Self) {
+        let is_first = self.exchanges.is_empty();
+        self.exchanges.extend(next.exchanges);
+        self.mails.extend(next.mails);
+        self.logins.extend(next.logins);
+        self.secrets.extend(next.secrets);
+        if is_first {
+            self.conduct = next.conduct;
+        }
+    }
+
     /// Whether something of this kind came and was accepted.
     pub fn accepted(&self, moment: Moment) -> bool {
         self.exchanges.iter().any(|exchange| exchange.moment == Some(moment) && !exchange.is_refusal())

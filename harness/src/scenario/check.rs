@@ -101,6 +101,9 @@ pub fn file(
             problems.push(Problem::new(source, top.key(&[key, name]), LEAVES));
         }
     }
+    if file.folders.iter().any(|name| leaves_the_folder(name)) {
+        problems.push(Problem::new(source, top.span("folders"), LEAVES));
+    }
     for name in file.files_above.keys().filter(|name| leaves_the_folder(name)) {
         problems.push(Problem::new(source, top.key(&["files-above", name]), "the path must stay below the folder"));
     }
@@ -205,6 +208,12 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
             if ![session.logged_in, session.quit, session.kept, session.guarded].contains(&true) =>
         {
             wrong("peer", "give one of `logged-in`, `quit`, `kept` and `guarded` at least");
+        }
+        Step::ExpectAttachments(it) if !(it.mime || it.exact || it.names || it.lines) => {
+            wrong("peer", "give one of `mime`, `exact`, `names` and `lines` at least");
+        }
+        Step::ExpectArchive(it) if it.holds.is_empty() && it.folders.is_empty() && !it.not_itself => {
+            wrong("peer", "give one of `holds`, `folders` and `not-itself` at least");
         }
         Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
         Step::ExpectDialogue(dialogue) if dialogue.is_empty() => {

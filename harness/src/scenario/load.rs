@@ -125,6 +125,7 @@ fn one<'t>(
         forced: file.forced,
         network: file.network,
         files: file.files,
+        folders: file.folders,
         files_above: file.files_above,
         links: file.links,
         interfaces: file.interfaces,

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub network: Network,
     /// Files in the working directory.
     pub files: BTreeMap<String, Payload>,
+    /// Empty folders in the working directory.
+    pub folders: Vec<String>,
     /// Files in the folder above it.
     pub files_above: BTreeMap<String, Payload>,
     /// Symbolic links in the working directory, and what they point to.

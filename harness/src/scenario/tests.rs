@@ -46,6 +46,7 @@ fn a_scenario_that_counts_is_one_for_each_number() {
 #[case::no_pair("count = { cut = [1] }\nsteps = []", "[1]", "invalid length 1")]
 #[case::file_elsewhere("files = { \"../x\" = { text = \"\" } }\nsteps = []", "\"../x\"", "must stay below")]
 #[case::link_elsewhere("links = { \"/x\" = \"y\" }\nsteps = []", "\"/x\"", "must stay below")]
+#[case::folder_elsewhere("folders = [\"../x\"]\nsteps = []", "[\"../x\"]", "must stay below")]
 #[case::above_elsewhere("files-above = { \"../x\" = { text = \"\" } }\nsteps = []", "\"../x\"", "must stay below")]
 fn mistakes_in_a_file(#[case] rest: &str, #[case] place: &str, #[case] words: &str) {
     complains(rest, place, words);
@@ -80,6 +81,8 @@ fn mistakes_in_a_file(#[case] rest: &str, #[case] place: &str, #[case] words: &s
     "{ request =",
     "no program or peer `q`"
 )]
+#[case::attachments_of_no_kind(r#"expect-attachments = { peer = "p" }"#, "\"p\"", "give one of `mime`, `exact`")]
+#[case::archive_of_nothing(r#"expect-archive = { peer = "p" }"#, "\"p\"", "give one of `holds`, `folders`")]
 #[case::no_text(r#"send = { peer = "p", data = { request = { target = 7 } } }"#, "7", "a text, or bytes")]
 #[case::no_framing(
     r#"send = { peer = "p", data = { response = { framing = "lenght" } } }"#,

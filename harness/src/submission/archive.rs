@@ -130,7 +130,11 @@ pub fn stem(name: &str) -> Option<&str> {
 /// # Errors
 /// If the file cannot be read.
 pub fn kind(path: &Path) -> io::Result<Option<Kind>> {
-    let head = crate::wire::head(path, 512)?;
+    Ok(kind_of(&crate::wire::head(path, 512)?))
+}
+
+/// The same for bytes that are there.
+pub fn kind_of(head: &[u8]) -> Option<Kind> {
     let begins: [(&[u8], Kind); 8] = [
         (b"PK\x03\x04", Kind::Zip),
         (b"PK\x05\x06", Kind::Zip),
@@ -142,7 +146,7 @@ pub fn kind(path: &Path) -> io::Result<Option<Kind>> {
         (b"\x28\xb5\x2f\xfd", Kind::Foreign("zstd")),
     ];
     let tar = head.get(257..262) == Some(b"ustar");
-    Ok(begins.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind).or(tar.then_some(Kind::Tar)))
+    begins.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind).or(tar.then_some(Kind::Tar))
 }
 
 /// Unpacks an archive into a folder, which is made if it is not there.

@@ -91,17 +91,41 @@ pub fn placeholders(text: &str) -> Vec<&str> {
     found
 }
 
+/// What stands before the name of a placeholder whose value is a list: `{each-to}` is one word for each part of `{to}`.
+const EACH: &str = "each-";
+
+/// The value that a placeholder is about.
+pub fn about(placeholder: &str) -> &str {
+    placeholder.strip_prefix(EACH).unwrap_or(placeholder)
+}
+
+/// The parts of a value that is a list: what stands between commas.
+pub fn parts_of(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 fn fill(text: &str, values: &BTreeMap<String, String>) -> Result<String, CommandError> {
     let mut filled = text.to_owned();
     for name in placeholders(text) {
-        let value = values.get(name).ok_or_else(|| CommandError::Placeholder {
+        let value = values.get(about(name)).ok_or_else(|| CommandError::Placeholder {
             name: name.to_owned(),
             command: text.to_owned(),
             known: values.keys().cloned().collect::<Vec<_>>().join(", "),
         })?;
-        filled = filled.replace(&format!("{{{name}}}"), value);
+        let each = || parts_of(value).collect::<Vec<_>>().join(" ");
+        let value = if name == about(name) { value.clone() } else { each() };
+        filled = filled.replace(&format!("{{{name}}}"), &value);
     }
     Ok(filled)
+}
+
+/// The same, where `{each-NAME}` alone stands for several texts.
+fn fill_each(text: &str, values: &BTreeMap<String, String>) -> Result<Vec<String>, CommandError> {
+    let list = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).and_then(|name| name.strip_prefix(EACH));
+    match list.and_then(|name| values.get(name)) {
+        Some(value) => Ok(parts_of(value).map(str::to_owned).collect()),
+        None => fill(text, values).map(|filled| vec![filled]),
+    }
 }
 
 impl Command {
@@ -122,6 +146,8 @@ impl Command {
     /// If a placeholder has no value.
     pub fn invoke(&self, values: &BTreeMap<String, String>, bare: bool) -> Result<Invocation, CommandError> {
         let mut values = values.clone();
+        // Where a task gives `{file}` a value of its own, it is not the input.
+        let is_input = !values.contains_key("file");
         values.entry("file".to_owned()).or_insert_with(|| INPUT_FILE.to_owned());
         let mut words: Vec<String> = Vec::new();
         for (index, word) in self.words.iter().enumerate() {
@@ -132,14 +158,15 @@ impl Command {
                 }
                 continue;
             }
-            words.push(fill(word, &values)?);
+            words.extend(fill_each(word, &values)?);
         }
         Ok(Invocation {
             words,
             shell: self.shell,
             cwd: self.cwd.clone(),
             env: self.env.clone(),
-            names_file: self.words.iter().chain(&self.stdin).any(|word| placeholders(word).contains(&"file")),
+            names_file: is_input
+                && self.words.iter().chain(&self.stdin).any(|word| placeholders(word).contains(&"file")),
         })
     }
 }
@@ -292,7 +319,7 @@ impl Cast {
             .stdin
             .iter()
             .take_while(|line| !placeholders(line).iter().any(|name| ["sentence", "line"].contains(name)));
-        own.filter_map(|line| fill(line, &values).ok()).collect()
+        own.filter_map(|line| fill_each(line, &values).ok()).flatten().collect()
     }
 
     /// Whether the role's program is told its address.
@@ -305,7 +332,7 @@ impl Cast {
         let command = self.parts.get(role).map(|part| &part.command);
         command.is_some_and(|command| {
             let texts = command.words.iter().chain(&command.stdin);
-            texts.flat_map(|text| placeholders(text)).any(|name| name == placeholder)
+            texts.flat_map(|text| placeholders(text)).any(|name| about(name) == placeholder)
         })
     }
 
@@ -361,7 +388,8 @@ mod tests {
     use rstest::rstest;
 
     fn values() -> BTreeMap<String, String> {
-        BTreeMap::from([("host".to_owned(), "127.0.0.1".to_owned()), ("port".to_owned(), "5000".to_owned())])
+        let all = [("host", "127.0.0.1"), ("port", "5000"), ("to", "b@x, c@y")];
+        all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     fn command(words: &str) -> Command {
@@ -376,12 +404,19 @@ mod tests {
     #[case("./server --port={port}", false, "./server '--port=5000'")]
     #[case("'my server' {port}", false, "'my server' 5000")]
     #[case("./client {file}", false, "./client message.txt")]
+    #[case("./mail {to} -a {file}", false, "./mail 'b@x, c@y' -a message.txt")]
+    #[case("./mail {each-to} {file}", false, "./mail b@x c@y message.txt")]
+    #[case("./mail {each-to}", true, "./mail")]
+    #[case("./mail 'to {each-to}'", false, "./mail 'to b@x c@y'")]
     #[case("awk {print}x", false, "")]
     fn fills_in(#[case] words: &str, #[case] bare: bool, #[case] filled: &str) {
         match command(words).invoke(&values(), bare) {
             Ok(invocation) => assert_eq!(invocation.to_string(), filled),
             Err(error) => {
-                assert_eq!(error.to_string(), "nothing gives {print} a value in `{print}x`; known: file, host, port")
+                assert_eq!(
+                    error.to_string(),
+                    "nothing gives {print} a value in `{print}x`; known: file, host, port, to"
+                )
             }
         }
     }

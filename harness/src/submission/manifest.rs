@@ -10,7 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::cast::{Command, placeholders};
+use super::cast::{Command, about, placeholders};
 use crate::catalogue::Catalogue;
 use crate::scenario::problem::{Problem, Problems, Source, nearest};
 
@@ -227,7 +227,7 @@ impl Manifest {
             for word in command.words.iter().chain(&command.stdin) {
                 for placeholder in placeholders(word) {
                     let known: Vec<&str> = PLACEHOLDERS.into_iter().chain(values.iter().copied()).collect();
-                    if !known.contains(&placeholder) {
+                    if !known.contains(&about(placeholder)) {
                         let list = || known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(" ");
                         let help = nearest(placeholder, known.iter().copied())
                             .map_or_else(|| format!("known: {}", list()), |near| format!("did you mean `{{{near}}}`?"));

@@ -12,7 +12,7 @@ pub mod probe;
 pub mod survey;
 pub mod toolchain;
 
-pub use cast::{Cast, Command, Framing, INPUT_FILE, Invocation, Meeting, Part};
+pub use cast::{Cast, Command, Framing, INPUT_FILE, Invocation, Meeting, Part, parts_of};
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::cast::{Cast, Framing, Meeting};
 use crate::catalogue::Task;
 use crate::catalogue::model::{Input, Probe, RoleKind};
+use crate::machine;
 use crate::run::judge;
 use crate::run::patience::Patience;
 use crate::run::ports::CHOSEN;
@@ -65,6 +66,9 @@ async fn quiet(stage: &WireStage, at_most: Duration) {
 /// `talk` has it spoken to as the task's probe says; else it is only looked where it is.
 pub async fn meet(stage: Rc<WireStage>, cast: &Cast, task: &Task, role: &str, talk: bool) -> Met {
     let probe = task.file.probe.iter().find(|probe| talk && probe.role == role);
+    if let Err(error) = machine::write_usual_files(&task.file, cast, stage.scratch()) {
+        return Met::Machine(format!("cannot write the task's files: {error}"));
+    }
     match cast.kind(role) {
         Some(RoleKind::Server | RoleKind::Relay) => meet_server(&stage, cast, role, probe).await,
         // There is no address to keep to, and nothing to be said before it is judged.

@@ -40,11 +40,19 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut text = Vec::new();
     io::stdin().read_to_end(&mut text).map_err(Failure::Input)?;
     let mail = compose(order.from, order.to, order.subject, &text, SystemTime::now());
+    send(&order, &[order.to], &mail)
+}
+
+/// Hands a mail over to a server, for these recipients.
+///
+/// # Errors
+/// No server, a refusal, or a connection that breaks.
+pub fn send(order: &Order<'_>, recipients: &[&str], mail: &[u8]) -> Result<(), Failure> {
     let no_server = |source| Failure::NoServer { host: order.host.to_owned(), port: order.port, source };
     let connection = TcpStream::connect((order.host, order.port)).map_err(no_server)?;
     connection.set_read_timeout(Some(PATIENCE)).map_err(no_server)?;
     let mut dialogue = Dialogue::new(connection);
-    let sent = hand_over(&mut dialogue, &order, &mail);
+    let sent = hand_over(&mut dialogue, order.from, recipients, mail);
     // Also after a refusal: the server then knows that we have gone on purpose. What it answers changes nothing any more.
     if !matches!(sent, Err(Failure::Connection { .. })) {
         let _ = dialogue.command("QUIT");
@@ -83,22 +91,35 @@ pub fn is_address(text: &str) -> bool {
 }
 
 /// The dialogue from the greeting to the server's word that it has taken the mail.
-fn hand_over<S: Read + Write>(dialogue: &mut Dialogue<S>, order: &Order<'_>, mail: &[u8]) -> Result<(), Failure> {
+fn hand_over<S: Read + Write>(
+    dialogue: &mut Dialogue<S>,
+    from: &str,
+    recipients: &[&str],
+    mail: &[u8],
+) -> Result<(), Failure> {
     agreed("the connection", dialogue.reply()?)?;
     let extended = dialogue.command("EHLO localhost")?;
     if !extended.is_positive() {
         // A server from before 1995 knows HELO only.
         agreed("HELO", dialogue.command("HELO localhost")?)?;
     }
-    deliver(dialogue, order.from, order.to, mail)
+    deliver(dialogue, from, recipients, mail)
 }
 
 /// The part of a dialogue that is about one mail. `mail` is as [`compose`] makes it.
 ///
 /// # Errors
 /// If the connection breaks, or the server refuses.
-pub fn deliver<S: Read + Write>(dialogue: &mut Dialogue<S>, from: &str, to: &str, mail: &[u8]) -> Result<(), Failure> {
-    for command in [format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"), "DATA".to_owned()] {
+pub fn deliver<S: Read + Write>(
+    dialogue: &mut Dialogue<S>,
+    from: &str,
+    recipients: &[&str],
+    mail: &[u8],
+) -> Result<(), Failure> {
+    let mut commands = vec![format!("MAIL FROM:<{from}>")];
+    commands.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>")));
+    commands.push("DATA".to_owned());
+    for command in commands {
         agreed(&command, dialogue.command(&command)?)?;
     }
     dialogue.say(&with_dots(mail))?;

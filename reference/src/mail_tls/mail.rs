@@ -130,5 +130,5 @@ fn send(dialogue: &mut Dialogue<Secured>, hello: &Reply, order: &Order<'_>, mail
         Failure::Protocol(format!("{} offers no way to log in that this program knows (PLAIN, LOGIN)", order.host))
     })?;
     log_in(dialogue, way, order.user, order.password)?;
-    deliver(dialogue, order.from, order.to, mail)
+    deliver(dialogue, order.from, &[order.to], mail)
 }

@@ -12,6 +12,7 @@ mod echo_select;
 mod http;
 mod lines;
 mod list_interfaces;
+mod mail_attach;
 mod mail_client;
 mod mail_read_pop3;
 mod mail_server;

@@ -1,5 +1,7 @@
 //! A peer that takes mail, and what is expected of the dialogue and of the message.
 
+use std::time::Duration;
+
 use super::super::actors::Peer;
 use super::super::judge;
 use super::super::{Director, Done, Encryption, Failure, Halt};
@@ -22,6 +24,11 @@ impl Mailbox {
         self.record.refusal(&self.planned)
     }
 
+    /// What the dialogues were like.
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// The dialogue in one line.
     pub(super) fn course(&self) -> String {
         course(&self.record)
@@ -33,11 +40,13 @@ impl Mailbox {
     }
 }
 
+/// For how long another connection is awaited at most, where a program neither ends nor waits.
+const FURTHER: Duration = Duration::from_secs(10);
+
 impl Director {
     pub(super) async fn serve_mail(&mut self, step: &ServeMail) -> Done {
         let peer = self.actors.peer(&step.peer);
         let starttls = peer.borrow().encryption.as_ref().is_some_and(|it| it.outcome.is_none());
-        let mut server = Server::new(step.replies.clone(), Offers { starttls, auth: step.auth.clone() });
         let manner = Manner {
             peer: &step.peer,
             every: step.every,
@@ -45,17 +54,24 @@ impl Director {
             hold: step.hold,
             within: step.within,
         };
-        self.dialogue(&manner, &mut server).await?;
-        let record = server.into_record();
-        for secret in &record.secrets {
+        let mut mailbox = Mailbox { planned: step.replies.clone(), ..Mailbox::default() };
+        loop {
+            let mut server = Server::new(step.replies.clone(), Offers { starttls, auth: step.auth.clone() });
+            self.dialogue(&manner, &mut server).await?;
+            mailbox.record.and_then(server.into_record());
+            if !step.further || !self.comes_again(&step.peer, FURTHER).await? {
+                break;
+            }
+        }
+        for secret in &mailbox.record.secrets {
             self.log.hide("password", secret);
         }
-        let spoke = record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
-        peer.borrow_mut().mailbox = Some(Mailbox { record, planned: step.replies.clone() });
+        let spoke = mailbox.record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
+        self.actors.peer(&step.peer).borrow_mut().mailbox = Some(mailbox);
         self.check_trust(&step.peer, spoke)
     }
 
-    fn with_mailbox<T>(&self, name: &str, look: impl FnOnce(&Mailbox) -> T) -> Result<T, Halt> {
+    pub(super) fn with_mailbox<T>(&self, name: &str, look: impl FnOnce(&Mailbox) -> T) -> Result<T, Halt> {
         let peer: Option<&Peer> = self.actors.peers.get(name);
         let found = peer.and_then(|peer| peer.borrow().mailbox.as_ref().map(look));
         found.ok_or_else(|| Halt::Harness(format!("{name} has taken no mail: `serve-mail` comes first")))

@@ -1,5 +1,7 @@
 //! The steps, one file per family.
 
+mod archive;
+mod attached;
 mod calls;
 mod dialogue;
 mod expect;
@@ -70,6 +72,9 @@ impl Director {
             Step::ServeMail(step) => self.serve_mail(step).await,
             Step::ExpectDialogue(step) => self.expect_dialogue(step),
             Step::ExpectMail(step) => self.expect_mail(step),
+            Step::ExpectRecipients(step) => self.expect_recipients(step),
+            Step::ExpectAttachments(step) => self.expect_attachments(step),
+            Step::ExpectArchive(step) => self.expect_archive(step),
             Step::ServeMailbox(step) => self.serve_mailbox(step).await,
             Step::ExpectSession(step) => self.expect_session(step),
             Step::ExpectTls(step) => self.expect_tls(step),

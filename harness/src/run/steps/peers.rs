@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
-use super::super::stage::{Connection, DatagramEnd};
+use super::super::stage::{Connection, DatagramEnd, Listener};
 use super::super::{Director, Done, Failure, Halt};
 use crate::diagnose::counted;
 use crate::run::judge;
@@ -113,6 +113,26 @@ impl Director {
         // A person who starts a program by hand needs time.
         let by_hand = self.actors.programs.values().any(|actor| actor.program.is_elsewhere());
         let limit = if by_hand { limit.max(BY_HAND) } else { limit };
+        match self.await_connection(&*listener, limit).await? {
+            Ok(connection) => {
+                self.connected(name, connection.remote());
+                let connection = match step.tls {
+                    Some(certificate) => self.meet_with_tls(name, connection, certificate).await?,
+                    None => connection,
+                };
+                self.actors.peer(name).borrow_mut().connection = Some(connection);
+                Ok(())
+            }
+            Err(why) => Err(self.nobody_came(&step.peer, &why)),
+        }
+    }
+
+    /// The next connection, or why none comes.
+    async fn await_connection(
+        &self,
+        listener: &dyn Listener,
+        limit: Duration,
+    ) -> Result<Result<Box<dyn Connection>, GaveUp>, Halt> {
         let mut patience = Patience::new(&*self.stage, limit);
         let mut ended_before = false;
         loop {
@@ -121,39 +141,48 @@ impl Director {
                 came = listener.accept() => Some(came),
                 over = patience.moment(&*self.stage) => match over {
                     Ok(()) => None,
-                    Err(why) => return Err(self.nobody_came(&step.peer, &why)),
+                    Err(why) => return Ok(Err(why)),
                 },
             };
             match came {
-                Some(Ok(connection)) => {
-                    self.note(name, What::Connected("a client".to_owned()));
-                    self.ports.own(connection.remote().port(), "its own port");
-                    {
-                        let peer = self.actors.peer(name);
-                        let mut peer = peer.borrow_mut();
-                        peer.encryption = None;
-                        peer.received.clear();
-                        peer.sent.clear();
-                        peer.end_seen = false;
-                        peer.reset_seen = false;
-                    }
-                    let connection = match step.tls {
-                        Some(certificate) => self.meet_with_tls(name, connection, certificate).await?,
-                        None => connection,
-                    };
-                    self.actors.peer(name).borrow_mut().connection = Some(connection);
-                    return Ok(());
-                }
+                Some(Ok(connection)) => return Ok(Ok(connection)),
                 Some(Err(error)) => return Err(Halt::Harness(format!("cannot accept a connection: {error}"))),
                 None => {
                     let all_ended = self.actors.programs.values().all(|actor| actor.program.ended().is_some());
                     // Its connection may have come in the same moment in which it ended.
                     if all_ended && ended_before && !self.actors.programs.is_empty() {
-                        return Err(self.nobody_came(&step.peer, &GaveUp::Still));
+                        return Ok(Err(GaveUp::Still));
                     }
                     ended_before = all_ended;
                 }
             }
+        }
+    }
+
+    /// Notes that a client has come to a peer.
+    fn connected(&mut self, name: &str, from: SocketAddr) {
+        self.note(name, What::Connected("a client".to_owned()));
+        self.ports.own(from.port(), "its own port");
+        let peer = self.actors.peer(name);
+        let mut peer = peer.borrow_mut();
+        peer.encryption = None;
+        peer.received.clear();
+        peer.sent.clear();
+        peer.end_seen = false;
+        peer.reset_seen = false;
+    }
+
+    /// Whether somebody connects to a peer once more, where it is not known whether anybody will. What it had to the end of
+    /// the connection before is over.
+    pub(super) async fn comes_again(&mut self, name: &str, limit: Duration) -> Result<bool, Halt> {
+        let Some(listener) = self.actors.peer(name).borrow().listener.clone() else { return Ok(false) };
+        match self.await_connection(&*listener, limit).await? {
+            Ok(connection) => {
+                self.connected(name, connection.remote());
+                self.actors.peer(name).borrow_mut().connection = Some(connection);
+                Ok(true)
+            }
+            Err(_) => Ok(false),
         }
     }
 

@@ -34,6 +34,10 @@ pub struct ServeMail {
     /// Bound for each command to come. Default 10 s.
     #[serde(default)]
     pub within: Option<Limit>,
+    /// Takes further connections as well, one after another, until the program has ended or waits for nothing of the
+    /// peer's: some bring a message to each recipient on a connection of its own.
+    #[serde(default)]
+    pub further: bool,
 }
 
 /// A reply other than usual.

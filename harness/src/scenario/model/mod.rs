@@ -3,6 +3,7 @@
 //! One rule keeps error positions true: enums are externally tagged only (`send = { … }`),
 //! because internally tagged, untagged and flattened ones lose their place in the file.
 
+mod attached;
 mod expect;
 mod folder;
 mod http;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 
 use super::bytes::{Payload, SegmentSize};
 use super::duration::Limit;
+pub use attached::*;
 pub use expect::*;
 pub use folder::*;
 pub use http::*;
@@ -86,6 +88,9 @@ pub struct ScenarioFile {
     /// Files put into the programs' working directory before they start.
     #[serde(default)]
     pub files: BTreeMap<String, Payload>,
+    /// Folders made in the programs' working directory with nothing in them.
+    #[serde(default)]
+    pub folders: Vec<String>,
     /// Files put into the folder above it, which programs must not hand out.
     #[serde(default)]
     pub files_above: BTreeMap<String, Payload>,

@@ -11,6 +11,7 @@ use super::{
     ExpectPace, ExpectRoundTrips, ExpectRunning, ExpectSilence, ExpectStatistics, ExpectToldApart, ExpectTurnedAway,
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
+use super::{ExpectArchive, ExpectAttachments, ExpectRecipients};
 use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
     ExpectTls, LearnFunctions, ServeMail, ServeMailbox, ServeNames,
@@ -117,6 +118,12 @@ pub enum Step {
     ExpectDialogue(ExpectDialogue),
     /// The message that a peer took is as it should be.
     ExpectMail(ExpectMail),
+    /// Everybody who was to get the message has got it.
+    ExpectRecipients(ExpectRecipients),
+    /// The message that a peer took has the files with it that were to be attached.
+    ExpectAttachments(ExpectAttachments),
+    /// The message that a peer took has an archive with it.
+    ExpectArchive(ExpectArchive),
     /// The session with a peer that keeps a mailbox was as it should be.
     ExpectSession(ExpectSession),
     /// The program says that the peer has refused: a mail, or a login.
@@ -179,6 +186,9 @@ impl Step {
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectRecipients(ExpectRecipients { decides, .. })
+            | Self::ExpectAttachments(ExpectAttachments { decides, .. })
+            | Self::ExpectArchive(ExpectArchive { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectTls(ExpectTls { decides, .. })
@@ -222,6 +232,9 @@ impl Step {
             | Self::ExpectIoModel(ExpectIoModel { decides, .. })
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
+            | Self::ExpectRecipients(ExpectRecipients { decides, .. })
+            | Self::ExpectAttachments(ExpectAttachments { decides, .. })
+            | Self::ExpectArchive(ExpectArchive { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectTls(ExpectTls { decides, .. })
@@ -302,6 +315,9 @@ impl Step {
             | Self::ExpectTls(ExpectTls { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
+            | Self::ExpectRecipients(ExpectRecipients { peer, .. })
+            | Self::ExpectAttachments(ExpectAttachments { peer, .. })
+            | Self::ExpectArchive(ExpectArchive { peer, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })
             | Self::ExpectClosed(ExpectClosed { peer, .. }) => Some(peer),
             _ => None,
