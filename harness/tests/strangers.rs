@@ -285,15 +285,27 @@ fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy(
 /// What a stranger that reads a mailbox must pass.
 const MAILBOX: [&str; 6] = ["login", "shows", "quit", "byte-stuffing", "keeps", "split"];
 
-fn mailbox() -> String {
-    MAILBOX.map(|short| format!("mail-read-pop3.{short}")).join(",")
+/// The same where it looks into one; neither of the two decodes what it shows.
+const LOOKED_INTO: [&str; 5] = ["login", "shows", "literals", "unasked", "keeps"];
+
+fn reads(task: &str, manifest: &str, wanted: &[&str]) {
+    let all = wanted.iter().map(|short| format!("{task}.{short}")).collect::<Vec<_>>().join(",");
+    passes_task(task, manifest, &all, wanted);
 }
 
 #[test]
 fn curl_reads_a_mailbox() {
     if installed("curl") {
         let manifest = r#"read = "curl -sS --noproxy * pop3://{user}:{password}@{host}:{port}/1""#;
-        passes_task("mail-read-pop3", manifest, &mailbox(), &MAILBOX);
+        reads("mail-read-pop3", manifest, &MAILBOX);
+    }
+}
+
+#[test]
+fn curl_looks_into_a_mailbox() {
+    if installed("curl") {
+        let manifest = r#"read = "curl -sS --noproxy * imap://{user}:{password}@{host}:{port}/INBOX;MAILINDEX=1""#;
+        reads("mail-read-imap", manifest, &LOOKED_INTO);
     }
 }
 
@@ -303,7 +315,19 @@ fn pythons_poplib_reads_a_mailbox() {
         let code = "import poplib, sys; host, port, user, password = sys.argv[1:]; box = poplib.POP3(host, int(port)); \
                     box.user(user); box.pass_(password); print(box.retr(1)[1]); box.quit()";
         let manifest = format!(r#"read = "python3 -c '{code}' {{host}} {{port}} {{user}} {{password}}""#);
-        passes_task("mail-read-pop3", &manifest, &mailbox(), &MAILBOX);
+        reads("mail-read-pop3", &manifest, &MAILBOX);
+    }
+}
+
+#[test]
+fn pythons_imaplib_looks_into_a_mailbox() {
+    if installed("python3") {
+        // `authenticate` waits for the server's word before it sends name and password.
+        let code = "import imaplib, sys; host, port, user, password = sys.argv[1:]; box = imaplib.IMAP4(host, int(port)); \
+                    box.authenticate('PLAIN', lambda _: chr(0).join(['', user, password]).encode()); box.select(); \
+                    print(box.fetch('1', '(RFC822)')[1][0][1].decode()); box.logout()";
+        let manifest = format!("read = '''python3 -c \"{code}\" {{host}} {{port}} {{user}} {{password}}'''");
+        reads("mail-read-imap", &manifest, &LOOKED_INTO);
     }
 }
 

@@ -96,6 +96,11 @@ impl Turns {
         Some((line, is_whole))
     }
 
+    /// The next so many bytes, whatever they are; nothing if they are not all there.
+    pub fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        (self.buffer.len() >= count).then(|| self.buffer.drain(..count).collect())
+    }
+
     /// Now a reply to this is due.
     pub fn owe(&mut self, to: &str) {
         self.open = Some(to.to_owned());

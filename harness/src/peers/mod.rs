@@ -3,6 +3,8 @@
 
 pub mod dialogue;
 pub mod dns;
+pub mod imap;
+pub mod mailbox;
 pub mod message;
 pub mod pop3;
 pub mod smtp;

@@ -13,6 +13,7 @@ mod http;
 mod lines;
 mod list_interfaces;
 mod mail_client;
+mod mail_read_imap;
 mod mail_read_pop3;
 mod mail_server;
 mod message;
