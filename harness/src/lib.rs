@@ -24,5 +24,6 @@ pub mod run;
 pub mod scenario;
 pub mod simulated;
 pub mod submission;
+pub mod tls;
 pub mod truth;
 pub mod wire;

@@ -39,6 +39,7 @@ pub mod mail_client;
 pub mod mail_read_imap;
 pub mod mail_read_pop3;
 pub mod mail_server;
+pub mod mail_tls;
 pub mod message;
 pub mod mx_lookup;
 pub mod network;
@@ -301,6 +302,12 @@ static PROGRAMS: &[Program] = &[
         role: "mail",
         usage: "mail HOST PORT FROM TO [SUBJECT] < FILE",
         body: Body::Blocking(mail_client::mail::run),
+    },
+    Program {
+        task: "mail-tls",
+        role: "mail",
+        usage: "mail HOST PORT FROM TO USER PASSWORD < FILE",
+        body: Body::Blocking(mail_tls::mail::run),
     },
     Program {
         task: "mail-server",

@@ -95,6 +95,17 @@ impl<R: Read> LineReader<R> {
         Self { source, lines: LineBuffer::new(limit), ended: false }
     }
 
+    /// The stream, for whoever writes on it.
+    pub fn source_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
+    /// The stream, and what has been read of it and was no line yet, or not taken.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        let rest = self.lines.bytes[self.lines.start..].to_vec();
+        (self.source, rest)
+    }
+
     /// Waits for the next line; `None` when the stream has ended.
     ///
     /// # Errors

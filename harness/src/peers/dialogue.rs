@@ -101,6 +101,11 @@ impl Turns {
         (self.buffer.len() >= count).then(|| self.buffer.drain(..count).collect())
     }
 
+    /// Everything that has come and was not looked at.
+    pub fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Now a reply to this is due.
     pub fn owe(&mut self, to: &str) {
         self.open = Some(to.to_owned());
@@ -134,6 +139,8 @@ pub trait Server {
     fn next_reply(&mut self) -> Option<Reply>;
     /// Whose turn it is.
     fn turns(&mut self) -> &mut Turns;
+    /// TLS has begun. What was said before counts no more (RFC 3207, section 4.2).
+    fn encrypted(&mut self) {}
 }
 
 /// A line for the record.

@@ -21,6 +21,8 @@ pub struct Exchange {
     pub said: String,
     /// The line of the reply that agrees or refuses, without its tag and end.
     pub reply: String,
+    /// Whether it was said in TLS.
+    pub encrypted: bool,
 }
 
 impl Exchange {

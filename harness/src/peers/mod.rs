@@ -7,5 +7,6 @@ pub mod imap;
 pub mod mailbox;
 pub mod message;
 pub mod pop3;
+pub mod sasl;
 pub mod smtp;
 pub mod xmlrpc;

@@ -1,4 +1,4 @@
-//! A mailbox to be read, without input or output (RFC 1939; `CAPA`: RFC 2449): bytes go in, replies come out, and
+//! A mailbox to be read, without input or output (RFC 1939; `CAPA`: RFC 2449; `STLS`: RFC 2595): bytes go in, replies come out, and
 //! everything is remembered but the password's text, which no line of the record has in it.
 //!
 //! It takes every name and password unless a scenario plans otherwise, and is as patient as the mail server beside it.
@@ -29,19 +29,24 @@ pub struct Server {
     state: State,
     user: Option<String>,
     deleted: BTreeSet<usize>,
+    /// Whether TLS can be begun.
+    offers_tls: bool,
+    encrypted: bool,
     turns: Turns,
     record: Record,
 }
 
 impl Server {
-    /// A mailbox with these messages, and replies other than usual.
-    pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>) -> Self {
+    /// A mailbox with these messages, and replies other than usual. `offers_tls` says whether it can begin TLS.
+    pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>, offers_tls: bool) -> Self {
         Self {
             messages: messages.iter().map(|message| with_line_ends(message)).collect(),
             plan: Plan::new(planned),
             state: State::Outside,
             user: None,
             deleted: BTreeSet::new(),
+            offers_tls,
+            encrypted: false,
             turns: Turns::default(),
             record: Record::default(),
         }
@@ -63,7 +68,21 @@ impl Server {
         self.turns.owe(&said);
         let argument = String::from_utf8_lossy(rest).trim().to_owned();
         match (word.as_str(), self.state) {
-            ("CAPA", _) => self.lines(Asked::Capabilities, said, "+OK this is what I know", b"USER\r\nTOP\r\nUIDL\r\n"),
+            ("CAPA", _) => {
+                let known: &[u8] = match self.offers_tls && !self.encrypted {
+                    true => b"USER\r\nTOP\r\nUIDL\r\nSTLS\r\n",
+                    false => b"USER\r\nTOP\r\nUIDL\r\n",
+                };
+                self.lines(Asked::Capabilities, said, "+OK this is what I know", known)
+            }
+            ("STLS", State::Outside) if self.offers_tls && !self.encrypted => {
+                let mut accepted = false;
+                let mut reply = self.reply(Some(Asked::Tls), said, "+OK begin", |_| accepted = true);
+                if accepted {
+                    reply.then = Afterwards::Encrypt;
+                }
+                reply
+            }
             ("QUIT", _) => self.quit(said),
             ("USER", State::Outside) => self.reply(Some(Asked::User), said, "+OK and the password?", |server| {
                 server.user = Some(argument);
@@ -205,7 +224,7 @@ impl Server {
         // What cannot be is refused, whatever is planned.
         let planned = asked.filter(|_| usual.starts_with("+OK")).and_then(|asked| self.plan.next(asked));
         let (say, then) = planned.map_or_else(|| (usual.to_owned(), Afterwards::GoOn), |reply| (reply.say, reply.then));
-        let exchange = Exchange { asked, said, reply: say.clone() };
+        let exchange = Exchange { asked, said, reply: say.clone(), encrypted: self.encrypted };
         if !exchange.is_refusal() {
             act(self);
         }
@@ -235,11 +254,17 @@ impl dialogue::Server for Server {
     fn turns(&mut self) -> &mut Turns {
         &mut self.turns
     }
+
+    fn encrypted(&mut self) {
+        self.encrypted = true;
+        self.user = None;
+    }
 }
 
 /// What a command asks for, also where it is not its turn.
 fn kind(word: &str) -> Option<Asked> {
     Some(match word {
+        "STLS" => Asked::Tls,
         "USER" => Asked::User,
         "PASS" => Asked::Password,
         "STAT" => Asked::Count,
@@ -273,7 +298,7 @@ mod tests {
 
     /// All replies to a session in pieces of this size, without the greeting.
     fn play(messages: &[Vec<u8>], planned: Vec<MailboxReply>, session: &[u8], size: usize) -> (String, Record) {
-        let mut server = Server::new(messages, planned);
+        let mut server = Server::new(messages, planned, false);
         let said = dialogue::play(&mut server, session, size);
         let said = String::from_utf8(said).unwrap();
         (said.split_once("\r\n").unwrap().1.to_owned(), server.into_record())

@@ -1,10 +1,12 @@
-//! A mail server without input or output (RFC 5321): bytes go in, replies come out, and everything is remembered.
+//! A mail server without input or output (RFC 5321): bytes go in, replies come out, and everything is remembered but
+//! what belongs to a login, which no line of the record has in it.
 //!
 //! It is patient where servers usually are: a line may end in LF alone, commands may be written in small letters, and
 //! what comes too early is answered in its turn. What it let pass is in its record.
 
 use super::dialogue::{self, Conduct, LARGEST, Refusal, Refused, Reply, Turns, text};
-use crate::scenario::model::{Afterwards, MailReply, Moment};
+use super::sasl::{self, Answer, Asking, Login};
+use crate::scenario::model::{Afterwards, MailReply, Mechanism, Moment};
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Exchange {
     pub code: u16,
     /// The reply's lines, without their ends.
     pub reply: String,
+    /// Whether it was said in TLS.
+    pub encrypted: bool,
 }
 
 impl Exchange {
@@ -37,6 +41,17 @@ pub struct Mail {
     pub content: Vec<u8>,
 }
 
+/// A name and a password that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// What they were.
+    pub login: Login,
+    /// Whether they came in TLS.
+    pub encrypted: bool,
+    /// Whether the server took them.
+    pub taken: bool,
+}
+
 /// What a dialogue was like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
@@ -44,6 +59,10 @@ pub struct Record {
     pub exchanges: Vec<Exchange>,
     /// Messages that were taken.
     pub mails: Vec<Mail>,
+    /// Names and passwords that came.
+    pub logins: Vec<LoggedIn>,
+    /// Every secret that came, as it was said and as it is meant.
+    pub secrets: Vec<Vec<u8>>,
     /// How the program behaved.
     pub conduct: Conduct,
 }
@@ -81,6 +100,8 @@ enum State {
     Recipients,
     /// In the text.
     Text,
+    /// A part of a login is awaited.
+    Login(Asking),
     /// Over.
     Ended,
 }
@@ -92,15 +113,33 @@ pub struct Server {
     counts: std::collections::BTreeMap<Moment, u32>,
     state: State,
     mail: Mail,
+    offers: Offers,
+    encrypted: bool,
+    /// The name that has come of a login of two parts.
+    name: Vec<u8>,
+    logged_in: bool,
     turns: Turns,
     record: Record,
 }
 
+/// What a server offers besides taking mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// TLS, as long as there is none.
+    pub starttls: bool,
+    /// Ways to log in.
+    pub auth: Vec<Mechanism>,
+}
+
 impl Server {
-    /// A server with these replies other than usual.
-    pub fn new(planned: Vec<MailReply>) -> Self {
+    /// A server with these replies other than usual, which offers this.
+    pub fn new(planned: Vec<MailReply>, offers: Offers) -> Self {
         Self {
             planned,
+            offers,
+            encrypted: false,
+            name: Vec::new(),
+            logged_in: false,
             counts: std::collections::BTreeMap::new(),
             state: State::Fresh,
             mail: Mail::default(),
@@ -136,6 +175,9 @@ impl Server {
 
     fn command(&mut self, line: &[u8]) -> Reply {
         let said = text(line);
+        if said.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("AUTH")) {
+            return self.auth(&said);
+        }
         self.turns.owe(&said);
         let trimmed = said.trim();
         let word = trimmed.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
@@ -144,12 +186,24 @@ impl Server {
         let out_of_order =
             |server: &mut Self, moment, said| server.reply(moment, said, "503 this is not its turn", |_, _| {});
         match word.as_str() {
-            "HELO" | "EHLO" => self.reply(Some(Moment::Hello), said, "250 postbox.example", |server, accepted| {
+            "HELO" | "EHLO" => {
+                let usual = if word == "HELO" { "250 postbox.example".to_owned() } else { self.extensions() };
+                self.reply(Some(Moment::Hello), said, &usual, |server, accepted| {
+                    if accepted {
+                        server.state = State::Greeted;
+                        server.mail = Mail::default();
+                    }
+                })
+            }
+            "STARTTLS" if self.encrypted => out_of_order(self, Some(Moment::StartTls), said),
+            "STARTTLS" if self.offers.starttls => {
+                let mut accepted = false;
+                let mut reply = self.reply(Some(Moment::StartTls), said, "220 go ahead", |_, it| accepted = it);
                 if accepted {
-                    server.state = State::Greeted;
-                    server.mail = Mail::default();
+                    reply.then = Afterwards::Encrypt;
                 }
-            }),
+                reply
+            }
             "MAIL" if !is_greeted || self.state != State::Greeted => out_of_order(self, Some(Moment::Mail), said),
             "MAIL" => match address(rest, "FROM") {
                 None => self.reply(Some(Moment::Mail), said, "501 write MAIL FROM:<address>", |_, _| {}),
@@ -197,6 +251,83 @@ impl Server {
         }
     }
 
+    /// The reply to `EHLO` (RFC 5321, section 4.1.1.1).
+    fn extensions(&self) -> String {
+        let mut lines = vec!["postbox.example".to_owned()];
+        if self.offers.starttls && !self.encrypted {
+            lines.push("STARTTLS".to_owned());
+        }
+        if !self.offers.auth.is_empty() {
+            let names: Vec<&str> = self.offers.auth.iter().map(|mechanism| sasl::name(*mechanism)).collect();
+            lines.push(format!("AUTH {}", names.join(" ")));
+        }
+        let last = lines.len() - 1;
+        let mark = |(at, line): (usize, &String)| format!("250{}{line}", if at == last { ' ' } else { '-' });
+        lines.iter().enumerate().map(mark).collect::<Vec<_>>().join("\n")
+    }
+
+    /// `AUTH` and what stands behind it.
+    fn auth(&mut self, line: &str) -> Reply {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (mechanism, first) = (words.next().unwrap_or_default().to_ascii_uppercase(), words.next());
+        let said = match first {
+            // One character stands for an empty answer (RFC 4954, section 4).
+            Some(first) if first != "=" => {
+                self.record.secrets.push(first.as_bytes().to_vec());
+                format!("AUTH {mechanism} {}", sasl::MASKED)
+            }
+            _ => text(line.as_bytes()),
+        };
+        self.turns.owe(&said);
+        let offered = self.offers.auth.iter().copied().find(|it| sasl::name(*it) == mechanism);
+        match (offered, self.state) {
+            _ if self.offers.auth.is_empty() => self.reply(None, said, "500 this is none of the commands", |_, _| {}),
+            _ if self.state != State::Greeted || self.logged_in => {
+                self.reply(None, said, "503 this is not its turn", |_, _| {})
+            }
+            (None, _) => self.reply(None, said, "504 another way, please", |_, _| {}),
+            (Some(mechanism), _) => match (Asking::first(mechanism), first) {
+                (asking, Some(first)) => self.answer(asking, said, first),
+                (asking, None) => self.ask(asking, said),
+            },
+        }
+    }
+
+    /// Asks for a part of a login.
+    fn ask(&mut self, asking: Asking, said: String) -> Reply {
+        self.state = State::Login(asking);
+        self.reply(None, said, &format!("334 {}", asking.challenge()), |_, _| {})
+    }
+
+    /// A part of a login has come in a line of its own.
+    fn login_line(&mut self, asking: Asking, line: &[u8]) -> Reply {
+        let came = text(line);
+        let said = if asking.is_secret() { sasl::MASKED.to_owned() } else { came.clone() };
+        if asking.is_secret() {
+            self.record.secrets.push(came.trim().as_bytes().to_vec());
+        }
+        self.turns.owe(&said);
+        self.answer(asking, said, came.trim())
+    }
+
+    fn answer(&mut self, asking: Asking, said: String, came: &str) -> Reply {
+        self.state = State::Greeted;
+        match asking.read(came, &self.name) {
+            Answer::Nothing => self.reply(None, said, "501 this is no login", |_, _| {}),
+            Answer::Name(name) => {
+                self.name = name;
+                self.ask(Asking::Password, said)
+            }
+            Answer::Login(login) => {
+                self.record.secrets.push(login.password.clone());
+                self.reply(Some(Moment::Auth), said, "235 welcome", |server, taken| {
+                    server.logged_in |= taken;
+                    server.record.logins.push(LoggedIn { login, encrypted: server.encrypted, taken });
+                })
+            }
+        }
+    }
+
     /// The planned reply, or the usual one; `act` is told whether it accepts.
     fn reply(&mut self, moment: Option<Moment>, said: String, usual: &str, act: impl FnOnce(&mut Self, bool)) -> Reply {
         // What comes out of turn is refused, whatever is planned.
@@ -214,7 +345,8 @@ impl Server {
             self.state = State::Ended;
         }
         let bytes = lines.iter().flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
-        self.record.exchanges.push(Exchange { moment, said, code, reply: lines.join("\n") });
+        let (reply, encrypted) = (lines.join("\n"), self.encrypted);
+        self.record.exchanges.push(Exchange { moment, said, code, reply, encrypted });
         Reply { bytes, then }
     }
 }
@@ -235,6 +367,9 @@ impl dialogue::Server for Server {
                 }
                 continue;
             }
+            if let State::Login(asking) = self.state {
+                return Some(self.login_line(asking, &line));
+            }
             return Some(self.command(&line));
         }
         None
@@ -242,6 +377,14 @@ impl dialogue::Server for Server {
 
     fn turns(&mut self) -> &mut Turns {
         &mut self.turns
+    }
+
+    fn encrypted(&mut self) {
+        self.encrypted = true;
+        // Also who has said EHLO says it again: in TLS the server may offer something else.
+        self.state = State::Fresh;
+        self.mail = Mail::default();
+        self.logged_in = false;
     }
 }
 
@@ -268,7 +411,7 @@ mod tests {
 
     /// All replies to a dialogue in pieces of this size.
     fn play(planned: Vec<MailReply>, dialogue: &[u8], size: usize) -> (String, Record) {
-        let mut server = Server::new(planned);
+        let mut server = Server::new(planned, Offers::default());
         let said = dialogue::play(&mut server, dialogue, size);
         (String::from_utf8(said).unwrap(), server.into_record())
     }
@@ -326,11 +469,63 @@ mod tests {
 
     #[test]
     fn sees_what_comes_early() {
-        let mut server = Server::new(Vec::new());
+        let mut server = Server::new(Vec::new(), Offers::default());
         let _ = server.greeting();
         server.turns.receive(b"HELO a\r\n");
         server.turns.look_for_early();
         assert_eq!(server.into_record().conduct.early, Some(("HELO a".to_owned(), "the connection".to_owned())));
+    }
+
+    fn offering() -> Server {
+        let auth = vec![Mechanism::Plain, Mechanism::Login];
+        Server::new(Vec::new(), Offers { starttls: true, auth })
+    }
+
+    #[rstest]
+    #[case::plain("AUTH PLAIN AGFubmEAb3BlbiBzZXNhbWU=\r\n", "235")]
+    #[case::plain_in_two("auth plain\r\nAGFubmEAb3BlbiBzZXNhbWU=\r\n", "334 235")]
+    #[case::login("AUTH LOGIN\r\nYW5uYQ==\r\nb3BlbiBzZXNhbWU=\r\n", "334 334 235")]
+    #[case::login_with_name("AUTH LOGIN YW5uYQ==\r\nb3BlbiBzZXNhbWU=\r\n", "334 235")]
+    #[case::broken_off("AUTH LOGIN\r\n*\r\nAUTH PLAIN AGFubmEAb3BlbiBzZXNhbWU=\r\n", "334 501 235")]
+    #[case::another_first("AUTH CRAM-MD5\r\nAUTH PLAIN AGFubmEAb3BlbiBzZXNhbWU=\r\n", "504 235")]
+    fn lets_people_in(#[case] login: &str, #[case] codes: &str) {
+        let mut server = offering();
+        let said = dialogue::play(&mut server, format!("EHLO a\r\n{login}").as_bytes(), 3);
+        let said = String::from_utf8(said).unwrap();
+        let replies: Vec<&str> = said.lines().skip(4).map(|line| &line[..3]).collect();
+        assert_eq!(replies.join(" "), codes);
+        let record = server.into_record();
+        let LoggedIn { login, encrypted, taken } = &record.logins[0];
+        assert_eq!((login.user.as_str(), login.password.as_slice()), ("anna", b"open sesame".as_slice()));
+        assert_eq!((*encrypted, *taken), (false, true));
+        let lines: String = record.exchanges.iter().map(|it| format!("{}\n", it.said)).collect();
+        assert!(!lines.contains("AGFub") && !lines.contains("b3Blb"), "{lines}");
+        assert!(record.secrets.contains(&b"open sesame".to_vec()));
+    }
+
+    #[rstest]
+    #[case::not_greeted("AUTH PLAIN AGFubmEAYg==\r\n", "503")]
+    #[case::twice("EHLO a\r\nAUTH PLAIN AGFubmEAYg==\r\nAUTH PLAIN AGFubmEAYg==\r\n", "503")]
+    #[case::no_base64("EHLO a\r\nAUTH PLAIN !\r\n", "501")]
+    #[case::no_zeros("EHLO a\r\nAUTH PLAIN YW5uYQ==\r\n", "501")]
+    fn keeps_people_out(#[case] dialogue: &str, #[case] code: &str) {
+        let said = dialogue::play(&mut offering(), dialogue.as_bytes(), 1000);
+        assert_eq!(&String::from_utf8(said).unwrap().lines().last().unwrap()[..3], code);
+    }
+
+    #[test]
+    fn begins_anew_in_tls() {
+        let mut server = offering();
+        let said = dialogue::play(&mut server, b"EHLO a\r\nSTARTTLS\r\n", 1000);
+        assert!(String::from_utf8(said).unwrap().ends_with("250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n220 go ahead\r\n"));
+        server.encrypted();
+        server.turns.receive(b"MAIL FROM:<a@b>\r\nEHLO a\r\nSTARTTLS\r\n");
+        let replies: Vec<String> = std::iter::from_fn(|| dialogue::Server::next_reply(&mut server))
+            .map(|reply| String::from_utf8(reply.bytes).unwrap())
+            .collect();
+        assert_eq!(replies.len(), 3);
+        assert!(replies[0].starts_with("503") && replies[2].starts_with("503"));
+        assert_eq!(replies[1], "250-postbox.example\r\n250 AUTH PLAIN LOGIN\r\n");
     }
 
     proptest! {

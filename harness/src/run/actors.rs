@@ -47,6 +47,8 @@ pub struct PeerActor {
     pub pings: Vec<Pinged>,
     /// The mail that it has taken.
     pub mailbox: Option<super::Mailbox>,
+    /// What is known of TLS on its connection, if it can speak that.
+    pub encryption: Option<super::Encryption>,
     /// The session in which its mailbox was read.
     pub session: Option<super::Session>,
     /// Everything it has received and not yet handed to a step.

@@ -46,6 +46,8 @@ pub enum What {
     Connected(String),
     /// A peer's attempt to connect failed.
     Refused(String),
+    /// A peer's connection got TLS, or did not.
+    Tls(String),
     /// A peer sent bytes.
     Sent(Excerpt),
     /// A peer received bytes.

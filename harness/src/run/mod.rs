@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalogue::model::UrlForm;
@@ -27,6 +28,7 @@ use crate::scenario::bytes::{Payload, PayloadError};
 use crate::scenario::http::Asked;
 use crate::scenario::model::Step;
 use crate::submission::Cast;
+use crate::tls::authority::Authority;
 use actors::Actors;
 use event::{Event, Judgement, Log, What};
 use patience::{GaveUp, Patience};
@@ -34,7 +36,7 @@ use ports::Ports;
 use secrets::Secrets;
 use services::Services;
 use stage::Stage;
-pub use steps::{Mailbox, Session};
+pub use steps::{Encryption, Mailbox, Session};
 
 /// What a run found out: the stream, and how it ended.
 #[derive(Debug)]
@@ -131,6 +133,12 @@ pub struct Director {
     pub(crate) actors: Actors,
     pub(crate) ports: Ports,
     pub(crate) services: Services,
+    /// Who signs the certificates of peers that speak TLS, if any does.
+    pub(crate) authority: Option<Arc<Authority>>,
+    /// The environment in which programs trust it.
+    pub(crate) trust: BTreeMap<String, String>,
+    /// Sessions of TLS so far.
+    pub(crate) sessions: u64,
 }
 
 impl Director {
@@ -139,7 +147,19 @@ impl Director {
         let (scenario, cast) = (Rc::new(scenario.clone()), Rc::new(cast.clone()));
         let ports = Ports::new(cast.parts.values().filter_map(|part| part.meeting.fixed_port).collect());
         ports.own(stage.port(), "the port given");
-        Self { stage, scenario, cast, seed, log, actors: Actors::default(), ports, services: Services::default() }
+        Self {
+            stage,
+            scenario,
+            cast,
+            seed,
+            log,
+            actors: Actors::default(),
+            ports,
+            services: Services::default(),
+            authority: None,
+            trust: BTreeMap::new(),
+            sessions: 0,
+        }
     }
 
     /// Plays the scenario from beginning to end. Programs still running afterwards are the
@@ -155,7 +175,7 @@ impl Director {
         let outcome = tokio::select! {
             biased;
             never = services.drive() => match never {},
-            outcome = self.steps(&scenario.steps) => outcome,
+            outcome = self.all_steps(&scenario.steps) => outcome,
         };
         let end = match outcome {
             Ok(()) => End::Played,
@@ -169,6 +189,11 @@ impl Director {
             Err(Halt::Harness(why)) => End::Harness(why),
         };
         self.log.record(end, self.stage.now())
+    }
+
+    async fn all_steps(&mut self, steps: &[Step]) -> Done {
+        self.prepare_tls()?;
+        self.steps(steps).await
     }
 
     fn steps<'a>(&'a mut self, steps: &'a [Step]) -> stage::Task<'a, Done> {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -25,6 +25,10 @@ pub trait Stage {
     fn backend(&self) -> BackendName;
     /// Time since the run began: virtual or real.
     fn now(&self) -> Duration;
+    /// What the programs' clocks show now.
+    fn clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
     /// Waits for a moment in which something may have changed; never longer than a few
     /// milliseconds of the run's time.
     fn tick(&self) -> Task<'_, ()>;

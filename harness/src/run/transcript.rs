@@ -26,6 +26,7 @@ fn line(event: &Event, timed: bool) -> String {
         What::Opened(at) => format!("opens {at}"),
         What::Connected(to) => format!("is connected with {to}"),
         What::Refused(why) => format!("could not connect: {why}"),
+        What::Tls(what) => what.clone(),
         What::Sent(bytes) => format!("sent {}", excerpt(bytes)),
         What::Received(bytes) => format!("received {}", excerpt(bytes)),
         What::EndSent => "ends its direction (FIN)".to_owned(),

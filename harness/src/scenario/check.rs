@@ -201,14 +201,14 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::Ping(ping) if ping.times == 0 => wrong("times", "0 times is never"),
         Step::ServeMail(serve) => mail(serve, &mut wrong),
         Step::ServeMailbox(serve) => mailbox(serve, &mut wrong),
-        Step::ExpectSession(session) if !(session.logged_in || session.quit || session.kept) => {
-            wrong("peer", "give one of `logged-in`, `quit` and `kept` at least");
+        Step::ExpectSession(session)
+            if ![session.logged_in, session.quit, session.kept, session.guarded].contains(&true) =>
+        {
+            wrong("peer", "give one of `logged-in`, `quit`, `kept` and `guarded` at least");
         }
         Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
-        Step::ExpectDialogue(dialogue)
-            if !(dialogue.complete || dialogue.waited || dialogue.crlf || dialogue.closed) =>
-        {
-            wrong("peer", "give one of `complete`, `waited`, `crlf` and `closed` at least");
+        Step::ExpectDialogue(dialogue) if dialogue.is_empty() => {
+            wrong("peer", "give one thing at least that is expected, such as `complete` or `encrypted`");
         }
         Step::ExpectInOrder(order) if order.texts.len() < 2 => wrong("texts", "an order has two texts at least"),
         Step::Repeat(repeat) if repeat.times == 0 => wrong("times", "0 times is never"),

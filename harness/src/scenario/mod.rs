@@ -123,6 +123,18 @@ impl Scenario {
         })
     }
 
+    /// Whether a peer can speak TLS.
+    pub fn encrypts(&self) -> bool {
+        fn encrypts(steps: &[Step]) -> bool {
+            steps.iter().any(|step| match step {
+                Step::Accept(accept) => accept.tls.is_some(),
+                Step::Repeat(repeat) => encrypts(&repeat.steps),
+                _ => false,
+            })
+        }
+        encrypts(&self.steps)
+    }
+
     /// Whether a peer is the run's name server.
     pub fn serves_names(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::ServeNames(_)))

@@ -6,10 +6,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harness_sim::net::{TcpListener, TcpStream, UdpSocket, any};
-use harness_sim::{Handle, HostId, Outlook, SimError, Simulation};
+use harness_sim::{EPOCH_SECONDS, Handle, HostId, Outlook, SimError, Simulation};
 use tokio::sync::Notify;
 
 use super::program::SimulatedProgram;
@@ -128,6 +128,10 @@ impl Stage for SimulatedStage {
 
     fn now(&self) -> Duration {
         self.handle.now().since_start()
+    }
+
+    fn clock(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(EPOCH_SECONDS) + self.now()
     }
 
     fn tick(&self) -> Task<'_, ()> {

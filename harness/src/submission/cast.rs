@@ -275,6 +275,11 @@ impl Cast {
         all
     }
 
+    /// What a placeholder stands for in this start of a role's program.
+    pub fn usual(&self, role: &str, values: &BTreeMap<String, String>, name: &str) -> Option<String> {
+        values.get(name).or_else(|| self.parts.get(role)?.values.get(name)).cloned()
+    }
+
     /// What the program asks for before anything else, filled in.
     pub fn answers(&self, role: &str, values: &BTreeMap<String, String>) -> Vec<String> {
         let Some(part) = self.parts.get(role) else { return Vec::new() };

@@ -44,6 +44,9 @@ fn resolve(word: &str) -> Option<PathBuf> {
     if asked.status.success() && path.exists() { Some(path) } else { None }
 }
 
+/// What every Java program is started with.
+pub const JAVA_OPTIONS: &str = "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -Xmn8m -XX:-UsePerfData";
+
 /// Environment of every program: complete, the same everywhere, nothing of the caller's that
 /// could change how a program behaves (`PYTHONUNBUFFERED` would hide a missing flush).
 pub fn environment(home: &Path) -> BTreeMap<OsString, OsString> {
@@ -66,7 +69,7 @@ pub fn environment(home: &Path) -> BTreeMap<OsString, OsString> {
         ("TERM", "dumb"),
         ("TZ", "UTC"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
-        ("JAVA_TOOL_OPTIONS", "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -Xmn8m -XX:-UsePerfData"),
+        ("JAVA_TOOL_OPTIONS", JAVA_OPTIONS),
         ("GOMEMLIMIT", "256MiB"),
         ("NODE_OPTIONS", "--max-old-space-size=256"),
         ("GOFLAGS", "-mod=mod"),

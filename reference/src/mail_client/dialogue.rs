@@ -2,8 +2,7 @@
 //!
 //! Owns replies and their codes; knows nothing of what the commands mean.
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io::{Read, Write};
 
 use crate::failure::Failure;
 use crate::lines::{Line, LineReader, without_return};
@@ -18,6 +17,8 @@ pub struct Reply {
     pub code: u16,
     /// What it says to people.
     pub text: String,
+    /// Its lines without their code, for replies that programs read: `EHLO` is answered with a list.
+    pub lines: Vec<String>,
 }
 
 impl Reply {
@@ -28,19 +29,19 @@ impl Reply {
 }
 
 /// A connection on which the two sides speak in turn.
-pub struct Dialogue {
-    connection: TcpStream,
-    lines: LineReader<TcpStream>,
+pub struct Dialogue<S> {
+    lines: LineReader<S>,
 }
 
-impl Dialogue {
+impl<S: Read + Write> Dialogue<S> {
     /// Begins on a new connection, on which nothing was said yet.
-    ///
-    /// # Errors
-    /// If the system has no second handle for it.
-    pub fn new(connection: TcpStream) -> io::Result<Self> {
-        let lines = LineReader::new(connection.try_clone()?, LONGEST);
-        Ok(Self { connection, lines })
+    pub fn new(connection: S) -> Self {
+        Self { lines: LineReader::new(connection, LONGEST) }
+    }
+
+    /// The connection, for whoever goes on with it in another way, and what was read of it and belongs to no reply.
+    pub fn into_parts(self) -> (S, Vec<u8>) {
+        self.lines.into_parts()
     }
 
     /// Says one line and waits for the reply.
@@ -58,8 +59,10 @@ impl Dialogue {
     /// If the connection breaks.
     pub fn say(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         // In one piece where it fits: a line in two segments is legal and slow.
-        self.connection
+        let connection = self.lines.source_mut();
+        connection
             .write_all(bytes)
+            .and_then(|()| connection.flush())
             .map_err(|source| Failure::Connection { doing: "speaking to the server", source })
     }
 
@@ -83,7 +86,7 @@ impl Dialogue {
                 .ok_or_else(|| Failure::Protocol(format!("the server said {line:?}, which is no reply")))?;
             texts.push(text.to_owned());
             if !more {
-                return Ok(Reply { code, text: texts.join(" / ") });
+                return Ok(Reply { code, text: texts.join(" / "), lines: texts });
             }
         }
     }

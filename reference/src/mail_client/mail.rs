@@ -1,6 +1,6 @@
 //! The program that sends a mail.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
@@ -43,7 +43,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let no_server = |source| Failure::NoServer { host: order.host.to_owned(), port: order.port, source };
     let connection = TcpStream::connect((order.host, order.port)).map_err(no_server)?;
     connection.set_read_timeout(Some(PATIENCE)).map_err(no_server)?;
-    let mut dialogue = Dialogue::new(connection).map_err(no_server)?;
+    let mut dialogue = Dialogue::new(connection);
     let sent = hand_over(&mut dialogue, &order, &mail);
     // Also after a refusal: the server then knows that we have gone on purpose. What it answers changes nothing any more.
     if !matches!(sent, Err(Failure::Connection { .. })) {
@@ -66,11 +66,6 @@ pub fn read(arguments: &[String]) -> Result<Order<'_>, BadArguments> {
     };
     let (host, port) = host_and_port(&rest[..2]).map(|_| (host.as_str(), port))?;
     let port = crate::arguments::parse_port(port)?;
-    // A line end in an address would be a command of its own, given by whoever wrote the address.
-    let is_address = |text: &str| {
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
-        plain && text.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty())
-    };
     if !is_address(from) || !is_address(to) {
         return Err(BadArguments::Unfit("FROM and TO are mail addresses, such as anna@example.org"));
     }
@@ -80,23 +75,41 @@ pub fn read(arguments: &[String]) -> Result<Order<'_>, BadArguments> {
     Ok(Order { host, port, from, to, subject })
 }
 
+/// Whether this is a mail address: somebody at some place. A line end in it would be a command of its own, given by whoever
+/// wrote the address.
+pub fn is_address(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
+    plain && text.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty())
+}
+
 /// The dialogue from the greeting to the server's word that it has taken the mail.
-fn hand_over(dialogue: &mut Dialogue, order: &Order<'_>, mail: &[u8]) -> Result<(), Failure> {
+fn hand_over<S: Read + Write>(dialogue: &mut Dialogue<S>, order: &Order<'_>, mail: &[u8]) -> Result<(), Failure> {
     agreed("the connection", dialogue.reply()?)?;
     let extended = dialogue.command("EHLO localhost")?;
     if !extended.is_positive() {
         // A server from before 1995 knows HELO only.
         agreed("HELO", dialogue.command("HELO localhost")?)?;
     }
-    for command in [format!("MAIL FROM:<{}>", order.from), format!("RCPT TO:<{}>", order.to), "DATA".to_owned()] {
+    deliver(dialogue, order.from, order.to, mail)
+}
+
+/// The part of a dialogue that is about one mail. `mail` is as [`compose`] makes it.
+///
+/// # Errors
+/// If the connection breaks, or the server refuses.
+pub fn deliver<S: Read + Write>(dialogue: &mut Dialogue<S>, from: &str, to: &str, mail: &[u8]) -> Result<(), Failure> {
+    for command in [format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"), "DATA".to_owned()] {
         agreed(&command, dialogue.command(&command)?)?;
     }
     dialogue.say(&with_dots(mail))?;
     agreed("the mail", dialogue.reply()?)
 }
 
-/// Goes on only if the server agrees.
-fn agreed(what: &str, reply: Reply) -> Result<(), Failure> {
+/// Goes on only if the server agrees; `what` is what it was asked, as the user is told.
+///
+/// # Errors
+/// If it does not.
+pub fn agreed(what: &str, reply: Reply) -> Result<(), Failure> {
     if reply.is_positive() {
         return Ok(());
     }

@@ -18,21 +18,20 @@ use crate::failure::Failure;
 /// The longest response that is taken, in bytes. A server could announce a literal of four gigabytes.
 const LONGEST: usize = 64 << 20;
 
-/// A session on a connection: `reader` and `writer` are its two directions.
-pub struct Session<R, W> {
-    reader: BufReader<R>,
-    writer: W,
+/// A session on a connection, with TLS in it or not.
+pub struct Session<S> {
+    connection: BufReader<S>,
     /// How many commands were sent.
     commands: u32,
 }
 
-impl<R: Read, W: Write> Session<R, W> {
+impl<S: Read + Write> Session<S> {
     /// Begins, and waits for the server's greeting.
     ///
     /// # Errors
     /// If the connection breaks, or the server does not want us.
-    pub fn begin(reader: R, writer: W) -> Result<Self, Failure> {
-        let mut session = Self { reader: BufReader::new(reader), writer, commands: 0 };
+    pub fn begin(connection: S) -> Result<Self, Failure> {
+        let mut session = Self { connection: BufReader::new(connection), commands: 0 };
         let bytes = session.whole()?;
         let (_, greeting) = GreetingCodec::default().decode(&bytes).map_err(|_| not_imap(&bytes))?;
         match greeting.kind {
@@ -122,7 +121,10 @@ impl<R: Read, W: Write> Session<R, W> {
     }
 
     fn say(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.writer.write_all(bytes).map_err(|source| Failure::Connection { doing: "speaking to the server", source })
+        let connection = self.connection.get_mut();
+        // What is flushed is what TLS holds back until a record is full.
+        let said = connection.write_all(bytes).and_then(|()| connection.flush());
+        said.map_err(|source| Failure::Connection { doing: "speaking to the server", source })
     }
 
     fn wait_for_go_on(&mut self, what: &str) -> Result<(), Failure> {
@@ -184,7 +186,7 @@ impl<R: Read, W: Write> Session<R, W> {
     fn add_line(&mut self, bytes: &mut Vec<u8>) -> Result<(), Failure> {
         let limit = LONGEST as u64;
         let broken = |source| Failure::Connection { doing: "waiting for the server", source };
-        (&mut self.reader).take(limit).read_until(b'\n', bytes).map_err(broken)?;
+        (&mut self.connection).take(limit).read_until(b'\n', bytes).map_err(broken)?;
         match bytes.last() {
             Some(b'\n') => Ok(()),
             _ => Err(Failure::Protocol("the server closed the connection in the middle of it".to_owned())),
@@ -195,7 +197,7 @@ impl<R: Read, W: Write> Session<R, W> {
     fn add_exactly(&mut self, bytes: &mut Vec<u8>, size: usize) -> Result<(), Failure> {
         let start = bytes.len();
         bytes.resize(start + size, 0);
-        self.reader.read_exact(&mut bytes[start..]).map_err(|source| match source.kind() {
+        self.connection.read_exact(&mut bytes[start..]).map_err(|source| match source.kind() {
             ErrorKind::UnexpectedEof => Failure::Protocol("the server closed the connection in a message".to_owned()),
             _ => Failure::Connection { doing: "reading a message", source },
         })

@@ -111,7 +111,7 @@ fn a_reply_is_put_together_from_pieces_and_lines() {
     });
     let connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut dialogue = Dialogue::new(connection).unwrap();
+    let mut dialogue = Dialogue::new(connection);
     let reply = dialogue.command("NOOP").unwrap();
     assert_eq!((reply.code, reply.text.as_str()), (550, "one / two / three"));
     assert_eq!(&server.join().unwrap(), b"NOOP\r\n");

@@ -1,22 +1,36 @@
 //! The session with a mailbox, on bytes, and what is made of a message.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use proptest::prelude::*;
 use reference::mail_read_imap::letter::Letter;
 use reference::mail_read_imap::session::Session;
 use rstest::rstest;
 
-/// A stream that yields so many bytes at a time.
-struct Dribble<'a>(&'a [u8], usize);
+/// A connection that yields so many bytes at a time, and keeps what is said.
+struct Wire<'a> {
+    comes: &'a [u8],
+    size: usize,
+    said: &'a mut Vec<u8>,
+}
 
-impl Read for Dribble<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.0.len().min(buffer.len()).min(self.1);
-        let (now, later) = self.0.split_at(count);
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.comes.len().min(buffer.len()).min(self.size);
+        let (now, later) = self.comes.split_at(count);
         buffer[..count].copy_from_slice(now);
-        self.0 = later;
+        self.comes = later;
         Ok(count)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.said.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -28,7 +42,7 @@ const REPLIES: &str = "* OK ready\r\na1 OK in\r\n* FLAGS (\\Seen)\r\n* 1 EXISTS\
 #[rstest]
 fn reads_a_mailbox(#[values(1, 7, 10_000)] size: usize) {
     let mut said = Vec::new();
-    let mut session = Session::begin(Dribble(REPLIES.as_bytes(), size), &mut said).unwrap();
+    let mut session = Session::begin(Wire { comes: REPLIES.as_bytes(), size, said: &mut said }).unwrap();
     session.log_in("anna", "open \"sesame\"").unwrap();
     assert_eq!(session.examine().unwrap(), 1);
     // The message has in it what looks like the end of the reply.
@@ -49,7 +63,8 @@ fn reads_a_mailbox(#[values(1, 7, 10_000)] size: usize) {
 #[case("* OK hi\r\n", "the server closed the connection in the middle of it")]
 #[case("* OK hi\r\na1 OK in\r\n* 2 EXISTS {999999999}\r\n", "the server wants to send 999999999 bytes at once")]
 fn says_what_went_wrong(#[case] replies: &str, #[case] complaint: &str) {
-    let session = Session::begin(replies.as_bytes(), Vec::new());
+    let mut said = Vec::new();
+    let session = Session::begin(Wire { comes: replies.as_bytes(), size: 100, said: &mut said });
     let failure = session.and_then(|mut session| {
         session.log_in("anna", "open sesame")?;
         session.examine()
@@ -77,7 +92,8 @@ proptest! {
     fn whatever_a_server_says_is_survived(bytes: Vec<u8>) {
         let _ = Letter::read(&bytes);
         let replies = [b"* OK\r\n".to_vec(), bytes].concat();
-        if let Ok(mut session) = Session::begin(replies.as_slice(), Vec::new()) {
+        let mut said = Vec::new();
+        if let Ok(mut session) = Session::begin(Wire { comes: &replies, size: 100, said: &mut said }) {
             let _ = session.log_in("anna", "open sesame");
             let _ = session.examine();
         }

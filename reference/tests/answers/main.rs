@@ -16,6 +16,7 @@ mod mail_client;
 mod mail_read_imap;
 mod mail_read_pop3;
 mod mail_server;
+mod mail_tls;
 mod message;
 mod mx_lookup;
 mod password;

@@ -213,7 +213,7 @@ impl Server {
                 let is_news = seen && message.note(Flag::Seen);
                 let mut items: Vec<MessageDataItem<'_>> = names.iter().filter_map(|name| item(message, name)).collect();
                 // The new flags are sent, too (section 6.4.5); some servers leave that for later.
-                if is_news && server.unasked {
+                if is_news && server.manners.unasked {
                     items.push(flags(message));
                 }
                 data.extend(Data::fetch(small(index) + 1, items).map(encoded).unwrap_or_default());
@@ -295,7 +295,7 @@ impl Server {
 
     /// What nobody has asked for, where the scenario wants it.
     fn interjection(&self) -> Vec<u8> {
-        if !self.unasked {
+        if !self.manners.unasked {
             return Vec::new();
         }
         [b"* OK still here\r\n".to_vec(), encoded(Data::Exists(self.count()))].concat()

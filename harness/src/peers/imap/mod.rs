@@ -72,13 +72,22 @@ enum Next {
     Credentials(String),
 }
 
+/// What a mailbox does that others do not.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manners {
+    /// TLS can be begun (`STARTTLS`, section 6.2.1).
+    pub offers_tls: bool,
+    /// Responses that nobody has asked for stand between the others, as they do where mail comes in meanwhile (section 7).
+    pub unasked: bool,
+}
+
 /// A mailbox in one session.
 #[derive(Debug)]
 pub struct Server {
     messages: Vec<Message>,
     plan: Plan,
-    /// Untagged responses come that nobody has asked for.
-    unasked: bool,
+    manners: Manners,
+    encrypted: bool,
     state: State,
     next: Next,
     /// The beginning of a command whose end has not come.
@@ -96,13 +105,13 @@ struct Call {
 }
 
 impl Server {
-    /// A mailbox with these messages, and replies other than usual. If `unasked`, responses that nobody has asked for
-    /// stand between the others, as they do where mail comes in meanwhile (section 7).
-    pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>, unasked: bool) -> Self {
+    /// A mailbox with these messages, and replies other than usual.
+    pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>, manners: Manners) -> Self {
         Self {
             messages: messages.iter().zip(1..).map(|(text, number)| Message::new(number, text)).collect(),
             plan: Plan::new(planned),
-            unasked,
+            manners,
+            encrypted: false,
             state: State::Outside,
             next: Next::Line,
             begun: Vec::new(),
@@ -128,6 +137,12 @@ impl Server {
                 let call = Call { tag: tag.inner().to_owned(), asked: kind(&body), said };
                 self.serve(call, body)
             }
+            // The grammar's library has this one only where it is built so.
+            Err(_) if verb.eq_ignore_ascii_case("STARTTLS") && self.may_begin_tls() => {
+                let (tag, said) = (tag.to_owned(), "STARTTLS".to_owned());
+                self.turns.owe(&said);
+                self.begin_tls(Call { tag, asked: Some(Asked::Tls), said })
+            }
             Err(_) => {
                 let said = self.unreadable(bytes);
                 self.turns.owe(&said);
@@ -146,7 +161,8 @@ impl Server {
     fn serve(&mut self, call: Call, body: CommandBody<'_>) -> Reply {
         match (body, self.state) {
             (CommandBody::Capability, _) => {
-                let data = b"* CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN\r\n".to_vec();
+                let tls = if self.may_begin_tls() { " STARTTLS" } else { "" };
+                let data = format!("* CAPABILITY IMAP4rev1{tls} SASL-IR AUTH=PLAIN\r\n").into_bytes();
                 self.reply(call, "OK that is what I know", |_| data)
             }
             (CommandBody::Noop, _) => self.reply(call, "OK", |_| Vec::new()),
@@ -165,6 +181,22 @@ impl Server {
             (_, State::Outside) => self.refuse(call, "BAD log in first"),
             (body, _) => self.serve_folder(call, body),
         }
+    }
+
+    fn may_begin_tls(&self) -> bool {
+        self.manners.offers_tls && !self.encrypted && self.state == State::Outside
+    }
+
+    fn begin_tls(&mut self, call: Call) -> Reply {
+        let mut accepted = false;
+        let mut reply = self.reply(call, "OK begin", |_| {
+            accepted = true;
+            Vec::new()
+        });
+        if accepted {
+            reply.then = Afterwards::Encrypt;
+        }
+        reply
     }
 
     fn log_out(&mut self, call: Call) -> Reply {
@@ -237,7 +269,8 @@ impl Server {
             self.state = State::Ended;
             bytes.extend_from_slice(b"* BYE I am closing\r\n");
         }
-        self.record.exchanges.push(Exchange { asked: call.asked, said: call.said, reply: say });
+        let encrypted = self.encrypted;
+        self.record.exchanges.push(Exchange { asked: call.asked, said: call.said, reply: say, encrypted });
         Reply { bytes, then }
     }
 
@@ -300,6 +333,11 @@ impl dialogue::Server for Server {
 
     fn turns(&mut self) -> &mut Turns {
         &mut self.turns
+    }
+
+    fn encrypted(&mut self) {
+        self.encrypted = true;
+        self.begun.clear();
     }
 }
 

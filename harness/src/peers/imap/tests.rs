@@ -14,7 +14,7 @@ fn letters() -> Vec<Vec<u8>> {
 
 /// All that is said to a session in pieces of this size, without the greeting.
 fn play(planned: Vec<MailboxReply>, session: &[u8], size: usize) -> (String, Record) {
-    let mut server = Server::new(&letters(), planned, false);
+    let mut server = Server::new(&letters(), planned, Manners::default());
     let said = dialogue::play(&mut server, session, size);
     let said = String::from_utf8(said).unwrap();
     (said.split_once("\r\n").unwrap().1.to_owned(), server.into_record())
@@ -129,11 +129,29 @@ fn tells_what_it_has_not(#[case] command: &str, #[case] unserved: Option<&str>) 
 
 #[test]
 fn says_what_nobody_has_asked_for() {
-    let mut server = Server::new(&letters(), Vec::new(), true);
+    let mut server = Server::new(&letters(), Vec::new(), Manners { unasked: true, ..Manners::default() });
     let said = dialogue::play(&mut server, b"x LOGIN a b\r\nx SELECT INBOX\r\nx FETCH 2 BODY[TEXT]\r\n", 1000);
     let expected = "* OK still here\r\n* 2 EXISTS\r\n* 2 FETCH (BODY[TEXT] {7}\r\nAgain\r\n FLAGS (\\Seen \\Recent))\r\n\
                     * OK still here\r\n* 2 EXISTS\r\nx OK that was all\r\n";
     assert!(String::from_utf8(said).unwrap().ends_with(expected));
+}
+
+#[test]
+fn begins_tls_once() {
+    let mut server = Server::new(&letters(), Vec::new(), Manners { offers_tls: true, ..Manners::default() });
+    let said = dialogue::play(&mut server, b"x CAPABILITY\r\n", 1000);
+    assert!(String::from_utf8(said).unwrap().contains("* CAPABILITY IMAP4rev1 STARTTLS SASL-IR AUTH=PLAIN\r\n"));
+    dialogue::Server::turns(&mut server).receive(b"x STARTTLS\r\n");
+    let reply = dialogue::Server::next_reply(&mut server).unwrap();
+    assert_eq!((reply.bytes.as_slice(), reply.then), (&b"x OK begin\r\n"[..], Afterwards::Encrypt));
+    dialogue::Server::encrypted(&mut server);
+    dialogue::Server::turns(&mut server).receive(b"x CAPABILITY\r\nx STARTTLS\r\nx LOGIN a b\r\n");
+    let replies: Vec<Reply> = std::iter::from_fn(|| dialogue::Server::next_reply(&mut server)).collect();
+    assert_eq!(replies[0].bytes, b"* CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN\r\nx OK that is what I know\r\n");
+    assert!(replies[1].bytes.starts_with(b"x BAD"));
+    let record = server.into_record();
+    let encrypted: Vec<bool> = record.exchanges.iter().map(|exchange| exchange.encrypted).collect();
+    assert_eq!((record.login.is_some(), encrypted), (true, vec![false, false, false, true, true, true]));
 }
 
 #[rstest]

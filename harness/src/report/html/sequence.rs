@@ -203,6 +203,7 @@ impl Fold {
                 self.arrow(event, "connects", !invited, Kind::Control);
             }
             What::Refused(why) => self.arrow(event, format!("✗ {why}"), true, Kind::Broken),
+            What::Tls(what) => self.note(event, what.clone(), false),
             What::Sent(bytes) => self.data(event, bytes, true),
             What::Received(bytes) => self.data(event, bytes, false),
             What::EndSent => self.arrow(event, "end of its data (FIN)", true, Kind::Control),

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::stage::Connection;
-use super::super::{Director, Done, Halt};
-use crate::peers::dialogue::Server;
+use super::super::{Director, Done, Encryption, Halt};
+use crate::peers::dialogue::{Reply, Server};
 use crate::scenario::duration::Limit;
 use crate::scenario::model::Afterwards;
 
@@ -34,6 +34,14 @@ pub(super) struct Manner<'s> {
     pub within: Option<Limit>,
 }
 
+/// How a part of a dialogue ended.
+enum Next {
+    /// It is over.
+    Over,
+    /// It goes on in TLS.
+    Encrypt,
+}
+
 /// What came of a read.
 enum Came {
     Something,
@@ -42,22 +50,47 @@ enum Came {
 }
 
 impl Director {
-    /// A peer with a connection speaks as this server until one side ends it.
+    /// A peer with a connection speaks as this server until one side ends it, in TLS where that was begun or when the
+    /// server says so.
     pub(super) async fn dialogue(&mut self, manner: &Manner<'_>, server: &mut dyn Server) -> Done {
         let peer = self.actors.peer(manner.peer);
         let Some(mut connection) = peer.borrow_mut().connection.take() else {
             return Err(Halt::Harness(format!("{} has no connection", manner.peer)));
         };
-        self.take_turns(manner, server, &mut *connection).await;
+        let encryption = peer.borrow().encryption.clone();
+        let mut usable = !encryption.as_ref().is_some_and(Encryption::has_failed);
+        if encryption.as_ref().is_some_and(Encryption::is_on) {
+            server.encrypted();
+        }
+        let early = std::mem::take(&mut peer.borrow_mut().received);
+        server.turns().receive(&early);
+        let mut due = usable.then(|| server.greeting());
+        while usable {
+            match self.take_turns(manner, server, &mut *connection, due.take()).await {
+                Next::Over => break,
+                Next::Encrypt => {
+                    let early = server.turns().rest();
+                    connection = self.encrypt(manner.peer, connection, &early).await?;
+                    usable = peer.borrow().encryption.as_ref().is_some_and(Encryption::is_on);
+                    if usable {
+                        server.encrypted();
+                    }
+                }
+            }
+        }
         peer.borrow_mut().connection = Some(connection);
         Ok(())
     }
 
-    /// Replies and reads in turn, until one side ends it.
-    async fn take_turns(&self, manner: &Manner<'_>, server: &mut dyn Server, connection: &mut dyn Connection) {
-        let first = server.greeting();
+    /// Replies and reads in turn, until one side ends it. `due` is what the server says first.
+    async fn take_turns(
+        &self,
+        manner: &Manner<'_>,
+        server: &mut dyn Server,
+        connection: &mut dyn Connection,
+        mut due: Option<Reply>,
+    ) -> Next {
         let limit = manner.within.map_or(USUAL, |limit| limit.0);
-        let mut due = Some(first);
         loop {
             while let Some(reply) = due.take().or_else(|| server.next_reply()) {
                 let left = !self.hold(manner, server, connection).await;
@@ -67,8 +100,14 @@ impl Director {
                 }
                 let sent = self.reply(manner, server, connection, &reply.bytes).await;
                 server.turns().answered();
-                if reply.then == Afterwards::Close {
-                    return self.part(manner, server, connection).await;
+                match reply.then {
+                    Afterwards::GoOn => {}
+                    Afterwards::Encrypt if sent => return Next::Encrypt,
+                    Afterwards::Encrypt => return Next::Over,
+                    Afterwards::Close => {
+                        self.part(manner, server, connection).await;
+                        return Next::Over;
+                    }
                 }
                 if !sent {
                     break;
@@ -78,12 +117,12 @@ impl Director {
             loop {
                 match self.read_more(manner, server, connection, &mut patience).await {
                     Came::Something => break,
-                    Came::End => return,
+                    Came::End => return Next::Over,
                     Came::Nothing => {}
                 }
                 if let Err(why) = patience.moment(&*self.stage).await {
                     server.turns().conduct.gave_up = Some(self.explain(&why));
-                    return;
+                    return Next::Over;
                 }
             }
         }

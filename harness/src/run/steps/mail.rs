@@ -2,12 +2,12 @@
 
 use super::super::actors::Peer;
 use super::super::judge;
-use super::super::{Director, Done, Failure, Halt};
+use super::super::{Director, Done, Encryption, Failure, Halt};
 use super::dialogue::Manner;
 use crate::peers::dialogue::Refusal;
 use crate::peers::message::{self, Held};
-use crate::peers::smtp::{Record, Server};
-use crate::scenario::model::{ExpectDialogue, ExpectMail, Moment, ServeMail};
+use crate::peers::smtp::{Exchange, Offers, Record, Server};
+use crate::scenario::model::{Certificate, ExpectDialogue, ExpectMail, Moment, ServeMail};
 
 /// A dialogue and what was planned for it.
 #[derive(Debug, Default)]
@@ -35,7 +35,9 @@ impl Mailbox {
 
 impl Director {
     pub(super) async fn serve_mail(&mut self, step: &ServeMail) -> Done {
-        let mut server = Server::new(step.replies.clone());
+        let peer = self.actors.peer(&step.peer);
+        let starttls = peer.borrow().encryption.as_ref().is_some_and(|it| it.outcome.is_none());
+        let mut server = Server::new(step.replies.clone(), Offers { starttls, auth: step.auth.clone() });
         let manner = Manner {
             peer: &step.peer,
             every: step.every,
@@ -44,9 +46,13 @@ impl Director {
             within: step.within,
         };
         self.dialogue(&manner, &mut server).await?;
-        let mailbox = Mailbox { record: server.into_record(), planned: step.replies.clone() };
-        self.actors.peer(&step.peer).borrow_mut().mailbox = Some(mailbox);
-        Ok(())
+        let record = server.into_record();
+        for secret in &record.secrets {
+            self.log.hide("password", secret);
+        }
+        let spoke = record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
+        peer.borrow_mut().mailbox = Some(Mailbox { record, planned: step.replies.clone() });
+        self.check_trust(&step.peer, spoke)
     }
 
     fn with_mailbox<T>(&self, name: &str, look: impl FnOnce(&Mailbox) -> T) -> Result<T, Halt> {
@@ -56,6 +62,12 @@ impl Director {
     }
 
     pub(super) fn expect_dialogue(&mut self, step: &ExpectDialogue) -> Done {
+        let encryption = self.actors.peers.get(&step.peer).and_then(|peer| peer.borrow().encryption.clone());
+        // Who has name and password built in cannot be asked for others.
+        let told = |name: &str| {
+            let part = self.cast.parts.get(&self.scenario.role);
+            part.and_then(|part| part.values.get(name)).filter(|_| self.cast.takes(&self.scenario.role, name))
+        };
         self.with_mailbox(&step.peer, |mailbox| {
             let record = &mailbox.record;
             let checks = [
@@ -63,6 +75,9 @@ impl Director {
                 (step.waited, impatient(record)),
                 (step.crlf, bare(record)),
                 (step.closed, left_open(record)),
+                (step.encrypted, in_clear(record, encryption.as_ref())),
+                (step.logged_in, not_logged_in(record, told("user"), told("password"))),
+                (step.guarded, unguarded(record, encryption.as_ref())),
             ];
             checks.into_iter().filter(|(asked, _)| *asked).find_map(|(_, failure)| failure)
         })?
@@ -161,6 +176,80 @@ fn incomplete(record: &Record) -> Option<Failure> {
         expected: "HELO or EHLO, MAIL FROM, RCPT TO, DATA, the text, a line with a dot, QUIT".to_owned(),
         actual: course(record),
         reason: format!("{missing} did not come, or not in its turn: {}", course(record)),
+    })
+}
+
+/// A command as a reader wants to see it.
+fn quoted(exchange: &Exchange) -> String {
+    judge::quote(judge::beginning(exchange.said.as_bytes(), 60))
+}
+
+fn in_clear(record: &Record, encryption: Option<&Encryption>) -> Option<Failure> {
+    const HARMLESS: [&str; 6] = ["HELO", "EHLO", "STARTTLS", "NOOP", "RSET", "QUIT"];
+    let expected = "TLS, and before it nothing but EHLO and STARTTLS".to_owned();
+    let is_harmless = |exchange: &Exchange| {
+        let word = exchange.said.split_ascii_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        exchange.encrypted || word.is_empty() || HARMLESS.contains(&word.as_str())
+    };
+    if let Some(first) = record.exchanges.iter().find(|exchange| !is_harmless(exchange)) {
+        return Some(Failure {
+            expected,
+            actual: format!("{} in clear", quoted(first)),
+            reason: format!(
+                "{} came in clear, where everybody on the way can read it: {}",
+                quoted(first),
+                course(record)
+            ),
+        });
+    }
+    let why = match encryption.and_then(|encryption| encryption.outcome.as_ref()) {
+        Some(Ok(())) => return None,
+        Some(Err(hindrance)) => format!("TLS has not come about: {hindrance}"),
+        None => "the program neither begins with TLS nor says STARTTLS".to_owned(),
+    };
+    let reason = if record.exchanges.is_empty() { why.clone() } else { format!("{why}: {}", course(record)) };
+    Some(Failure { expected, actual: why, reason })
+}
+
+fn not_logged_in(record: &Record, user: Option<&String>, password: Option<&String>) -> Option<Failure> {
+    let course = course(record);
+    let (actual, reason) = match record.logins.iter().find(|it| it.taken) {
+        None => (course.clone(), format!("nobody has logged in (AUTH): {course}")),
+        Some(it) if !it.encrypted => {
+            let why = "the password came in clear: base64 is a spelling, and no encryption";
+            (course.clone(), format!("{why}: {course}"))
+        }
+        Some(it) if user.is_some_and(|user| *user != it.login.user) => {
+            let came = judge::quote(it.login.user.as_bytes());
+            (format!("the name {came}"), format!("the name in AUTH is not the one that the program was told: {came}"))
+        }
+        // What came instead may be a password, too.
+        Some(it) if password.is_some_and(|password| password.as_bytes() != it.login.password) => {
+            let why = "the password in AUTH is not the one that the program was told (neither is shown here)";
+            (course, why.to_owned())
+        }
+        Some(_) => return None,
+    };
+    Some(Failure { expected: "AUTH with the name and the password, in TLS, and taken".to_owned(), actual, reason })
+}
+
+fn unguarded(record: &Record, encryption: Option<&Encryption>) -> Option<Failure> {
+    let certificate = encryption.map(|encryption| encryption.certificate);
+    let is_safe = |encrypted: bool| encrypted && certificate == Some(Certificate::Good);
+    let mail = [Moment::Mail, Moment::Recipient, Moment::Data, Moment::Text].map(Some);
+    let told = record.logins.iter().find(|it| !is_safe(it.encrypted)).map(|it| ("name and password", it.encrypted));
+    let sent = || {
+        let mut sent = record.exchanges.iter().filter(|exchange| mail.contains(&exchange.moment));
+        sent.find(|exchange| !is_safe(exchange.encrypted)).map(|exchange| ("the mail", exchange.encrypted))
+    };
+    let (what, encrypted) = told.or_else(sent)?;
+    let fault = certificate.and_then(Certificate::fault).filter(|_| encrypted);
+    let how = fault.map_or("in clear".to_owned(), |fault| format!("to a server whose certificate {fault}"));
+    let course = course(record);
+    Some(Failure {
+        expected: "neither name and password nor a mail where it is not safe".to_owned(),
+        actual: format!("{what} {how}"),
+        reason: format!("{what} went {how}: {course}"),
     })
 }
 

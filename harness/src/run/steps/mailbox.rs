@@ -6,9 +6,10 @@ use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
 use crate::peers::dialogue::Refusal;
+use crate::peers::imap::{self, Manners};
 use crate::peers::mailbox::{Exchange, Record};
-use crate::peers::{imap, pop3};
-use crate::scenario::model::{Asked, ExpectSession, MailboxReply, Protocol, ServeMailbox};
+use crate::peers::pop3;
+use crate::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, Protocol, ServeMailbox};
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;
@@ -57,6 +58,8 @@ impl Director {
     pub(super) async fn serve_mailbox(&mut self, step: &ServeMailbox) -> Done {
         let messages: Result<Vec<Vec<u8>>, Halt> = step.messages.iter().map(|message| self.bytes(message, 0)).collect();
         let messages = messages?;
+        let peer = self.actors.peer(&step.peer);
+        let offers_tls = peer.borrow().encryption.as_ref().is_some_and(|it| it.outcome.is_none());
         let manner = Manner {
             peer: &step.peer,
             every: step.every,
@@ -67,12 +70,12 @@ impl Director {
         let planned = step.replies.clone();
         let record = match step.protocol {
             Protocol::Pop3 => {
-                let mut server = pop3::Server::new(&messages, planned);
+                let mut server = pop3::Server::new(&messages, planned, offers_tls);
                 self.dialogue(&manner, &mut server).await?;
                 server.into_record()
             }
             Protocol::Imap => {
-                let mut server = imap::Server::new(&messages, planned, step.unasked);
+                let mut server = imap::Server::new(&messages, planned, Manners { offers_tls, unasked: step.unasked });
                 self.dialogue(&manner, &mut server).await?;
                 server.into_record()
             }
@@ -84,9 +87,10 @@ impl Director {
             let (line, open) = (judge::quote(line.as_bytes()), judge::quote(open.as_bytes()));
             self.note("harness", What::Finding(format!("{line} came before the server had replied to {open}")));
         }
+        let spoke = record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
         let session = Session { protocol: step.protocol, record, planned: step.replies.clone() };
-        self.actors.peer(&step.peer).borrow_mut().session = Some(session);
-        Ok(())
+        peer.borrow_mut().session = Some(session);
+        self.check_trust(&step.peer, spoke)
     }
 
     pub(super) fn expect_session(&mut self, step: &ExpectSession) -> Done {
@@ -96,6 +100,7 @@ impl Director {
         let Some(session) = session else {
             return Err(Halt::Harness(format!("{} keeps no mailbox: `serve-mailbox` comes first", step.peer)));
         };
+        let certificate = peer.as_ref().and_then(|peer| peer.encryption.as_ref()).map(|it| it.certificate);
         // Who has name and password built in cannot be asked for others.
         let told = |name: &str| {
             let part = self.cast.parts.get(&self.scenario.role);
@@ -105,6 +110,7 @@ impl Director {
             (step.logged_in, not_logged_in(session, told("user"), told("password"))),
             (step.quit, no_quit(session)),
             (step.kept, deleted(session)),
+            (step.guarded, unguarded(session, certificate)),
         ];
         match checks.into_iter().filter(|(asked, _)| *asked).find_map(|(_, failure)| failure) {
             Some(failure) => Err(failure.into()),
@@ -119,6 +125,8 @@ struct Words {
     name: &'static str,
     /// What brings the password.
     password: &'static str,
+    /// The command that carries it.
+    secret: &'static str,
     /// The whole login.
     login: &'static str,
     quit: &'static str,
@@ -131,6 +139,7 @@ impl Session {
             Protocol::Pop3 => Words {
                 name: "USER",
                 password: "PASS",
+                secret: "PASS",
                 login: "USER with the name and PASS with the password, both taken",
                 quit: "QUIT",
                 deletion: "DELE, and QUIT after it",
@@ -138,6 +147,7 @@ impl Session {
             Protocol::Imap => Words {
                 name: "LOGIN",
                 password: "LOGIN and the name",
+                secret: "LOGIN or AUTHENTICATE",
                 login: "LOGIN with the name and the password, or AUTHENTICATE, taken",
                 quit: "LOGOUT",
                 deletion: "\\Deleted, and EXPUNGE or CLOSE after it",
@@ -165,6 +175,16 @@ fn not_logged_in(session: &Session, user: Option<&String>, password: Option<&Str
         Some(_) => return None,
     };
     Some(Failure { expected: words.login.to_owned(), actual, reason })
+}
+
+fn unguarded(session: &Session, certificate: Option<Certificate>) -> Option<Failure> {
+    let whose = certificate.and_then(Certificate::fault)?;
+    let told = session.record.exchanges.iter().any(|it| it.encrypted && it.asked == Some(Asked::Password));
+    told.then(|| Failure {
+        expected: "no password to a server whose certificate is not right".to_owned(),
+        actual: format!("{} with a password, to a server whose certificate {whose}", session.words().secret),
+        reason: format!("the password went to a server whose certificate {whose}: {}", session.course()),
+    })
 }
 
 fn no_quit(session: &Session) -> Option<Failure> {

@@ -15,10 +15,12 @@ mod receive;
 mod refusal;
 mod resources;
 mod said;
+mod tls;
 mod xmlrpc;
 
 pub use mail::Mailbox;
 pub use mailbox::Session;
+pub use tls::Encryption;
 
 use super::{Director, Done, Halt};
 use crate::run::event::{Difference, What};
@@ -69,6 +71,7 @@ impl Director {
             Step::ExpectMail(step) => self.expect_mail(step),
             Step::ServeMailbox(step) => self.serve_mailbox(step).await,
             Step::ExpectSession(step) => self.expect_session(step),
+            Step::ExpectTls(step) => self.expect_tls(step),
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,

@@ -119,13 +119,20 @@ impl Director {
                 Some(Ok(connection)) => {
                     self.note(name, What::Connected("a client".to_owned()));
                     self.ports.own(connection.remote().port(), "its own port");
-                    let peer = self.actors.peer(name);
-                    let mut peer = peer.borrow_mut();
-                    peer.connection = Some(connection);
-                    peer.received.clear();
-                    peer.sent.clear();
-                    peer.end_seen = false;
-                    peer.reset_seen = false;
+                    {
+                        let peer = self.actors.peer(name);
+                        let mut peer = peer.borrow_mut();
+                        peer.encryption = None;
+                        peer.received.clear();
+                        peer.sent.clear();
+                        peer.end_seen = false;
+                        peer.reset_seen = false;
+                    }
+                    let connection = match step.tls {
+                        Some(certificate) => self.meet_with_tls(name, connection, certificate).await?,
+                        None => connection,
+                    };
+                    self.actors.peer(name).borrow_mut().connection = Some(connection);
                     return Ok(());
                 }
                 Some(Err(error)) => return Err(Halt::Harness(format!("cannot accept a connection: {error}"))),

@@ -12,6 +12,7 @@ use super::super::patience::Patience;
 use super::super::stage::{Launch, LaunchError};
 use super::super::{Director, Done, Failure, Halt};
 use crate::catalogue::model::RoleKind;
+use crate::peers::sasl;
 use crate::run::judge;
 use crate::scenario::duration::Limit;
 use crate::scenario::model::{ProgramRef, Ready, Restart, Settle, SignalName, SignalStep, Start, Type};
@@ -61,6 +62,9 @@ impl Director {
         values.extend(step.with.clone());
         for (name, secret) in self.cast.secrets(&step.program, &values, &self.scenario.secrets) {
             self.log.hide(&name, secret.as_bytes());
+            if let Some(user) = self.cast.usual(&step.program, &values, "user") {
+                sasl::spellings(&user, &secret).iter().for_each(|spelling| self.log.hide(&name, spelling));
+            }
         }
         let attached = self.cast.parts.get(&step.program).and_then(|part| part.attached);
         if attached.is_some() && (unusual || self.actors.programs.values().any(|actor| actor.role == step.program)) {
@@ -69,10 +73,14 @@ impl Director {
                 step.program
             )));
         }
-        let invocation = self
+        let mut invocation = self
             .cast
             .invocation(&step.program, &values, step.without_arguments)
             .map_err(|error| Halt::NotGradable(error.to_string()))?;
+        for (name, value) in &self.trust {
+            // What the submission asks for goes before.
+            invocation.env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         let input_file = match &step.input_file {
             Some(payload) => Some(self.bytes(payload, index)?),
             None => None,

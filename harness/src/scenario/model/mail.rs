@@ -18,6 +18,10 @@ pub struct ServeMail {
     /// Replies other than usual.
     #[serde(default)]
     pub replies: Vec<MailReply>,
+    /// Ways to log in that the server offers with its reply to `EHLO`, in clear as well (RFC 4954). It takes every name
+    /// and password. Left out: none, and `AUTH` is no command.
+    #[serde(default)]
+    pub auth: Vec<Mechanism>,
     /// Replies leave in segments of this size, in bytes, each when the one before was read.
     #[serde(default)]
     pub every: Option<usize>,
@@ -56,6 +60,11 @@ pub enum Moment {
     Connection,
     /// `HELO` or `EHLO`.
     Hello,
+    /// `STARTTLS` (RFC 3207), which a server offers whose connection was accepted with `tls`.
+    #[serde(rename = "starttls")]
+    StartTls,
+    /// `AUTH`, when name and password are there.
+    Auth,
     /// `MAIL FROM`.
     Mail,
     /// `RCPT TO`.
@@ -68,6 +77,16 @@ pub enum Moment {
     Quit,
 }
 
+/// A way to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mechanism {
+    /// Name and password at once (RFC 4616).
+    Plain,
+    /// First the name, then the password, each when it is asked for.
+    Login,
+}
+
 /// What a server does after a reply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -77,6 +96,9 @@ pub enum Afterwards {
     GoOn,
     /// It closes the connection.
     Close,
+    /// It begins TLS on the connection: what follows is a handshake. For the peers' own use.
+    #[serde(skip)]
+    Encrypt,
 }
 
 /// What is expected of the dialogue.
@@ -97,9 +119,26 @@ pub struct ExpectDialogue {
     /// After `QUIT` and its reply the program closed the connection.
     #[serde(default)]
     pub closed: bool,
+    /// TLS was begun, and in clear nothing came but `HELO`, `EHLO`, `STARTTLS`, `NOOP`, `RSET` and `QUIT`.
+    #[serde(default)]
+    pub encrypted: bool,
+    /// Name and password came over TLS and were taken; those that the program was told, if it can be told any.
+    #[serde(default)]
+    pub logged_in: bool,
+    /// No name, password or mail was told the server in clear, or in TLS if its certificate is not right.
+    #[serde(default)]
+    pub guarded: bool,
     /// Requirements that this step decides.
     #[serde(default)]
     pub decides: Vec<String>,
+}
+
+impl ExpectDialogue {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        let Self { peer: _, complete, waited, crlf, closed, encrypted, logged_in, guarded, decides: _ } = self;
+        ![complete, waited, crlf, closed, encrypted, logged_in, guarded].contains(&&true)
+    }
 }
 
 /// What is expected of the message that came.

@@ -80,6 +80,8 @@ pub enum Asked {
     Connection,
     /// `CAPA` (RFC 2449); `CAPABILITY`.
     Capabilities,
+    /// `STLS` (RFC 2595), which is offered where the connection was accepted with `tls`.
+    Tls,
     /// `USER`.
     User,
     /// `PASS`; `LOGIN` and `AUTHENTICATE`.
@@ -119,6 +121,9 @@ pub struct ExpectSession {
     /// No message was deleted.
     #[serde(default)]
     pub kept: bool,
+    /// No password was told the server in TLS whose certificate is not right.
+    #[serde(default)]
+    pub guarded: bool,
     /// Requirements that this step decides.
     #[serde(default)]
     pub decides: Vec<String>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ExpectedRequest, ExpectedResponse, RandomSegments, RoleName};
+use super::{Certificate, ExpectedRequest, ExpectedResponse, RandomSegments, RoleName};
 use crate::scenario::bytes::{Payload, SegmentSize};
 use crate::scenario::duration::Limit;
 
@@ -54,6 +54,10 @@ pub struct Accept {
     /// Number of connections to take, one after the other: all meant by `NAME` in later steps.
     #[serde(default)]
     pub count: Option<u32>,
+    /// The peer can speak TLS, and shows such a certificate: at once if the program begins with a handshake, else when
+    /// it asks for it in what it speaks (`STARTTLS`). Steps see what is said, captures what is on the wire.
+    #[serde(default)]
+    pub tls: Option<Certificate>,
     /// Bound, for each connection. Default 10 s.
     #[serde(default)]
     pub within: Option<Limit>,

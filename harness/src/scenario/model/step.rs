@@ -13,7 +13,7 @@ use super::{
 };
 use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    LearnFunctions, ServeMail, ServeMailbox, ServeNames,
+    ExpectTls, LearnFunctions, ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -121,6 +121,8 @@ pub enum Step {
     ExpectSession(ExpectSession),
     /// The program says that the peer has refused: a mail, or a login.
     ExpectRefusalTold(ExpectRefusalTold),
+    /// The program speaks TLS.
+    ExpectTls(ExpectTls),
     /// The program has shown a text of several lines.
     ExpectText(ExpectText),
     /// The program has printed a line with a certain end.
@@ -179,6 +181,7 @@ impl Step {
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
+            | Self::ExpectTls(ExpectTls { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
@@ -221,6 +224,7 @@ impl Step {
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
+            | Self::ExpectTls(ExpectTls { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
@@ -235,6 +239,7 @@ impl Step {
         match self {
             Self::Accept(Accept { or_skip, .. })
             | Self::Receive(Receive { or_skip, .. })
+            | Self::ExpectTls(ExpectTls { or_skip, .. })
             | Self::ExpectOutput(ExpectOutput { or_skip, .. }) => or_skip.as_deref(),
             _ => None,
         }
@@ -294,6 +299,7 @@ impl Step {
             | Self::ServeMail(ServeMail { peer, .. })
             | Self::ServeMailbox(ServeMailbox { peer, .. })
             | Self::ExpectSession(ExpectSession { peer, .. })
+            | Self::ExpectTls(ExpectTls { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })
