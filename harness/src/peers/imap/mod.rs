@@ -16,6 +16,7 @@ use imap_codec::decode::Decoder;
 use imap_codec::encode::Encoder;
 use imap_codec::imap_types::command::{Command, CommandBody};
 use imap_codec::imap_types::response::{Data, Response};
+use imap_codec::imap_types::utils::escape_quoted;
 use imap_codec::{CommandCodec, ResponseCodec};
 
 use self::message::Message;
@@ -220,9 +221,9 @@ impl Server {
         match body {
             CommandBody::Login { username, password } => {
                 self.record.keep_secret(password.declassify().as_ref(), line);
-                // With quotes and backslashes it is spelt otherwise.
-                let spelt = line.split(|byte| matches!(byte, b' ' | b'\n')).next_back().unwrap_or_default();
-                self.record.keep_secret(spelt, line);
+                // In quotation marks some letters are spelt otherwise.
+                let password = String::from_utf8_lossy(password.declassify().as_ref()).into_owned();
+                self.record.keep_secret(escape_quoted(&password).as_bytes(), line);
                 format!("LOGIN {} {MASKED}", String::from_utf8_lossy(username.as_ref()))
             }
             CommandBody::Authenticate { mechanism, initial_response } => match initial_response {

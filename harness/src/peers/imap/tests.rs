@@ -98,6 +98,13 @@ fn lets_in(#[case] session: &str, #[case] replies: &str, #[values(1, 1000)] size
     assert!(record.secrets.contains(&b"open sesame".to_vec()));
 }
 
+#[test]
+fn hides_a_password_as_it_is_spelt() {
+    let (_, record) = play(Vec::new(), b"x LOGIN a \"open \\\"sesame\\\"\"\r\n", 1000);
+    let secrets = [&br#"open "sesame""#[..], br#"open \"sesame\""#];
+    assert_eq!(record.secrets, secrets.map(<[u8]>::to_vec));
+}
+
 #[rstest]
 #[case("x FETCH 1 RFC822\r\n", "x BAD log in first\r\n", None)]
 #[case("x LOGIN anna open sesame\r\n", "x BAD this is none of the commands, or not in their form\r\n", None)]
