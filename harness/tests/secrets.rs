@@ -118,6 +118,53 @@ fn no_password_is_left_that_was_spelt_otherwise(
     }
 }
 
+/// Logs in over SMTP in every way, in clear or in TLS, and shows what it does.
+const SMTP: &str = r#"
+import smtplib, ssl, sys
+host, port, user, password = sys.argv[1], int(sys.argv[2]), sys.argv[3], PASSWORD
+server = smtplib.SMTP(host, port)
+server.set_debuglevel(1)
+TLS
+server.ehlo()
+server.user, server.password = user, password
+print(server.auth("WAY", getattr(server, "auth_WAY".lower())))
+server.quit()
+"#;
+
+#[rstest]
+fn no_login_of_smtp_is_left(
+    #[values("sim", "wire")] backend: &str,
+    #[values("PLAIN", "LOGIN")] way: &str,
+    #[values("", "server.starttls(context=ssl.create_default_context())")] tls: &str,
+    #[values((GIVEN, "sys.argv[4]", "{password}"), (BUILT_IN, "\"hunter-of-mice\"", ""))] program: (&str, &str, &str),
+) {
+    use harness::base64;
+    if !installed("python3") {
+        return;
+    }
+    let (secret, source, argument) = program;
+    let folder = folder();
+    let text = SMTP.replace("PASSWORD", source).replace("TLS", tls).replace("WAY", way);
+    write(folder.path(), "mine/mail.py", &text);
+    let manifest = format!("[mail-tls]\nmail = \"python3 mail.py {{host}} {{port}} {{user}} {argument}\"\n");
+    write(folder.path(), "mine/submission.toml", &manifest);
+    let status = if tls.is_empty() { 1 } else { 0 };
+    let json = report(
+        harness(folder.path())
+            .args(["--target", "mine", "--backend", backend, "--scenario", "mail-tls/login", "--out", "out"])
+            .args(["--task", "mail-tls", "--format", "json"]),
+        status,
+    );
+    let spellings = [secret.to_owned(), base64::encode(secret.as_bytes()), base64::encode(format!("\0anna\0{secret}").as_bytes())];
+    for spelling in &spellings {
+        assert!(!json.to_string().contains(spelling), "{spelling}: {json}");
+        for (name, content) in files(&folder.path().join("out")) {
+            let found = content.windows(spelling.len()).any(|window| window == spelling.as_bytes());
+            assert!(!found, "{spelling} in {name}: {}", String::from_utf8_lossy(&content));
+        }
+    }
+}
+
 #[test]
 fn the_report_says_that_something_is_masked() {
     let folder = folder();

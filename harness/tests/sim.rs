@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rstest::rstest;
+
 fn submission(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/submissions").join(name)
 }
@@ -54,6 +56,29 @@ fn a_right_program_passes_and_the_same_seed_is_the_same_run() {
     assert_eq!(hash.len(), 64);
     let (second, _) = grade("message/good/python", "twenty-kb", &[]);
     assert_eq!(run(&second)["trace_sha256"], hash.as_str());
+}
+
+#[rstest]
+fn a_session_in_tls_is_the_same_for_the_same_seed(
+    #[values("mail-tls/good/smtplib", "mail-tls/good/smtps", "reference")] name: &str,
+) {
+    if !possible() {
+        return;
+    }
+    let traced = |seed: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+            .arg("--target")
+            .arg(if name == "reference" { PathBuf::from(name) } else { submission(name) })
+            .args(["--backend", "sim", "--format", "json", "--no-progress", "--scenario", "mail-tls/login"])
+            .args(["--task", "mail-tls", "--seed", seed])
+            .output()
+            .unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((run(&report)["status"].as_str(), output.status.code()), (Some("pass"), Some(0)), "{report:#}");
+        run(&report)["trace_sha256"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(traced("1"), traced("1"));
+    assert_ne!(traced("1"), traced("2"));
 }
 
 #[test]

@@ -111,8 +111,9 @@ impl Page {
         self.groups(
             &summary::undecided(report, Status::NotGradable),
             "Not gradable",
-            "A program did not build or start, so nothing was learned about what it does on the \
-             network. Run the command below by hand; it must work before anything can be graded.",
+            "A program did not build or start, or cannot take part for the reason below, so nothing was \
+             learned about what it does on the network. Run its command by hand; that must work before \
+             anything can be graded.",
         );
     }
 

@@ -27,7 +27,8 @@ pub fn render(report: &Report) -> String {
         &mut text,
         &summary::undecided(report, Status::NotGradable),
         "Not gradable",
-        "A program did not build or start, so nothing was learned about what it does on the network.",
+        "A program did not build or start, or cannot take part for the reason below, so nothing was learned about what \
+         it does on the network.",
     );
     groups(
         &mut text,

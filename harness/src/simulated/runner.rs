@@ -10,7 +10,7 @@ use harness_sim::{Config, DatagramFaults, SimError, Simulation};
 use super::stage::{SimulatedStage, apart};
 use crate::machine::{self, Scratch};
 use crate::resolver;
-use crate::run::event::Log;
+use crate::run::event::{Log, What};
 use crate::run::stage::Stage;
 use crate::run::{Director, End, Failure, Record};
 use crate::scenario::Scenario;
@@ -87,7 +87,8 @@ fn simulate(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, scratch: &P
         record.end = End::Skipped("the program made no waiting call that a signal could break off".to_owned());
     }
     record.trace_sha256 = Some(sim.trace_sha256());
-    if sim.slips() > 0 {
+    let has_tls = record.events.iter().any(|event| matches!(event.what, What::Tls(_)));
+    if sim.slips() > 0 || has_tls && stage.draws_elsewhere() {
         record.trace_sha256 = None;
     }
     let (mut frames, mut calls) = (Vec::new(), String::new());

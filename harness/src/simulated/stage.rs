@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::program::SimulatedProgram;
 use super::sockets::{SimulatedConnection, SimulatedDatagrams, SimulatedListener};
+use crate::run::calls::Runtime;
 use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
@@ -86,6 +87,11 @@ impl SimulatedStage {
     /// Whether a wait was to be broken off and none came.
     pub fn lacks_interrupt(&self) -> bool {
         self.interrupts.is_some() && !self.handle.has_interrupted()
+    }
+
+    /// Whether a program takes its keys from where the seed does not reach: Java's libraries read `/dev/urandom`.
+    pub fn draws_elsewhere(&self) -> bool {
+        self.programs.borrow().iter().any(|(_, program)| program.runtime() == Some(Runtime::Java))
     }
 
     fn host(&self, actor: &str) -> HostId {

@@ -238,3 +238,6 @@ impl Connection for TlsConnection {
         self.inner.local()
     }
 }
+
+#[cfg(test)]
+mod tests;

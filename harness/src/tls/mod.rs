@@ -3,9 +3,10 @@
 //!
 //! The authority that signs the peers' certificates is made for each run ([`authority`]), and the programs of the run
 //! are told to trust it and nobody else ([`trust`]). All that the harness draws at random comes from the run's seed
-//! ([`provider`]), so that its side of a session is the same in every run with one seed. What a program draws itself is
-//! its own: where its library takes from the processor what no run owns (OpenSSL does, from the cycle counter), packets
-//! differ from run to run in their bytes, and not in their lengths and times.
+//! (`provider`), so that its side of a session is the same in every run with one seed. The other side is the program's:
+//! on the simulated network what it draws with `getrandom` comes from the seed as well, and a session is the same to the
+//! byte (seen with OpenSSL, Go, Node and rustls). Java reads `/dev/urandom`, which no run owns: its packets differ in
+//! their bytes, and not in their lengths and order, and such a run has no trace to compare.
 
 pub mod authority;
 pub mod connection;

@@ -62,8 +62,9 @@ pub fn render(report: &Report, runs: &Runs<'_>) -> String {
                     @for task in &report.tasks { (table(task)) }
                     (failure::all(report, runs))
                     (groups(&summary::undecided(report, Status::NotGradable), "Not gradable",
-                        "A program did not build or start, so nothing was learned about what it does on the network. \
-                         Run the command below by hand; it must work before anything can be graded."))
+                        "A program did not build or start, or cannot take part for the reason below, so nothing was \
+                         learned about what it does on the network. Run its command by hand; that must work before \
+                         anything can be graded."))
                     (groups(&summary::undecided(report, Status::HarnessError), "Harness errors",
                         "The harness or this machine could not finish these runs. That says nothing about the program \
                          and costs it no points. Show this page to whoever runs the harness."))

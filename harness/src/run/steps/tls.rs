@@ -22,6 +22,9 @@ const HANDSHAKE: u8 = 22;
 /// For how long the programs have to wait before a connection counts as one on which the server speaks first.
 const WAITS: Duration = Duration::from_millis(120);
 
+/// The same where nobody sees what the program does: as long as a packet may take from another machine.
+const UNSEEN: Duration = Duration::from_secs(1);
+
 /// Bound for a program to say its first word, or to wait.
 const FIRST_WORD: Duration = Duration::from_secs(10);
 
@@ -94,6 +97,8 @@ impl Director {
         let mut buffer = vec![0; 16 * 1024];
         let mut patience = Patience::to_the_end(&*self.stage, FIRST_WORD);
         let mut waits_since = None;
+        let is_seen = self.actors.programs.values().all(|actor| !actor.program.is_elsewhere());
+        let enough = if is_seen { WAITS } else { UNSEEN };
         loop {
             let over = tokio::select! {
                 biased;
@@ -108,7 +113,7 @@ impl Director {
                 Stillness::Busy => None,
                 Stillness::Timed | Stillness::Forever(_) => waits_since.or(Some(now)),
             };
-            let waits = waits_since.is_some_and(|since| now.saturating_sub(since) >= WAITS);
+            let waits = waits_since.is_some_and(|since| now.saturating_sub(since) >= enough);
             if over || waits {
                 return Vec::new();
             }
