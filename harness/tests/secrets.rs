@@ -155,7 +155,8 @@ fn no_login_of_smtp_is_left(
             .args(["--task", "mail-tls", "--format", "json"]),
         status,
     );
-    let spellings = [secret.to_owned(), base64::encode(secret.as_bytes()), base64::encode(format!("\0anna\0{secret}").as_bytes())];
+    let spellings =
+        [secret.to_owned(), base64::encode(secret.as_bytes()), base64::encode(format!("\0anna\0{secret}").as_bytes())];
     for spelling in &spellings {
         assert!(!json.to_string().contains(spelling), "{spelling}: {json}");
         for (name, content) in files(&folder.path().join("out")) {

@@ -331,6 +331,26 @@ fn pythons_imaplib_looks_into_a_mailbox() {
     }
 }
 
+#[test]
+fn nobody_is_blamed_for_what_the_mailbox_has_not() {
+    if !installed("python3") {
+        return;
+    }
+    let folder = folder();
+    let program = "import imaplib, sys\nbox = imaplib.IMAP4(sys.argv[1], int(sys.argv[2]))\n\
+                   box.login(sys.argv[3], sys.argv[4])\nbox.select()\n\
+                   numbers = box.search(None, 'X-GM-RAW', '\"category:primary\"')\nprint(numbers)\n";
+    write(folder.path(), "mine/read.py", program);
+    let manifest = "[mail-read-imap]\nread = \"python3 read.py {host} {port} {user} {password}\"\n";
+    write(folder.path(), "mine/submission.toml", manifest);
+    let wanted = "mail-read-imap.login,mail-read-imap.shows";
+    let json =
+        report(harness(folder.path()).args(["--target", "mine", "--requirement", wanted, "--format", "json"]), 0);
+    let said: Vec<String> = statuses(&json).into_iter().map(|(id, status)| format!("{id} {status}")).collect();
+    assert_eq!(said, ["mail-read-imap.login pass", "mail-read-imap.shows skip"], "{json}");
+    assert!(json.to_string().contains("which other servers have and this one has not"), "{json}");
+}
+
 /// Runs a Python program with the address of a server, and gives what it prints.
 fn python(program: &str, address: &str) -> String {
     let came = std::process::Command::new("python3").args(["-c", program, address]).output().expect("Python starts");

@@ -56,7 +56,7 @@ fn reads_a_mailbox(#[values(1, 7, 10_000)] size: usize) {
 
 #[rstest]
 #[case("* BYE busy\r\n", "the server refused us: busy")]
-#[case("* OK\r\na1 NO [AUTHENTICATIONFAILED] wrong\r\n", "the server refused the login: wrong")]
+#[case("* OK hi\r\na1 NO [AUTHENTICATIONFAILED] wrong\r\n", "the server refused the login: wrong")]
 #[case("* OK hi\r\n* BYE too late\r\n", "the server ended the session: too late")]
 #[case("* OK hi\r\na1 OK in\r\na2 OK open\r\n", "the server does not say how many messages there are")]
 #[case("+OK hello\r\n", "the server said \"+OK hello\\r\\n\", which is no IMAP")]
@@ -91,7 +91,7 @@ proptest! {
     #[test]
     fn whatever_a_server_says_is_survived(bytes: Vec<u8>) {
         let _ = Letter::read(&bytes);
-        let replies = [b"* OK\r\n".to_vec(), bytes].concat();
+        let replies = [b"* OK hi\r\n".to_vec(), bytes].concat();
         let mut said = Vec::new();
         if let Ok(mut session) = Session::begin(Wire { comes: &replies, size: 100, said: &mut said }) {
             let _ = session.log_in("anna", "open sesame");

@@ -45,6 +45,24 @@ const EXTENSIONS: [&str; 14] = [
     "NOTIFY",
 ];
 
+/// Commands that a line without a tag may begin with; also some of POP3, which a program may speak by mistake.
+const COMMANDS: [&str; 14] = [
+    "CAPABILITY",
+    "SELECT",
+    "EXAMINE",
+    "FETCH",
+    "SEARCH",
+    "UID",
+    "LIST",
+    "STATUS",
+    "NOOP",
+    "CLOSE",
+    "LOGOUT",
+    "USER",
+    "STAT",
+    "RETR",
+];
+
 /// Where the session is (section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -244,11 +262,11 @@ impl Server {
     /// The same for what cannot be read. What may be a password is none of the record's words.
     fn unreadable(&mut self, bytes: &[u8]) -> String {
         let line = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+        let is = |word: &[u8], names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
         let mut at = 0;
         for word in line.split(|byte| *byte == b' ').take(2) {
             at += word.len() + 1;
-            let names = [&b"LOGIN"[..], b"AUTHENTICATE", b"PASS", b"AUTH"];
-            if names.iter().any(|name| word.eq_ignore_ascii_case(name)) && at < line.len() {
+            if is(word, &["LOGIN", "AUTHENTICATE", "PASS", "AUTH"]) && at < line.len() {
                 let rest = &line[at..];
                 self.record.keep_secret(rest, line);
                 let last = rest.split(|byte| *byte == b' ').next_back().unwrap_or_default();
@@ -256,7 +274,10 @@ impl Server {
                 return format!("{} {MASKED}", String::from_utf8_lossy(word));
             }
         }
-        text(line)
+        // Where the tag was forgotten, the first word is the command.
+        let first = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+        let is_tag = first < line.len() && !is(&line[..first], &COMMANDS);
+        text(&line[if is_tag { first + 1 } else { 0 }..])
     }
 
     /// The planned reply, or the usual one. `act` is called if it agrees, and gives what comes before it.

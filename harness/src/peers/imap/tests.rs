@@ -112,7 +112,7 @@ fn hides_a_password_as_it_is_spelt() {
 #[case("x AUTHENTICATE PLAIN\r\nsesame!\r\n", "+ \r\nx BAD that is not base64\r\n", None)]
 #[case("x AUTHENTICATE PLAIN\r\n*\r\n", "+ \r\nx BAD given up\r\n", None)]
 #[case("x AUTHENTICATE CRAM-MD5\r\n", "x NO I know PLAIN only\r\n", Some("AUTHENTICATE CRAM-MD5"))]
-#[case("x STARTTLS\r\n", "x BAD this is none of the commands, or not in their form\r\n", Some("x STARTTLS"))]
+#[case("x STARTTLS\r\n", "x BAD this is none of the commands, or not in their form\r\n", Some("STARTTLS"))]
 fn lets_nobody_in(#[case] session: &str, #[case] replies: &str, #[case] unserved: Option<&str>) {
     let (said, record) = play(Vec::new(), session.as_bytes(), 1000);
     assert_eq!((said.as_str(), record.login, record.unserved.as_deref()), (replies, None, unserved));
@@ -121,7 +121,7 @@ fn lets_nobody_in(#[case] session: &str, #[case] replies: &str, #[case] unserved
 }
 
 #[rstest]
-#[case("a SEARCH X-GM-RAW \"in:inbox\"", Some("a SEARCH X-GM-RAW \"in:inbox\""))]
+#[case("a SEARCH X-GM-RAW \"in:inbox\"", Some("SEARCH X-GM-RAW \"in:inbox\""))]
 #[case("a SELECT \"[Gmail]/All Mail\"", Some("SELECT \"[Gmail]/All Mail\""))]
 #[case("a SORT (DATE) UTF-8 ALL", Some("SORT (DATE) UTF-8 ALL"))]
 #[case("a CREATE new", Some("CREATE new"))]
