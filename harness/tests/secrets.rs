@@ -82,6 +82,42 @@ fn no_password_is_left(
     }
 }
 
+/// IMAP spells passwords in three ways: as they are, with backslashes, and in base64.
+#[rstest]
+#[case("box.login('anna', password)", r#"hunter of \"mice\""#)]
+#[case(
+    "box.authenticate('PLAIN', lambda _: '\\0anna\\0'.encode() + password.encode())",
+    "AGFubmEAaHVudGVyIG9mICJtaWNlIg=="
+)]
+fn no_password_is_left_that_was_spelt_otherwise(
+    #[values("sim", "wire")] backend: &str,
+    #[case] login: &str,
+    #[case] spelt: &str,
+) {
+    if !installed("python3") {
+        return;
+    }
+    let folder = folder();
+    let program = format!(
+        "import imaplib, sys\npassword = 'hunter of \"mice\"'\nbox = imaplib.IMAP4(sys.argv[1], int(sys.argv[2]))\n\
+         print(password, flush=True)\n{login}\nbox.logout()\n"
+    );
+    write(folder.path(), "mine/read.py", &program);
+    write(folder.path(), "mine/submission.toml", "[mail-read-imap]\nread = \"python3 read.py {host} {port}\"\n");
+    let wanted = "mail-read-imap.login";
+    let json = report(
+        harness(folder.path())
+            .args(["--target", "mine", "--backend", backend, "--requirement", wanted, "--out", "out"])
+            .args(["--format", "json"]),
+        0,
+    );
+    assert!(!json.to_string().contains("mice"), "{json}");
+    for (name, content) in &files(&folder.path().join("out")) {
+        let text = String::from_utf8_lossy(content);
+        assert!(!text.contains("mice") && !text.contains(spelt), "{name}: {text}");
+    }
+}
+
 /// Logs in over SMTP in every way, in clear or in TLS, and shows what it does.
 const SMTP: &str = r#"
 import smtplib, ssl, sys

@@ -292,15 +292,27 @@ fn a_browser_loads_a_page_with_its_picture_and_its_stylesheet_through_the_proxy(
 /// What a stranger that reads a mailbox must pass.
 const MAILBOX: [&str; 6] = ["login", "shows", "quit", "byte-stuffing", "keeps", "split"];
 
-fn mailbox() -> String {
-    MAILBOX.map(|short| format!("mail-read-pop3.{short}")).join(",")
+/// The same where it looks into one; neither of the two decodes what it shows.
+const LOOKED_INTO: [&str; 5] = ["login", "shows", "literals", "unasked", "keeps"];
+
+fn reads(task: &str, manifest: &str, wanted: &[&str]) {
+    let all = wanted.iter().map(|short| format!("{task}.{short}")).collect::<Vec<_>>().join(",");
+    passes_task(task, manifest, &all, wanted);
 }
 
 #[test]
 fn curl_reads_a_mailbox() {
     if installed("curl") {
         let manifest = r#"read = "curl -sS --noproxy * pop3://{user}:{password}@{host}:{port}/1""#;
-        passes_task("mail-read-pop3", manifest, &mailbox(), &MAILBOX);
+        reads("mail-read-pop3", manifest, &MAILBOX);
+    }
+}
+
+#[test]
+fn curl_looks_into_a_mailbox() {
+    if installed("curl") {
+        let manifest = r#"read = "curl -sS --noproxy * imap://{user}:{password}@{host}:{port}/INBOX;MAILINDEX=1""#;
+        reads("mail-read-imap", manifest, &LOOKED_INTO);
     }
 }
 
@@ -310,7 +322,7 @@ fn pythons_poplib_reads_a_mailbox() {
         let code = "import poplib, sys; host, port, user, password = sys.argv[1:]; box = poplib.POP3(host, int(port)); \
                     box.user(user); box.pass_(password); print(box.retr(1)[1]); box.quit()";
         let manifest = format!(r#"read = "python3 -c '{code}' {{host}} {{port}} {{user}} {{password}}""#);
-        passes_task("mail-read-pop3", &manifest, &mailbox(), &MAILBOX);
+        reads("mail-read-pop3", &manifest, &MAILBOX);
     }
 }
 
@@ -326,6 +338,38 @@ fn curl_mails_files() {
         let wanted = ATTACHED.map(|short| format!("mail-attach.{short}")).join(",");
         passes_task("mail-attach", &manifest, &wanted, &ATTACHED);
     }
+}
+
+#[test]
+fn pythons_imaplib_looks_into_a_mailbox() {
+    if installed("python3") {
+        // `authenticate` waits for the server's word before it sends name and password.
+        let code = "import imaplib, sys; host, port, user, password = sys.argv[1:]; box = imaplib.IMAP4(host, int(port)); \
+                    box.authenticate('PLAIN', lambda _: chr(0).join(['', user, password]).encode()); box.select(); \
+                    print(box.fetch('1', '(RFC822)')[1][0][1].decode()); box.logout()";
+        let manifest = format!("read = '''python3 -c \"{code}\" {{host}} {{port}} {{user}} {{password}}'''");
+        reads("mail-read-imap", &manifest, &LOOKED_INTO);
+    }
+}
+
+#[test]
+fn nobody_is_blamed_for_what_the_mailbox_has_not() {
+    if !installed("python3") {
+        return;
+    }
+    let folder = folder();
+    let program = "import imaplib, sys\nbox = imaplib.IMAP4(sys.argv[1], int(sys.argv[2]))\n\
+                   box.login(sys.argv[3], sys.argv[4])\nbox.select()\n\
+                   numbers = box.search(None, 'X-GM-RAW', '\"category:primary\"')\nprint(numbers)\n";
+    write(folder.path(), "mine/read.py", program);
+    let manifest = "[mail-read-imap]\nread = \"python3 read.py {host} {port} {user} {password}\"\n";
+    write(folder.path(), "mine/submission.toml", manifest);
+    let wanted = "mail-read-imap.login,mail-read-imap.shows";
+    let json =
+        report(harness(folder.path()).args(["--target", "mine", "--requirement", wanted, "--format", "json"]), 0);
+    let said: Vec<String> = statuses(&json).into_iter().map(|(id, status)| format!("{id} {status}")).collect();
+    assert_eq!(said, ["mail-read-imap.login pass", "mail-read-imap.shows skip"], "{json}");
+    assert!(json.to_string().contains("which other servers have and this one has not"), "{json}");
 }
 
 /// Runs a Python program with the address of a server, and gives what it prints.

@@ -38,6 +38,7 @@ pub mod list_interfaces;
 pub mod mail_archive;
 pub mod mail_attach;
 pub mod mail_client;
+pub mod mail_read_imap;
 pub mod mail_read_pop3;
 pub mod mail_server;
 pub mod mail_tls;
@@ -327,6 +328,12 @@ static PROGRAMS: &[Program] = &[
         role: "server",
         usage: "server PORT",
         body: Body::Blocking(mail_server::server::run),
+    },
+    Program {
+        task: "mail-read-imap",
+        role: "read",
+        usage: "read HOST PORT USER PASSWORD",
+        body: Body::Blocking(mail_read_imap::read::run),
     },
     Program {
         task: "mail-read-pop3",

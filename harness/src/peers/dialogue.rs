@@ -103,6 +103,11 @@ impl Turns {
         Some((line, is_whole))
     }
 
+    /// The next so many bytes, whatever they are; nothing if they are not all there.
+    pub fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        (self.buffer.len() >= count).then(|| self.buffer.drain(..count).collect())
+    }
+
     /// Everything that has come and was not looked at.
     pub fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.buffer)

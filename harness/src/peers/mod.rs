@@ -5,6 +5,8 @@ pub mod archive;
 pub mod attachment;
 pub mod dialogue;
 pub mod dns;
+pub mod imap;
+pub mod mailbox;
 pub mod message;
 pub mod pop3;
 pub mod sasl;

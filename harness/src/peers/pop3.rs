@@ -3,66 +3,11 @@
 //!
 //! It takes every name and password unless a scenario plans otherwise, and is as patient as the mail server beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::dialogue::{self, Conduct, Refusal, Refused, Reply, SHORT, Turns, text};
+use super::dialogue::{self, Reply, Turns, text};
+use super::mailbox::{Exchange, MASKED, Plan, Record, with_line_ends};
 use crate::scenario::model::{Afterwards, Asked, MailboxReply};
-
-/// What stands in the record for a password.
-const MASKED: &str = "[masked: password]";
-
-/// A command and the reply to it, or the connection and the greeting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exchange {
-    /// What it was, if the mailbox knows it.
-    pub asked: Option<Asked>,
-    /// The line that came; empty for the connection.
-    pub said: String,
-    /// The first line of the reply, without its end.
-    pub reply: String,
-    /// Whether it was said in TLS.
-    pub encrypted: bool,
-}
-
-impl Exchange {
-    /// Whether the server refused.
-    pub fn is_refusal(&self) -> bool {
-        !self.reply.starts_with("+OK")
-    }
-}
-
-/// What a session was like.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Commands with their replies, in order.
-    pub exchanges: Vec<Exchange>,
-    /// The name and the password that were taken.
-    pub login: Option<(String, Vec<u8>)>,
-    /// Every secret that came, taken or not.
-    pub secrets: Vec<Vec<u8>>,
-    /// Numbers of the messages that were deleted when the session ended with `QUIT`.
-    pub deleted: BTreeSet<usize>,
-    /// `QUIT` came.
-    pub quit: bool,
-    /// How the program behaved.
-    pub conduct: Conduct,
-}
-
-impl Record {
-    /// The first refusal that a scenario has planned. Who then asks for mail goes on as if there had been none.
-    pub fn refusal(&self, planned: &[MailboxReply]) -> Option<Refusal> {
-        let is_planned =
-            |exchange: &Exchange| exchange.is_refusal() && planned.iter().any(|reply| Some(reply.to) == exchange.asked);
-        let at = self.exchanges.iter().position(is_planned)?;
-        let mail = [Asked::Count, Asked::List, Asked::UniqueIds, Asked::Message, Asked::Top, Asked::Delete].map(Some);
-        Some(Refusal {
-            reply: self.exchanges[at].reply.clone(),
-            mark: "-ERR".to_owned(),
-            went_on: self.exchanges[at + 1..].iter().any(|later| mail.contains(&later.asked)),
-            what: Refused::Login,
-        })
-    }
-}
 
 /// Where the session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +25,7 @@ enum State {
 pub struct Server {
     /// Lines end in CR LF.
     messages: Vec<Vec<u8>>,
-    planned: Vec<MailboxReply>,
-    counts: BTreeMap<Asked, u32>,
+    plan: Plan,
     state: State,
     user: Option<String>,
     deleted: BTreeSet<usize>,
@@ -97,8 +41,7 @@ impl Server {
     pub fn new(messages: &[Vec<u8>], planned: Vec<MailboxReply>, offers_tls: bool) -> Self {
         Self {
             messages: messages.iter().map(|message| with_line_ends(message)).collect(),
-            planned,
-            counts: BTreeMap::new(),
+            plan: Plan::new(planned),
             state: State::Outside,
             user: None,
             deleted: BTreeSet::new(),
@@ -198,8 +141,7 @@ impl Server {
             _ => None,
         };
         let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return text(line) };
-        // A short word alone stands in many others: then the line is the secret.
-        self.record.secrets.push(if secret.len() < SHORT { line.to_vec() } else { secret.to_vec() });
+        self.record.keep_secret(secret, line);
         let open = String::from_utf8_lossy(&line[..line.len() - secret.len()]).into_owned();
         format!("{open}{MASKED}")
     }
@@ -280,12 +222,7 @@ impl Server {
     /// The planned first line, or the usual one; `act` is called if it agrees.
     fn reply(&mut self, asked: Option<Asked>, said: String, usual: &str, act: impl FnOnce(&mut Self)) -> Reply {
         // What cannot be is refused, whatever is planned.
-        let planned = asked.filter(|_| usual.starts_with("+OK")).and_then(|asked| {
-            let count = self.counts.entry(asked).or_default();
-            *count += 1;
-            let count = *count;
-            self.planned.iter().find(|reply| reply.to == asked && reply.nth.is_none_or(|nth| nth == count)).cloned()
-        });
+        let planned = asked.filter(|_| usual.starts_with("+OK")).and_then(|asked| self.plan.next(asked));
         let (say, then) = planned.map_or_else(|| (usual.to_owned(), Afterwards::GoOn), |reply| (reply.say, reply.then));
         let exchange = Exchange { asked, said, reply: say.clone(), encrypted: self.encrypted };
         if !exchange.is_refusal() {
@@ -338,17 +275,6 @@ fn kind(word: &str) -> Option<Asked> {
         "DELE" => Asked::Delete,
         _ => return None,
     })
-}
-
-/// A message whose lines all end in CR LF.
-fn with_line_ends(message: &[u8]) -> Vec<u8> {
-    let body = message.strip_suffix(b"\n").unwrap_or(message);
-    let mut whole = Vec::with_capacity(message.len() + message.len() / 16);
-    for line in body.split(|byte| *byte == b'\n') {
-        whole.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-        whole.extend_from_slice(b"\r\n");
-    }
-    whole
 }
 
 /// The header, the empty line, and this many lines of the text.

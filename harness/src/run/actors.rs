@@ -87,6 +87,11 @@ pub struct Actors {
 }
 
 impl Actors {
+    /// What a program has asked a peer for, which others have and the peer has not.
+    pub fn unserved(&self) -> Option<String> {
+        self.peers.values().find_map(|peer| peer.borrow().session.as_ref()?.unserved().map(str::to_owned))
+    }
+
     /// The peers that a name means: one, or all of a group.
     pub fn peers_named(&self, name: &str) -> Vec<(String, Peer)> {
         let names = self.groups.get(name).cloned().unwrap_or_else(|| vec![name.to_owned()]);

@@ -237,7 +237,7 @@ impl Director {
             }
             other => self.play_step(other).await,
         };
-        match outcome {
+        match self.excused(outcome) {
             Err(Halt::Failed(failure)) if step.or_skip().is_some() => {
                 let why = step.or_skip().unwrap_or_default();
                 self.note("harness", What::Finding(format!("{why}: {}", failure.reason)));
@@ -252,6 +252,19 @@ impl Director {
                 Ok(())
             }
             outcome => outcome,
+        }
+    }
+
+    /// A failure is none of the program's if it has asked a peer for what others have and the peer has not.
+    fn excused(&self, outcome: Done) -> Done {
+        match (outcome, self.actors.unserved()) {
+            (Err(Halt::Failed(_)), Some(asked)) => {
+                let asked = judge::quote(judge::beginning(asked.as_bytes(), 80));
+                Err(Halt::Skipped(format!(
+                    "the program asks for {asked}, which other servers have and this one has not"
+                )))
+            }
+            (outcome, _) => outcome,
         }
     }
 

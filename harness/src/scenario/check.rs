@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::bytes::Payload;
-use super::model::{ScenarioFile, Step};
+use super::model::{Protocol, ScenarioFile, Step};
 use super::problem::{Problem, Source, nearest, suggestion};
 
 /// A place in a parsed file: a table whose entries can be asked for their span.
@@ -249,12 +249,19 @@ fn pieces(every: Option<usize>, line_by_line: bool, wrong: &mut impl FnMut(&str,
 /// Checks the replies of a mailbox.
 fn mailbox(serve: &super::model::ServeMailbox, wrong: &mut impl FnMut(&str, &str)) {
     pieces(serve.every, serve.line_by_line, wrong);
+    let (words, form) = match serve.protocol {
+        Protocol::Pop3 => (&["+OK", "-ERR"][..], "a reply is one line: `+OK words` or `-ERR words`"),
+        Protocol::Imap => (&["OK", "NO", "BAD"][..], "a reply is one line: `OK words`, `NO words` or `BAD words`"),
+    };
     let is_reply = |say: &str| {
-        let begins = ["+OK", "-ERR"].iter().filter_map(|word| say.strip_prefix(word));
-        begins.clone().any(|rest| rest.is_empty() || rest.starts_with(' ')) && !say.contains(['\r', '\n'])
+        let mut begins = words.iter().filter_map(|word| say.strip_prefix(word));
+        begins.any(|rest| rest.is_empty() || rest.starts_with(' ')) && !say.contains(['\r', '\n'])
     };
     if serve.replies.iter().any(|reply| !is_reply(&reply.say)) {
-        wrong("replies", "a reply is one line: `+OK words` or `-ERR words`");
+        wrong("replies", form);
+    }
+    if serve.unasked && serve.protocol != Protocol::Imap {
+        wrong("unasked", "in POP3 nothing comes that nobody has asked for");
     }
 }
 

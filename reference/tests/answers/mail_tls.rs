@@ -15,7 +15,8 @@ use crate::support::words;
 #[case::no_port("127.0.0.1 smtp anna@example.org bert@example.net anna secret", false)]
 #[case::no_address("127.0.0.1 465 anna bert@example.net anna secret", false)]
 fn reads_the_command_line(#[case] line: &str, #[case] works: bool) {
-    assert_eq!(read(&words(&line.split(' ').collect::<Vec<_>>())).is_ok(), works);
+    let arguments: Vec<&str> = line.split(' ').collect();
+    assert_eq!(read(&words(&arguments)).is_ok(), works);
 }
 
 #[rstest]

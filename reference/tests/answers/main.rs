@@ -14,6 +14,7 @@ mod lines;
 mod list_interfaces;
 mod mail_attach;
 mod mail_client;
+mod mail_read_imap;
 mod mail_read_pop3;
 mod mail_server;
 mod mail_tls;

@@ -6,15 +6,18 @@ use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
 use crate::peers::dialogue::Refusal;
-use crate::peers::pop3::{Exchange, Record, Server};
-use crate::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, ServeMailbox};
+use crate::peers::imap::{self, Manners};
+use crate::peers::mailbox::{Exchange, Record};
+use crate::peers::pop3;
+use crate::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, Protocol, ServeMailbox};
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;
 
 /// A session and what was planned for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Session {
+    protocol: Protocol,
     record: Record,
     planned: Vec<MailboxReply>,
 }
@@ -23,6 +26,11 @@ impl Session {
     /// The refusal that was planned, if it came to that.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.record.refusal(&self.planned)
+    }
+
+    /// What was asked for in vain, and other servers have.
+    pub(in crate::run) fn unserved(&self) -> Option<&str> {
+        self.record.unserved.as_deref()
     }
 
     /// The session in one line.
@@ -49,9 +57,9 @@ impl Session {
 impl Director {
     pub(super) async fn serve_mailbox(&mut self, step: &ServeMailbox) -> Done {
         let messages: Result<Vec<Vec<u8>>, Halt> = step.messages.iter().map(|message| self.bytes(message, 0)).collect();
+        let messages = messages?;
         let peer = self.actors.peer(&step.peer);
         let offers_tls = peer.borrow().encryption.as_ref().is_some_and(|it| it.outcome.is_none());
-        let mut server = Server::new(&messages?, step.replies.clone(), offers_tls);
         let manner = Manner {
             peer: &step.peer,
             every: step.every,
@@ -59,8 +67,19 @@ impl Director {
             hold: step.hold,
             within: step.within,
         };
-        self.dialogue(&manner, &mut server).await?;
-        let record = server.into_record();
+        let planned = step.replies.clone();
+        let record = match step.protocol {
+            Protocol::Pop3 => {
+                let mut server = pop3::Server::new(&messages, planned, offers_tls);
+                self.dialogue(&manner, &mut server).await?;
+                server.into_record()
+            }
+            Protocol::Imap => {
+                let mut server = imap::Server::new(&messages, planned, Manners { offers_tls, unasked: step.unasked });
+                self.dialogue(&manner, &mut server).await?;
+                server.into_record()
+            }
+        };
         for secret in &record.secrets {
             self.log.hide("password", secret);
         }
@@ -69,7 +88,8 @@ impl Director {
             self.note("harness", What::Finding(format!("{line} came before the server had replied to {open}")));
         }
         let spoke = record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
-        peer.borrow_mut().session = Some(Session { record, planned: step.replies.clone() });
+        let session = Session { protocol: step.protocol, record, planned: step.replies.clone() };
+        peer.borrow_mut().session = Some(session);
         self.check_trust(&step.peer, spoke)
     }
 
@@ -99,22 +119,62 @@ impl Director {
     }
 }
 
+/// How a session's language names what is judged.
+struct Words {
+    /// What brings the name.
+    name: &'static str,
+    /// What brings the password.
+    password: &'static str,
+    /// The command that carries it.
+    secret: &'static str,
+    /// The whole login.
+    login: &'static str,
+    quit: &'static str,
+    deletion: &'static str,
+}
+
+impl Session {
+    fn words(&self) -> Words {
+        match self.protocol {
+            Protocol::Pop3 => Words {
+                name: "USER",
+                password: "PASS",
+                secret: "PASS",
+                login: "USER with the name and PASS with the password, both taken",
+                quit: "QUIT",
+                deletion: "DELE, and QUIT after it",
+            },
+            Protocol::Imap => Words {
+                name: "LOGIN",
+                password: "LOGIN and the name",
+                secret: "LOGIN or AUTHENTICATE",
+                login: "LOGIN with the name and the password, or AUTHENTICATE, taken",
+                quit: "LOGOUT",
+                deletion: "\\Deleted, and EXPUNGE or CLOSE after it",
+            },
+        }
+    }
+}
+
 fn not_logged_in(session: &Session, user: Option<&String>, password: Option<&String>) -> Option<Failure> {
-    let course = session.course();
+    let (course, words) = (session.course(), session.words());
     let (actual, reason) = match &session.record.login {
         None => (course.clone(), format!("nobody has logged in: {course}")),
         Some((came, _)) if user.is_some_and(|user| user != came) => {
-            let came = judge::quote(came.as_bytes());
-            (format!("USER {came}"), format!("the name in USER is not the one that the program was told: {came}"))
+            let (came, name) = (judge::quote(came.as_bytes()), words.name);
+            (format!("{name} {came}"), format!("the name in {name} is not the one that the program was told: {came}"))
         }
         // What came instead may be a password, too.
         Some((_, came)) if password.is_some_and(|password| password.as_bytes() != came.trim_ascii_end()) => {
-            let why = "what follows PASS is not the password that the program was told (neither is shown here)";
-            (course, why.to_owned())
+            let after = words.password;
+            (
+                course,
+                format!("what follows {after} is not the password that the program was told (neither is shown here)"),
+            )
         }
         Some(_) => return None,
     };
-    Some(Failure { expected: "USER with the name and PASS with the password, both taken".to_owned(), actual, reason })
+    Some(Failure { expected: words.login.to_owned(), actual, reason })
 }
 
 fn unguarded(session: &Session, certificate: Option<Certificate>) -> Option<Failure> {
@@ -122,7 +182,7 @@ fn unguarded(session: &Session, certificate: Option<Certificate>) -> Option<Fail
     let told = session.record.exchanges.iter().any(|it| it.encrypted && it.asked == Some(Asked::Password));
     told.then(|| Failure {
         expected: "no password to a server whose certificate is not right".to_owned(),
-        actual: format!("PASS with a password, to a server whose certificate {whose}"),
+        actual: format!("{} with a password, to a server whose certificate {whose}", session.words().secret),
         reason: format!("the password went to a server whose certificate {whose}: {}", session.course()),
     })
 }
@@ -131,16 +191,17 @@ fn no_quit(session: &Session) -> Option<Failure> {
     if session.record.quit {
         return None;
     }
-    let course = session.course();
-    let expected = "QUIT at the end of the session".to_owned();
-    Some(Failure { expected, reason: format!("QUIT did not come: {course}"), actual: course })
+    let (course, quit) = (session.course(), session.words().quit);
+    let expected = format!("{quit} at the end of the session");
+    Some(Failure { expected, reason: format!("{quit} did not come: {course}"), actual: course })
 }
 
 fn deleted(session: &Session) -> Option<Failure> {
     let first = session.record.deleted.first()?;
+    let how = session.words().deletion;
     Some(Failure {
         expected: "a mailbox in which everything is still there after the session".to_owned(),
         actual: session.course(),
-        reason: format!("message {first} was deleted (DELE, and QUIT after it), which nobody has asked for"),
+        reason: format!("message {first} was deleted ({how}), which nobody has asked for"),
     })
 }
