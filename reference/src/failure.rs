@@ -83,6 +83,14 @@ pub enum Failure {
     /// The working directory, whose files are to be served, is not there.
     #[error("cannot use the working directory: {0}")]
     Folder(#[source] io::Error),
+    /// A file that the user named cannot be read.
+    #[error("cannot read {name}: {source}")]
+    File {
+        /// The file as the user named it.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Standard input cannot be read.
     #[error("cannot read standard input: {0}")]
     Input(#[source] io::Error),

@@ -1,8 +1,10 @@
 //! What the harness's peers speak, one file per protocol. No input or output: bytes go in and come out, and the
 //! steps of a run carry them.
 
+pub mod aside;
 pub mod dialogue;
 pub mod dns;
+pub mod ftp;
 pub mod message;
 pub mod pop3;
 pub mod smtp;

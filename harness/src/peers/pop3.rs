@@ -5,14 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dialogue::{self, Conduct, Refusal, Refused, Reply, Turns, text};
+use super::dialogue::{self, Conduct, Refusal, Refused, Reply, Turns};
 use crate::scenario::model::{Afterwards, Asked, MailboxReply};
-
-/// What stands in the record for a password.
-const MASKED: &str = "[masked: password]";
-
-/// Passwords of fewer bytes are hidden together with their command.
-const SHORT: usize = 6;
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,11 +173,7 @@ impl Server {
             "AUTH" => rest.iter().position(|byte| *byte == b' ').map(|at| &rest[at + 1..]),
             _ => None,
         };
-        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return text(line) };
-        // A short word alone stands in many others: then the line is the secret.
-        self.record.secrets.push(if secret.len() < SHORT { line.to_vec() } else { secret.to_vec() });
-        let open = String::from_utf8_lossy(&line[..line.len() - secret.len()]).into_owned();
-        format!("{open}{MASKED}")
+        dialogue::without_secret(line, secret.unwrap_or_default(), &mut self.record.secrets)
     }
 
     fn password(&mut self, said: String, password: &[u8]) -> Reply {

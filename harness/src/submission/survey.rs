@@ -95,7 +95,7 @@ async fn launch(
     let invocation = cast.invocation(role, &values, false).map_err(|error| Met::NotStartable(error.to_string()))?;
     let answers = cast.answers(role, &values);
     // What a program asks for comes on the same standard input as its work, and before it.
-    let asks_first = !answers.is_empty() && !invocation.names_file;
+    let asks_first = !answers.is_empty() && invocation.names_file.is_none();
     let (input_file, afterwards) = if asks_first { (None, input_file) } else { (input_file, None) };
     let launch = Launch {
         name: role.to_owned(),

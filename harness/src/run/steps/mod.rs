@@ -1,5 +1,6 @@
 //! The steps, one file per family.
 
+mod aside;
 mod calls;
 mod dialogue;
 mod expect;
@@ -15,10 +16,12 @@ mod receive;
 mod refusal;
 mod resources;
 mod said;
+mod upload;
 mod xmlrpc;
 
 pub use mail::Mailbox;
 pub use mailbox::Session;
+pub use upload::Depot;
 
 use super::{Director, Done, Halt};
 use crate::run::event::{Difference, What};
@@ -69,6 +72,8 @@ impl Director {
             Step::ExpectMail(step) => self.expect_mail(step),
             Step::ServeMailbox(step) => self.serve_mailbox(step).await,
             Step::ExpectSession(step) => self.expect_session(step),
+            Step::ServeFiles(step) => self.serve_files(step).await,
+            Step::ExpectUpload(step) => self.expect_upload(step),
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
@@ -102,6 +107,11 @@ impl Director {
         if let Some(difference) = Difference::between(expected, came) {
             self.note("harness", What::Differed(difference));
         }
+    }
+
+    /// What the judged program was told for a placeholder. Who has it built in cannot be asked for another.
+    fn told(&self, name: &str) -> Option<String> {
+        self.value(name).ok().filter(|_| self.cast.takes(&self.scenario.role, name))
     }
 
     fn link(&mut self, change: LinkChange, link: &Link) -> Done {

@@ -20,10 +20,13 @@ impl Director {
         let found = self.actors.peers.get(peer).and_then(|peer| {
             let peer = peer.borrow();
             let mail = peer.mailbox.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
-            mail.or_else(|| peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies())))
+            let session = peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            let files = peer.depot.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            mail.or(session).or(files)
         });
         let (refusal, course, replies) = found.ok_or_else(|| {
-            Halt::Harness(format!("{peer} has had no dialogue: `serve-mail` or `serve-mailbox` comes first"))
+            let first = "`serve-mail`, `serve-mailbox` or `serve-files` comes first";
+            Halt::Harness(format!("{peer} has had no dialogue: {first}"))
         })?;
         Ok(Dialogue { refusal, course, replies })
     }
@@ -46,7 +49,7 @@ impl Director {
             let said = [stdout.as_slice(), b"\n", stderr.as_slice()].concat();
             let own = without_echo(&said, &replies);
             let shown = judge::contains(&said, refused.mark.as_bytes(), false);
-            let claim = claims_success(&own);
+            let claim = claims_success(&own, refused.what);
             let in_vain = refused.went_on && refused.what == Refused::Login;
             let own = if in_vain { without_emptiness(&own) } else { own };
             let told = says_no(&own) || judge::is_complaint(&stderr) || shown && !refused.went_on;

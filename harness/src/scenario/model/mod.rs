@@ -16,6 +16,7 @@ mod programs;
 mod resources;
 mod said;
 mod step;
+mod upload;
 mod xmlrpc;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use programs::*;
 pub use resources::*;
 pub use said::*;
 pub use step::*;
+pub use upload::*;
 pub use xmlrpc::*;
 
 /// The programs of one side of a lab are named by their role: the first word of the

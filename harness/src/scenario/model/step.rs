@@ -13,7 +13,7 @@ use super::{
 };
 use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    LearnFunctions, ServeMail, ServeMailbox, ServeNames,
+    ExpectUpload, LearnFunctions, ServeFiles, ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -66,6 +66,8 @@ pub enum Step {
     ServeMail(ServeMail),
     /// A peer with a connection keeps a mailbox that can be read.
     ServeMailbox(ServeMailbox),
+    /// A peer with a connection takes files.
+    ServeFiles(ServeFiles),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
     /// Finds out what a server calls its functions.
@@ -119,7 +121,9 @@ pub enum Step {
     ExpectMail(ExpectMail),
     /// The session with a peer that keeps a mailbox was as it should be.
     ExpectSession(ExpectSession),
-    /// The program says that the peer has refused: a mail, or a login.
+    /// What a peer that takes files was handed is as it should be.
+    ExpectUpload(ExpectUpload),
+    /// The program says that the peer has refused: a mail, a login, or a file.
     ExpectRefusalTold(ExpectRefusalTold),
     /// The program has shown a text of several lines.
     ExpectText(ExpectText),
@@ -178,6 +182,7 @@ impl Step {
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectUpload(ExpectUpload { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
@@ -220,6 +225,7 @@ impl Step {
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectUpload(ExpectUpload { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
@@ -294,6 +300,8 @@ impl Step {
             | Self::ServeMail(ServeMail { peer, .. })
             | Self::ServeMailbox(ServeMailbox { peer, .. })
             | Self::ExpectSession(ExpectSession { peer, .. })
+            | Self::ServeFiles(ServeFiles { peer, .. })
+            | Self::ExpectUpload(ExpectUpload { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })
