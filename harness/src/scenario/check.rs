@@ -258,7 +258,8 @@ fn mailbox(serve: &super::model::ServeMailbox, wrong: &mut impl FnMut(&str, &str
 fn files(serve: &super::model::ServeFiles, wrong: &mut impl FnMut(&str, &str)) {
     pieces(serve.every, serve.line_by_line, wrong);
     let is_reply = |say: &str| {
-        let Some((last, before)) = say.lines().collect::<Vec<_>>().split_last().map(|(last, all)| (*last, all.to_vec()))
+        let Some((last, before)) =
+            say.lines().collect::<Vec<_>>().split_last().map(|(last, all)| (*last, all.to_vec()))
         else {
             return false;
         };
@@ -270,7 +271,10 @@ fn files(serve: &super::model::ServeFiles, wrong: &mut impl FnMut(&str, &str)) {
         ends(last) && begins && !before.iter().any(|line| ends(line))
     };
     if serve.replies.iter().any(|reply| !is_reply(&reply.say)) {
-        wrong("replies", "a reply is `250 words`; one of several lines begins with `250-words` and ends with `250 words`");
+        wrong(
+            "replies",
+            "a reply is `250 words`; one of several lines begins with `250-words` and ends with `250 words`",
+        );
     }
     if let Some(cut_off) = &serve.cut_off
         && !(is_reply(&cut_off.say) && cut_off.say.starts_with(['4', '5']))

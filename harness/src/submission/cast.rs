@@ -364,7 +364,8 @@ mod tests {
     #[case("./upload {host}", Some("notes.txt"), Some("notes.txt"))]
     #[case("./upload {host} {file}", Some("notes.txt"), Some("notes.txt"))]
     fn names_the_input_file(#[case] words: &str, #[case] built_in: Option<&str>, #[case] name: Option<&str>) {
-        let own: BTreeMap<String, String> = built_in.map(|name| ("file".to_owned(), name.to_owned())).into_iter().collect();
+        let own: BTreeMap<String, String> =
+            built_in.map(|name| ("file".to_owned(), name.to_owned())).into_iter().collect();
         let mut values = values();
         values.extend(own.clone());
         let invocation = Command { values: own, ..command(words) }.invoke(&values, false).unwrap();

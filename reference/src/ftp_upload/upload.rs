@@ -41,8 +41,7 @@ pub struct Order<'a> {
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let order = read(arguments)?;
     // Before anybody is bothered: is there something to store?
-    let mut file =
-        File::open(order.file).map_err(|source| Failure::File { name: order.file.to_owned(), source })?;
+    let mut file = File::open(order.file).map_err(|source| Failure::File { name: order.file.to_owned(), source })?;
     let no_server = |source| Failure::NoServer { host: order.host.to_owned(), port: order.port, source };
     let connection = TcpStream::connect((order.host, order.port)).map_err(no_server)?;
     connection.set_read_timeout(Some(PATIENCE)).map_err(no_server)?;
@@ -147,8 +146,7 @@ pub fn send(file: &mut impl Read, data: &mut impl Write, name: &str) -> Result<u
             Err(source) => return Err(Failure::File { name: name.to_owned(), source }),
         };
         // A single write may take less than it is given: `write_all` goes on until the block is gone.
-        data.write_all(&block[..length])
-            .map_err(|source| Failure::Connection { doing: "sending the file", source })?;
+        data.write_all(&block[..length]).map_err(|source| Failure::Connection { doing: "sending the file", source })?;
         count += length as u64;
     }
 }

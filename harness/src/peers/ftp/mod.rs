@@ -15,8 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::aside::{Aside, Door, Flow, Moved};
 use super::dialogue::{self, Reply, Turns};
 use crate::scenario::model::{Afterwards, CutOff, CutOffBy, FileMoment, FileReply};
-pub use record::{Exchange, Record, Transfer};
 use record::is_refusal;
+pub use record::{Exchange, Record, Transfer};
 use storing::Storing;
 
 /// What the server knows of the world.

@@ -75,7 +75,8 @@ fn replies(#[case] commands: &str, #[case] reply: &str) {
 
 #[test]
 fn a_file_is_stored_listed_and_fetched_again() {
-    let commands = "TYPE I\r\nPASV\r\nSTOR x\r\nSIZE x\r\nRNFR x\r\nRNTO y\r\nPASV\r\nNLST\r\nPASV\r\nREST 5\r\nRETR /y\r\nQUIT";
+    let commands =
+        "TYPE I\r\nPASV\r\nSTOR x\r\nSIZE x\r\nRNFR x\r\nRNTO y\r\nPASV\r\nNLST\r\nPASV\r\nREST 5\r\nRETR /y\r\nQUIT";
     insta::assert_snapshot!(inside(commands).replace('\r', ""), @r"
     200 Binary mode.
     227 Entering Passive Mode (127,0,0,1,20,162).

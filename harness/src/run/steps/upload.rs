@@ -127,7 +127,8 @@ fn findings(record: &Record, file: Option<&str>) -> Vec<String> {
     }
     let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let others = record.files.keys().map(|path| base(path)).filter(|name| file.is_some_and(|file| base(file) != *name));
-    found.extend(others.map(|name| format!("the file is stored under another name: {}", judge::quote(name.as_bytes()))));
+    found
+        .extend(others.map(|name| format!("the file is stored under another name: {}", judge::quote(name.as_bytes()))));
     if record.transfers.iter().any(|transfer| transfer.ascii) {
         found.push("a file came in ASCII mode, in which line ends are translated on the way".to_owned());
     }
@@ -193,7 +194,9 @@ fn no_data_connection(depot: &Depot) -> Option<Failure> {
             format!("{}; {door}: {course}", trouble(transfer))
         }
         None if refused(FileMoment::Store) => {
-            format!("STOR was refused, because no connection for data had been agreed upon (PASV, EPSV, PORT or EPRT): {course}")
+            format!(
+                "STOR was refused, because no connection for data had been agreed upon (PASV, EPSV, PORT or EPRT): {course}"
+            )
         }
         None => format!("no file was announced (STOR): {course}"),
     };
