@@ -579,7 +579,7 @@ fn pyftpdlib_and_the_peer_within_come_to_the_same_verdicts(#[case] uploader: &st
     let refused = [
         upload(python, &program, "letter-20k.txt", wrong, all, 1 << 30),
         upload(python, &program, "letter-20k.txt", right, no_writing, 1 << 30),
-        upload(python, &program, "letter-20k.txt", right, all, 1 << 12),
+        upload(python, &program, "letter-20k.txt", right, all, 1 << 10),
     ];
     let [login, not_allowed, full] = &refused;
     let shown = [
