@@ -14,7 +14,7 @@ use crate::catalogue::model::TaskFile;
 use crate::run::stage::{LaunchError, Vitals};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::Payload;
-use crate::submission::{Cast, INPUT_FILE, Invocation, toolchain};
+use crate::submission::{Cast, Invocation, toolchain};
 use crate::wire::copy_tree;
 
 /// Descriptors that a program may have open: thousands of connections are required of some.
@@ -149,8 +149,8 @@ impl Prepared {
 /// # Errors
 /// If it cannot be made.
 pub fn input_file(invocation: &Invocation, cwd: &Path, content: &[u8]) -> io::Result<Option<OwnedFd>> {
-    if invocation.names_file {
-        std::fs::write(cwd.join(INPUT_FILE), content)?;
+    if let Some(name) = &invocation.names_file {
+        std::fs::write(cwd.join(name), content)?;
         return Ok(None);
     }
     let memory = nix::sys::memfd::memfd_create("input", nix::sys::memfd::MFdFlags::MFD_CLOEXEC);

@@ -1,6 +1,7 @@
 //! Programs that nobody wrote for these labs, where they are installed: `nc` and `socat` play the
 //! roles of `message`, Python's `http.server` and nginx that of `web-server`, and the harness meets
-//! them as they are. The other way round, `curl` and a browser are served by the model answers, one of which is a proxy.
+//! them as they are. The other way round, `curl` and a browser are served by the model answers, one of which is a proxy,
+//! and programs that upload meet pyftpdlib, where they show what they show on the server within.
 
 mod common;
 
@@ -514,4 +515,160 @@ fn dig_looks_up_mail_servers() {
     let wanted = ["hosts", "order", "addresses"];
     let requirements = wanted.map(|short| format!("mx-lookup.{short}")).join(",");
     passes_task("mx-lookup", &format!("mxinfo = {{ sh = \"\"\"\n{script}\"\"\" }}"), &requirements, &wanted);
+}
+
+/// An FTP server of somebody else's, for one account: port, folder, permissions, and the bytes that its disk has.
+const FTP_SERVER: &str = r#"
+import errno, sys
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
+from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.servers import FTPServer
+port, folder, permissions, room = sys.argv[1:]
+
+class Kept:
+    def __init__(self, file):
+        self.file = file
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+    def write(self, data):
+        if self.file.tell() + len(data) > int(room):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(data)
+
+class Disk(AbstractedFS):
+    def open(self, name, mode):
+        return Kept(super().open(name, mode))
+
+FTPHandler.abstracted_fs = Disk
+FTPHandler.authorizer = DummyAuthorizer()
+FTPHandler.authorizer.add_user("anna", "Walnut-Desk-58", folder, perm=permissions)
+FTPHandler.auth_failed_timeout = 0
+FTPServer(("127.0.0.1", int(port)), FTPHandler).serve_forever()
+"#;
+
+/// A Python that has pyftpdlib: the first one, or the system's own, to which its packages belong.
+fn python_with_ftp_server() -> Option<&'static str> {
+    let knows = |python: &&str| {
+        let asked = std::process::Command::new(python).args(["-c", "import pyftpdlib"]).output();
+        asked.is_ok_and(|asked| asked.status.success())
+    };
+    let found = ["python3", "/usr/bin/python3"].into_iter().find(knows);
+    if found.is_none() {
+        common::skipped("pyftpdlib is not installed");
+    }
+    found
+}
+
+/// What came of an upload to the stranger's server.
+struct Uploaded {
+    /// What is on the server now, if anything is.
+    kept: Option<Vec<u8>>,
+    ended_well: bool,
+    said: String,
+}
+
+impl Uploaded {
+    /// The user was told that it did not work, and nothing else.
+    fn tells(&self) -> bool {
+        let claims = ["uploaded", "is stored"].iter().any(|claim| self.said.contains(claim));
+        !claims && !self.said.trim().is_empty()
+    }
+}
+
+/// Has a program store a file on the stranger's server.
+fn upload(python: &str, program: &[String], name: &str, password: &str, permissions: &str, room: u64) -> Uploaded {
+    let (here, there) = (folder(), folder());
+    let content = std::fs::read(common::fixture("files").join(name)).expect("a file of the kit");
+    std::fs::write(here.path().join(name), &content).expect("the same file here");
+    let server = Serving::of(|port| {
+        let mut command = std::process::Command::new(python);
+        command.args(["-c", FTP_SERVER, &port.to_string()]).arg(there.path()).args([permissions, &room.to_string()]);
+        command.stderr(std::process::Stdio::null());
+        command
+    });
+    let mut command = assert_cmd::Command::new(&program[0]);
+    command.timeout(common::BOUND).args(&program[1..]).args([
+        "127.0.0.1",
+        &server.port.to_string(),
+        "anna",
+        password,
+        name,
+    ]);
+    let ended = command.current_dir(here.path()).output().expect("the program starts");
+    // Only when the server has ended is its file certain to be whole.
+    drop(server);
+    let said = [ended.stdout, ended.stderr].concat();
+    Uploaded {
+        kept: std::fs::read(there.path().join(name)).ok(),
+        ended_well: ended.status.success(),
+        said: String::from_utf8_lossy(&said).into_owned(),
+    }
+}
+
+/// What an uploader shows on somebody else's server is what it shows on the one within: programs that are right, and
+/// programs with a mistake each.
+#[rstest::rstest]
+#[case("reference")]
+#[case("good/ftplib")]
+#[case("good/active")]
+#[case("good/python")]
+#[case("bad/first-block")]
+#[case("bad/ascii-mode")]
+#[case("bad/no-type")]
+#[case("bad/refused-in-silence")]
+#[case("bad/says-uploaded-in-any-case")]
+#[case("bad/success-on-550")]
+#[case("bad/status-zero")]
+fn pyftpdlib_and_the_peer_within_come_to_the_same_verdicts(#[case] uploader: &str) {
+    let Some(python) = python_with_ftp_server() else { return };
+    if !installed("python3") {
+        return;
+    }
+    let submission = common::fixture("submissions/ftp-upload").join(uploader);
+    let (target, program) = match uploader {
+        "reference" => {
+            ("reference".to_owned(), [common::HARNESS, "reference", "ftp-upload", "upload"].map(str::to_owned).to_vec())
+        }
+        _ => (
+            submission.display().to_string(),
+            vec!["python3".to_owned(), submission.join("put.py").display().to_string()],
+        ),
+    };
+    let (right, wrong) = ("Walnut-Desk-58", "Walnut-Desk-59");
+    let (all, no_writing) = ("elradfmw", "elr");
+    let whole = |name: &str| {
+        let content = std::fs::read(common::fixture("files").join(name)).expect("a file of the kit");
+        upload(python, &program, name, right, all, 1 << 30).kept == Some(content)
+    };
+    let refused = [
+        upload(python, &program, "letter-20k.txt", wrong, all, 1 << 30),
+        upload(python, &program, "letter-20k.txt", right, no_writing, 1 << 30),
+        upload(python, &program, "letter-20k.txt", right, all, 1 << 10),
+    ];
+    let [login, not_allowed, full] = &refused;
+    let shown = [
+        ("stores", whole("letter-20k.txt")),
+        ("binary", whole("picture.png")),
+        ("refused-login", login.tells() && login.kept.is_none()),
+        ("disk-full", not_allowed.tells() && full.tells()),
+        ("status", refused.iter().all(|it| !it.ended_well)),
+    ];
+    let wanted = shown.map(|(short, _)| format!("ftp-upload.{short}")).join(",");
+    let graded = harness(folder().path())
+        .args(["--target", &target, "--task", "ftp-upload", "--requirement", &wanted, "--format", "json"])
+        .output()
+        .expect("the harness starts");
+    let json: serde_json::Value = serde_json::from_slice(&graded.stdout).expect("a JSON report");
+    let within: std::collections::BTreeMap<String, String> = statuses(&json).into_iter().collect();
+    let said: Vec<&str> = refused.iter().map(|it| it.said.as_str()).collect();
+    for (short, holds) in shown {
+        match within.get(&format!("ftp-upload.{short}")).map(String::as_str) {
+            Some("pass") => assert!(holds, "{short} holds within only: {said:?}"),
+            Some("fail") => assert!(!holds, "{short} holds outside only: {said:?}"),
+            // What has failed already explains it.
+            Some("skip") => assert!(!shown[0].1, "{short} is undecided"),
+            other => panic!("{short} is {other:?}: {within:?}"),
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub mod dual_stack;
 pub mod echo_commands;
 pub mod echo_select;
 pub mod failure;
+pub mod ftp_upload;
 pub mod http;
 pub mod lines;
 pub mod list_interfaces;
@@ -286,6 +287,12 @@ static PROGRAMS: &[Program] = &[
         role: "mxinfo",
         usage: "mxinfo ADDRESS",
         body: Body::Blocking(mx_lookup::mxinfo::run),
+    },
+    Program {
+        task: "ftp-upload",
+        role: "upload",
+        usage: "upload HOST PORT USER PASSWORD FILE",
+        body: Body::Blocking(ftp_upload::upload::run),
     },
     Program {
         task: "xmlrpc-server",

@@ -182,8 +182,10 @@ pub enum Input {
     /// Nothing.
     #[default]
     None,
-    /// A file (`< file`).
+    /// A file (`< file`, or by its name, `{file}`).
     File,
+    /// A text (`< file`). What `{file}` stands for is something else.
+    Text,
     /// Lines that a person types.
     Lines,
 }

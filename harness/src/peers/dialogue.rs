@@ -1,6 +1,10 @@
 //! What servers that are spoken to line by line have in common: whose turn it is, and how the program keeps to that.
 
+use super::aside::{Aside, Flow, Moved};
 use crate::scenario::model::Afterwards;
+
+/// What stands in the record for a password.
+pub const MASKED: &str = "[masked: password]";
 
 /// Longest command line that is kept for the record, in bytes (RFC 5321, section 4.5.3.1.4, allows 512; RFC 2449,
 /// section 4, 255).
@@ -58,6 +62,8 @@ pub enum Refused {
     Mail,
     /// To let somebody in.
     Login,
+    /// To keep a file.
+    File,
 }
 
 impl Refused {
@@ -66,6 +72,7 @@ impl Refused {
         match self {
             Self::Mail => "the mail was not sent",
             Self::Login => "the login was refused",
+            Self::File => "the file was not stored",
         }
     }
 }
@@ -148,6 +155,27 @@ pub trait Server {
     fn turns(&mut self) -> &mut Turns;
     /// TLS has begun. What was said before counts no more (RFC 3207, section 4.2).
     fn encrypted(&mut self) {}
+    /// What is to be done beside the dialogue, now that the last reply is on its way.
+    fn aside(&mut self) -> Option<Aside> {
+        None
+    }
+    /// Takes data that came beside the dialogue.
+    fn data(&mut self, _bytes: &[u8]) -> Flow {
+        Flow::Close
+    }
+    /// What was to be done beside the dialogue has ended.
+    fn moved(&mut self, _end: Moved) {}
+}
+
+/// A line for the record without the secret at its end, which is added to the others.
+pub fn without_secret(line: &[u8], secret: &[u8], secrets: &mut Vec<Vec<u8>>) -> String {
+    if secret.is_empty() {
+        return text(line);
+    }
+    // A short word alone stands in many others: then the line is the secret.
+    secrets.push(if secret.len() < SHORT { line.to_vec() } else { secret.to_vec() });
+    let open = String::from_utf8_lossy(&line[..line.len() - secret.len()]).into_owned();
+    format!("{open}{MASKED}")
 }
 
 /// A line for the record.

@@ -2,9 +2,11 @@
 //! steps of a run carry them.
 
 pub mod archive;
+pub mod aside;
 pub mod attachment;
 pub mod dialogue;
 pub mod dns;
+pub mod ftp;
 pub mod imap;
 pub mod mailbox;
 pub mod message;

@@ -140,10 +140,7 @@ impl Server {
             "AUTH" => rest.iter().position(|byte| *byte == b' ').map(|at| &rest[at + 1..]),
             _ => None,
         };
-        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return text(line) };
-        self.record.keep_secret(secret, line);
-        let open = String::from_utf8_lossy(&line[..line.len() - secret.len()]).into_owned();
-        format!("{open}{MASKED}")
+        dialogue::without_secret(line, secret.unwrap_or_default(), &mut self.record.secrets)
     }
 
     fn password(&mut self, said: String, password: &[u8]) -> Reply {

@@ -51,6 +51,10 @@ pub struct PeerActor {
     pub encryption: Option<super::Encryption>,
     /// The session in which its mailbox was read.
     pub session: Option<super::Session>,
+    /// Where it takes connections for data, if it takes files.
+    pub data_listener: Option<Rc<dyn Listener>>,
+    /// The files that it has taken.
+    pub depot: Option<super::Depot>,
     /// Everything it has received and not yet handed to a step.
     pub received: Vec<u8>,
     /// Whether the program has ended its direction.

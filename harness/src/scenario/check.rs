@@ -122,7 +122,8 @@ const LONGEST_INTERFACE: usize = 15;
 
 const LEAVES: &str = "the path must stay below the program's working directory";
 
-fn leaves_the_folder(path: &str) -> bool {
+/// Whether a path leads, or may lead, out of the folder in which it begins.
+pub fn leaves_the_folder(path: &str) -> bool {
     let path = std::path::Path::new(path);
     !path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
@@ -215,6 +216,10 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::ExpectArchive(it) if it.holds.is_empty() && it.folders.is_empty() && !it.not_itself => {
             wrong("peer", "give one of `holds`, `folders` and `not-itself` at least");
         }
+        Step::ServeFiles(serve) => files(serve, &mut wrong),
+        Step::ExpectUpload(upload) if !(upload.content.is_some() || upload.data_connection || upload.quit) => {
+            wrong("peer", "give one of `content`, `data-connection` and `quit` at least");
+        }
         Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
         Step::ExpectDialogue(dialogue) if dialogue.is_empty() => {
             wrong("peer", "give one thing at least that is expected, such as `complete` or `encrypted`");
@@ -262,6 +267,35 @@ fn mailbox(serve: &super::model::ServeMailbox, wrong: &mut impl FnMut(&str, &str
     }
     if serve.unasked && serve.protocol != Protocol::Imap {
         wrong("unasked", "in POP3 nothing comes that nobody has asked for");
+    }
+}
+
+/// Checks the replies of a file server (RFC 959, section 4.2).
+fn files(serve: &super::model::ServeFiles, wrong: &mut impl FnMut(&str, &str)) {
+    pieces(serve.every, serve.line_by_line, wrong);
+    let is_reply = |say: &str| {
+        let Some((last, before)) =
+            say.lines().collect::<Vec<_>>().split_last().map(|(last, all)| (*last, all.to_vec()))
+        else {
+            return false;
+        };
+        let Some(code) = last.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit())) else {
+            return false;
+        };
+        let ends = |line: &str| line.strip_prefix(code).is_some_and(|rest| rest.starts_with(' '));
+        let begins = before.first().is_none_or(|first| first.strip_prefix(code).is_some_and(|it| it.starts_with('-')));
+        ends(last) && begins && !before.iter().any(|line| ends(line))
+    };
+    if serve.replies.iter().any(|reply| !is_reply(&reply.say)) {
+        wrong(
+            "replies",
+            "a reply is `250 words`; one of several lines begins with `250-words` and ends with `250 words`",
+        );
+    }
+    if let Some(cut_off) = &serve.cut_off
+        && !(is_reply(&cut_off.say) && cut_off.say.starts_with(['4', '5']))
+    {
+        wrong("cut-off", "`say` is a reply that begins with 4 or 5: the file is not kept");
     }
 }
 
@@ -317,6 +351,7 @@ fn payloads(step: &Step) -> Vec<(&'static str, &Payload)> {
         Step::ExpectLine(line) => vec![("ends-in", &line.ends_in)],
         Step::ExpectMail(mail) => mail.text.iter().map(|payload| ("text", payload)).collect(),
         Step::ServeMailbox(serve) => serve.messages.iter().map(|payload| ("messages", payload)).collect(),
+        Step::ExpectUpload(upload) => upload.content.iter().map(|payload| ("content", payload)).collect(),
         Step::ExpectText(text) => vec![("text", &text.text)],
         Step::ExpectInOrder(order) => order.texts.iter().map(|payload| ("texts", payload)).collect(),
         Step::LearnFunctions(learn) => {

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Payload;
+pub use check::leaves_the_folder;
 use model::{BackendName, Forced, Interface, Network, Pairing, Step};
 
 /// A scenario ready to run: one row of one file, parameters filled in, openings inlined.

@@ -41,11 +41,11 @@ pub struct Invocation {
     pub cwd: PathBuf,
     /// Environment variables besides the usual ones.
     pub env: BTreeMap<String, String>,
-    /// Whether the program is given its input file by name.
-    pub names_file: bool,
+    /// The name of the input file, if the program is told it or has it built in; else the file is its standard input.
+    pub names_file: Option<String>,
 }
 
-/// The name under which a program finds its input file, where the command names it.
+/// The name under which a program finds its input file, where the command names it and the task has no other.
 pub const INPUT_FILE: &str = "message.txt";
 
 impl fmt::Display for Invocation {
@@ -146,9 +146,9 @@ impl Command {
     /// If a placeholder has no value.
     pub fn invoke(&self, values: &BTreeMap<String, String>, bare: bool) -> Result<Invocation, CommandError> {
         let mut values = values.clone();
-        // Where a task gives `{file}` a value of its own, it is not the input.
-        let is_input = !values.contains_key("file");
         values.entry("file".to_owned()).or_insert_with(|| INPUT_FILE.to_owned());
+        let file = values["file"].clone();
+        let is_told = self.words.iter().chain(&self.stdin).any(|word| placeholders(word).contains(&"file"));
         let mut words: Vec<String> = Vec::new();
         for (index, word) in self.words.iter().enumerate() {
             let holds = !placeholders(word).is_empty();
@@ -165,8 +165,7 @@ impl Command {
             shell: self.shell,
             cwd: self.cwd.clone(),
             env: self.env.clone(),
-            names_file: is_input
-                && self.words.iter().chain(&self.stdin).any(|word| placeholders(word).contains(&"file")),
+            names_file: (is_told || self.values.contains_key("file")).then_some(file),
         })
     }
 }
@@ -293,7 +292,11 @@ impl Cast {
         bare: bool,
     ) -> Result<Invocation, CommandError> {
         let part = self.parts.get(role).ok_or_else(|| CommandError::NoProgram(role.to_owned()))?;
-        part.command.invoke(&part.with_defaults(values), bare)
+        let mut invocation = part.command.invoke(&part.with_defaults(values), bare)?;
+        if part.input == Input::Text {
+            invocation.names_file = None;
+        }
+        Ok(invocation)
     }
 
     /// Names and texts of the values that must not be shown: the role's secrets, and those that a scenario adds.
@@ -394,6 +397,20 @@ mod tests {
 
     fn command(words: &str) -> Command {
         Command { words: shlex::split(words).unwrap(), ..Command::default() }
+    }
+
+    #[rstest]
+    #[case("./upload {host}", None, None)]
+    #[case("./upload {host} {file}", None, Some("message.txt"))]
+    #[case("./upload {host}", Some("notes.txt"), Some("notes.txt"))]
+    #[case("./upload {host} {file}", Some("notes.txt"), Some("notes.txt"))]
+    fn names_the_input_file(#[case] words: &str, #[case] built_in: Option<&str>, #[case] name: Option<&str>) {
+        let own: BTreeMap<String, String> =
+            built_in.map(|name| ("file".to_owned(), name.to_owned())).into_iter().collect();
+        let mut values = values();
+        values.extend(own.clone());
+        let invocation = Command { values: own, ..command(words) }.invoke(&values, false).unwrap();
+        assert_eq!(invocation.names_file.as_deref(), name);
     }
 
     #[rstest]

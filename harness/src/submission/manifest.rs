@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::cast::{Command, about, placeholders};
 use crate::catalogue::Catalogue;
+use crate::scenario::leaves_the_folder;
 use crate::scenario::problem::{Problem, Problems, Source, nearest};
 
 /// The name of the file.
@@ -245,6 +246,10 @@ impl Manifest {
                     nearest(name, values.iter().copied()).map_or_else(list, |near| format!("did you mean `{near}`?"));
                 let title = format!("the task has no value `{name}`");
                 problems.push(Problem::new(source, value.span(), title).help(Some(help)));
+            }
+            if command.values.get("file").is_some_and(|name| leaves_the_folder(name)) {
+                let title = "the file lies below the folder in which the program works";
+                problems.push(Problem::new(source, value.span(), title));
             }
             roles.insert(role.get_ref().to_string(), command);
         }

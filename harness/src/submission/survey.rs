@@ -99,7 +99,7 @@ async fn launch(
     let invocation = cast.invocation(role, &values, false).map_err(|error| Met::NotStartable(error.to_string()))?;
     let answers = cast.answers(role, &values);
     // What a program asks for comes on the same standard input as its work, and before it.
-    let asks_first = !answers.is_empty() && !invocation.names_file;
+    let asks_first = !answers.is_empty() && invocation.names_file.is_none();
     let (input_file, afterwards) = if asks_first { (None, input_file) } else { (input_file, None) };
     let launch = Launch {
         name: role.to_owned(),
@@ -356,7 +356,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
             Err(error) => return Met::Machine(format!("cannot open UDP port {port}: {error}")),
         },
     };
-    let input_file = (input == Input::File).then(|| say.clone());
+    let input_file = (matches!(input, Input::File | Input::Text)).then(|| say.clone());
     let program = match launch(stage, cast, role, given, input_file).await {
         Ok(program) => program,
         Err(met) => return met,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Mutex, OnceLock};
 
 /// Finds a program as a shell would: by path if it has a `/`, else along `PATH`.
@@ -39,7 +40,15 @@ fn resolve(word: &str) -> Option<PathBuf> {
     if !starts_as_script {
         return Some(found);
     }
-    let asked = std::process::Command::new(&found).args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
+    let mut question = std::process::Command::new(&found);
+    question.args(["-c", "import sys; print(sys.executable)"]);
+    question.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // Until it has executed, it holds copies of what runs beside this one close.
+    let asked = {
+        let _under_way = harness_os::forking::begin();
+        question.spawn()
+    };
+    let asked = asked.and_then(std::process::Child::wait_with_output).ok()?;
     let path = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
     if asked.status.success() && path.exists() { Some(path) } else { None }
 }

@@ -9,6 +9,7 @@ mod command_line;
 mod dual_stack;
 mod echo_commands;
 mod echo_select;
+mod ftp_upload;
 mod http;
 mod lines;
 mod list_interfaces;

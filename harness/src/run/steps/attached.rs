@@ -11,7 +11,7 @@ use crate::submission::parts_of;
 
 impl Director {
     /// The parts of a value that is a list, as the judged program has it.
-    fn told(&self, name: &str, what: &str) -> Result<Vec<String>, Halt> {
+    fn told_list(&self, name: &str, what: &str) -> Result<Vec<String>, Halt> {
         let role = &self.scenario.role;
         let takes = self.cast.takes(role, name);
         let part = self.cast.parts.get(role);
@@ -58,7 +58,7 @@ impl Director {
 
     pub(super) fn expect_recipients(&mut self, step: &ExpectRecipients) -> Done {
         let mails = self.mails_of(&step.peer)?;
-        let told = self.told("to", "who gets the message")?;
+        let told = self.told_list("to", "who gets the message")?;
         let named: Vec<&String> = mails.iter().flat_map(|mail| &mail.to).collect();
         let has_got = |wanted: &String| named.iter().any(|it| it.eq_ignore_ascii_case(wanted));
         let without: Vec<&str> = told.iter().filter(|wanted| !has_got(wanted)).map(String::as_str).collect();
@@ -91,7 +91,7 @@ impl Director {
         }
         if step.exact || step.names {
             self.knows_its_files()?;
-            let names = self.told("file", "which file is attached")?;
+            let names = self.told_list("file", "which file is attached")?;
             for mail in &mails {
                 let pieces = attachment::pieces(&mail.content);
                 for name in &names {

@@ -112,6 +112,9 @@ impl Director {
                 if !sent {
                     break;
                 }
+                if let Some(aside) = server.aside() {
+                    self.beside(manner, server, aside).await;
+                }
             }
             let mut patience = Patience::new(&*self.stage, limit);
             loop {

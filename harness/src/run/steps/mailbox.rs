@@ -101,13 +101,8 @@ impl Director {
             return Err(Halt::Harness(format!("{} keeps no mailbox: `serve-mailbox` comes first", step.peer)));
         };
         let certificate = peer.as_ref().and_then(|peer| peer.encryption.as_ref()).map(|it| it.certificate);
-        // Who has name and password built in cannot be asked for others.
-        let told = |name: &str| {
-            let part = self.cast.parts.get(&self.scenario.role);
-            part.and_then(|part| part.values.get(name)).filter(|_| self.cast.takes(&self.scenario.role, name))
-        };
         let checks = [
-            (step.logged_in, not_logged_in(session, told("user"), told("password"))),
+            (step.logged_in, not_logged_in(session, self.told("user").as_ref(), self.told("password").as_ref())),
             (step.quit, no_quit(session)),
             (step.kept, deleted(session)),
             (step.guarded, unguarded(session, certificate)),

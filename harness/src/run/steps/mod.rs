@@ -1,6 +1,7 @@
 //! The steps, one file per family.
 
 mod archive;
+mod aside;
 mod attached;
 mod calls;
 mod dialogue;
@@ -18,12 +19,14 @@ mod refusal;
 mod resources;
 mod said;
 mod tls;
+mod upload;
 mod xmlrpc;
 
 pub use mail::Mailbox;
 pub use mailbox::Session;
 pub(super) use peers::HTTP;
 pub use tls::Encryption;
+pub use upload::Depot;
 
 use super::{Director, Done, Halt};
 use crate::run::event::{Difference, What};
@@ -78,6 +81,8 @@ impl Director {
             Step::ServeMailbox(step) => self.serve_mailbox(step).await,
             Step::ExpectSession(step) => self.expect_session(step),
             Step::ExpectTls(step) => self.expect_tls(step),
+            Step::ServeFiles(step) => self.serve_files(step).await,
+            Step::ExpectUpload(step) => self.expect_upload(step),
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
@@ -111,6 +116,11 @@ impl Director {
         if let Some(difference) = Difference::between(expected, came) {
             self.note("harness", What::Differed(difference));
         }
+    }
+
+    /// What the judged program was told for a placeholder. Who has it built in cannot be asked for another.
+    fn told(&self, name: &str) -> Option<String> {
+        self.value(name).ok().filter(|_| self.cast.takes(&self.scenario.role, name))
     }
 
     fn link(&mut self, change: LinkChange, link: &Link) -> Done {

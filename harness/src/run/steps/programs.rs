@@ -143,7 +143,7 @@ impl Director {
         values.extend(with.clone());
         let answers = self.cast.answers(&role, &values);
         // What a program asks for comes on the same standard input as its work, and before it.
-        let asks_first = !answers.is_empty() && !launch.invocation.names_file;
+        let asks_first = !answers.is_empty() && launch.invocation.names_file.is_none();
         let afterwards = if asks_first { launch.input_file.take() } else { None };
         let program = self.stage.launch(launch.clone()).await.map_err(|error| match error {
             LaunchError::NotStartable(why) => Halt::NotGradable(why),

@@ -20,10 +20,13 @@ impl Director {
         let found = self.actors.peers.get(peer).and_then(|peer| {
             let peer = peer.borrow();
             let mail = peer.mailbox.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
-            mail.or_else(|| peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies())))
+            let session = peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            let files = peer.depot.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            mail.or(session).or(files)
         });
         let (refusal, course, replies) = found.ok_or_else(|| {
-            Halt::Harness(format!("{peer} has had no dialogue: `serve-mail` or `serve-mailbox` comes first"))
+            let first = "`serve-mail`, `serve-mailbox` or `serve-files` comes first";
+            Halt::Harness(format!("{peer} has had no dialogue: {first}"))
         })?;
         Ok(Dialogue { refusal, course, replies })
     }
@@ -46,10 +49,11 @@ impl Director {
             let said = [stdout.as_slice(), b"\n", stderr.as_slice()].concat();
             let own = without_echo(&said, &replies);
             let shown = judge::contains(&said, refused.mark.as_bytes(), false);
-            let claim = claims_success(&own);
+            let claim = claims_success(&own, refused.what);
             let in_vain = refused.went_on && refused.what == Refused::Login;
             let own = if in_vain { without_emptiness(&own) } else { own };
-            let told = says_no(&own) || judge::is_complaint(&stderr) || shown && !refused.went_on;
+            let lacks_room = refused.what == Refused::File && says_no_room(&own);
+            let told = says_no(&own) || judge::is_complaint(&stderr) || lacks_room || shown && !refused.went_on;
             let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
                 Some(line) => {
@@ -87,6 +91,13 @@ fn without_echo(said: &[u8], replies: &[String]) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Whether a text says that there is no room for a file, in words that have no `no` in them.
+fn says_no_room(text: &[u8]) -> bool {
+    const WORDS: [&str; 6] = ["exceed", "quota", "insufficient", "disk full", "disk is full", "out of space"];
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
 /// What was said without sentences that only say that there is nothing: who goes on after a refused login finds nothing, and
 /// has not said why.
 fn without_emptiness(said: &[u8]) -> Vec<u8> {
@@ -105,6 +116,13 @@ fn without_emptiness(said: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("curl: (70) Exceeded storage allocation", true)]
+    #[case("letter.txt uploaded successfully", false)]
+    fn knows_a_lack_of_room(#[case] said: &str, #[case] lack: bool) {
+        assert_eq!(says_no_room(said.as_bytes()), lack);
+    }
 
     #[rstest]
     #[case("S: 550 no such box", "S: ")]

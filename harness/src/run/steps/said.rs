@@ -10,6 +10,7 @@ use super::super::loosely;
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, OUTPUT};
 use super::expect::last_words;
+use crate::peers::dialogue::Refused;
 use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, ExpectText, Stream};
 
 const USUAL: Duration = Duration::from_secs(5);
@@ -30,8 +31,8 @@ pub(super) fn says_no(text: &[u8]) -> bool {
     words.any(|word| WORDS.contains(&word) || word.ends_with("n't") || STEMS.iter().any(|stem| word.starts_with(stem)))
 }
 
-/// The first line that says that a mail was sent.
-pub(super) fn claims_success(text: &[u8]) -> Option<String> {
+/// The first line that says that what was refused was done.
+pub(super) fn claims_success(text: &[u8], what: Refused) -> Option<String> {
     const CLAIMS: &[&str] = &[
         "success",
         "delivered",
@@ -44,11 +45,26 @@ pub(super) fn claims_success(text: &[u8]) -> Option<String> {
         "mail accepted",
         "logged in",
         "message accepted",
+        "uploaded",
+        "transferred",
+        "file sent",
+        "file was sent",
+        "file stored",
+        "upload complete",
+        "upload finished",
+        "upload done",
+        "transfer complete",
+        "transfer finished",
     ];
+    // Where a file is refused the login was not, and how far the transfer has come may be said as it goes on.
+    const ON_THE_WAY: &[&str] =
+        &["log", "connect", "auth", "welcome", "passive", "mode", "byte", "%", "kb", "block", "chunk", " be "];
     let text = String::from_utf8_lossy(text).into_owned();
     let claims = |line: &&str| {
         let small = line.to_lowercase();
-        CLAIMS.iter().any(|claim| small.contains(claim)) && !says_no(line.as_bytes()) && !small.contains("unsuccess")
+        let on_the_way = what == Refused::File && ON_THE_WAY.iter().any(|word| small.contains(word));
+        let claim = CLAIMS.iter().any(|claim| small.contains(claim)) && !on_the_way;
+        claim && !says_no(line.as_bytes()) && !small.contains("unsuccess")
     };
     text.lines().find(claims).map(str::to_owned)
 }
@@ -257,7 +273,20 @@ mod tests {
     #[case("sending ...", false)]
     #[case("unsuccessful", false)]
     fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
-        assert_eq!(claims_success(text.as_bytes()).is_some(), claim);
+        assert_eq!(claims_success(text.as_bytes(), Refused::Mail).is_some(), claim);
+    }
+
+    #[rstest]
+    #[case("letter.txt uploaded", true)]
+    #[case("Upload successful!", true)]
+    #[case("Transfer complete", true)]
+    #[case("Successfully logged in", false)]
+    #[case("connected successfully", false)]
+    #[case("uploaded 8192 bytes", false)]
+    #[case("letter.txt could not be uploaded", false)]
+    #[case("uploading letter.txt ...", false)]
+    fn knows_a_claim_about_a_file(#[case] text: &str, #[case] claim: bool) {
+        assert_eq!(claims_success(text.as_bytes(), Refused::File).is_some(), claim);
     }
 
     #[rstest]

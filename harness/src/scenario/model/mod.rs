@@ -18,6 +18,7 @@ mod resources;
 mod said;
 mod step;
 mod tls;
+mod upload;
 mod xmlrpc;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use resources::*;
 pub use said::*;
 pub use step::*;
 pub use tls::*;
+pub use upload::*;
 pub use xmlrpc::*;
 
 /// The programs of one side of a lab are named by their role: the first word of the

@@ -14,7 +14,7 @@ use super::{
 use super::{ExpectArchive, ExpectAttachments, ExpectRecipients};
 use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    ExpectTls, LearnFunctions, ServeMail, ServeMailbox, ServeNames,
+    ExpectTls, ExpectUpload, LearnFunctions, ServeFiles, ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -67,6 +67,8 @@ pub enum Step {
     ServeMail(ServeMail),
     /// A peer with a connection keeps a mailbox that can be read.
     ServeMailbox(ServeMailbox),
+    /// A peer with a connection takes files.
+    ServeFiles(ServeFiles),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
     /// Finds out what a server calls its functions.
@@ -126,7 +128,9 @@ pub enum Step {
     ExpectArchive(ExpectArchive),
     /// The session with a peer that keeps a mailbox was as it should be.
     ExpectSession(ExpectSession),
-    /// The program says that the peer has refused: a mail, or a login.
+    /// What a peer that takes files was handed is as it should be.
+    ExpectUpload(ExpectUpload),
+    /// The program says that the peer has refused: a mail, a login, or a file.
     ExpectRefusalTold(ExpectRefusalTold),
     /// The program speaks TLS.
     ExpectTls(ExpectTls),
@@ -190,6 +194,7 @@ impl Step {
             | Self::ExpectAttachments(ExpectAttachments { decides, .. })
             | Self::ExpectArchive(ExpectArchive { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectUpload(ExpectUpload { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectTls(ExpectTls { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
@@ -236,6 +241,7 @@ impl Step {
             | Self::ExpectAttachments(ExpectAttachments { decides, .. })
             | Self::ExpectArchive(ExpectArchive { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectUpload(ExpectUpload { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectTls(ExpectTls { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
@@ -313,6 +319,8 @@ impl Step {
             | Self::ServeMailbox(ServeMailbox { peer, .. })
             | Self::ExpectSession(ExpectSession { peer, .. })
             | Self::ExpectTls(ExpectTls { peer, .. })
+            | Self::ServeFiles(ServeFiles { peer, .. })
+            | Self::ExpectUpload(ExpectUpload { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
             | Self::ExpectRecipients(ExpectRecipients { peer, .. })
