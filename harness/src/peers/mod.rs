@@ -5,5 +5,6 @@ pub mod dialogue;
 pub mod dns;
 pub mod message;
 pub mod pop3;
+pub mod remote;
 pub mod smtp;
 pub mod xmlrpc;

@@ -15,6 +15,7 @@ use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
     LearnFunctions, ServeMail, ServeMailbox, ServeNames,
 };
+use super::{ExpectFigures, ExpectLogin, ServeRemote};
 
 /// One step: exactly one key, the verb.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -68,6 +69,8 @@ pub enum Step {
     ServeMailbox(ServeMailbox),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
+    /// A listening peer is a machine that serves SSH.
+    ServeRemote(ServeRemote),
     /// Finds out what a server calls its functions.
     LearnFunctions(LearnFunctions),
     // Expectations
@@ -129,6 +132,10 @@ pub enum Step {
     ExpectInOrder(ExpectInOrder),
     /// The program says that there is none, or that it does not work.
     ExpectSaysNo(ExpectSaysNo),
+    /// The program has printed figures of a machine that serves SSH.
+    ExpectFigures(ExpectFigures),
+    /// The program was let in, was refused, or did not trust the machine.
+    ExpectLogin(ExpectLogin),
     // Network
     /// Packets between two actors are lost.
     Partition(Link),
@@ -183,6 +190,8 @@ impl Step {
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
+            | Self::ExpectFigures(ExpectFigures { decides, .. })
+            | Self::ExpectLogin(ExpectLogin { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => decides,
             _ => &[],
         }
@@ -225,6 +234,8 @@ impl Step {
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
+            | Self::ExpectFigures(ExpectFigures { decides, .. })
+            | Self::ExpectLogin(ExpectLogin { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => Some(decides),
             _ => None,
         }
@@ -267,6 +278,8 @@ impl Step {
             | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
+            | Self::ExpectFigures(ExpectFigures { program, .. })
+            | Self::ExpectLogin(ExpectLogin { program, .. })
             | Self::LearnFunctions(LearnFunctions { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
@@ -293,6 +306,9 @@ impl Step {
             | Self::ExpectPace(ExpectPace { peer, .. })
             | Self::ServeMail(ServeMail { peer, .. })
             | Self::ServeMailbox(ServeMailbox { peer, .. })
+            | Self::ServeRemote(ServeRemote { peer, .. })
+            | Self::ExpectFigures(ExpectFigures { peer, .. })
+            | Self::ExpectLogin(ExpectLogin { peer, .. })
             | Self::ExpectSession(ExpectSession { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
