@@ -268,6 +268,7 @@ pub fn is_complaint(text: &[u8]) -> bool {
 /// Whether what was printed is a bare traceback of a language's runtime.
 pub fn is_traceback(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
+    let text = after_a_log(&text);
     [
         "Traceback (most recent call last)",
         "Exception in thread",
@@ -281,11 +282,36 @@ pub fn is_traceback(text: &[u8]) -> bool {
     .any(|sign| text.contains(sign))
 }
 
+/// What a program has said after a library has logged a traceback of its own thread, as Paramiko does; all of it where
+/// nothing is said after that. An exception that nobody has caught ends the program, and is its last word.
+fn after_a_log(text: &str) -> &str {
+    const SIGN: &str = "Traceback (most recent call last)";
+    let Some(at) = text.rfind(SIGN) else { return text };
+    // The calls, indented; then the exception; and a log goes on after an empty line.
+    let mut rest = text[at..].split_inclusive('\n').skip(1).skip_while(|line| line.starts_with(' ')).skip(1);
+    let is_log = rest.next().is_some_and(|line| line.trim().is_empty());
+    let said: usize = rest.map(str::len).sum();
+    let said = &text[text.len() - said..];
+    if is_log && !said.trim().is_empty() { said } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
+
+    const RAISED: &str = "Traceback (most recent call last):\n  File \"a.py\", line 1\n    go()\n    ^^^^\nSSHException: none\n";
+
+    #[rstest]
+    #[case(RAISED.to_owned(), true)]
+    #[case(format!("Exception (client): none\n{RAISED}\nError: no SSH server there\n"), false)]
+    #[case(format!("Exception (client): none\n{RAISED}\n{RAISED}"), true)]
+    #[case(format!("cannot connect\n{RAISED}"), true)]
+    #[case("no SSH server there\n".to_owned(), false)]
+    fn a_traceback_is_the_last_word(#[case] said: String, #[case] bare: bool) {
+        assert_eq!(is_traceback(said.as_bytes()), bare);
+    }
 
     #[rstest]
     #[case("abc", "abc", false, Compared::Equal(None))]
