@@ -45,6 +45,7 @@ pub mod password;
 pub mod port_forward;
 pub mod readiness;
 pub mod sentence;
+pub mod ssh_stats;
 pub mod threads;
 pub mod udp_pinger;
 pub mod uppercase_tcp;
@@ -282,6 +283,12 @@ static PROGRAMS: &[Program] = &[
         role: "mxinfo",
         usage: "mxinfo ADDRESS",
         body: Body::Blocking(mx_lookup::mxinfo::run),
+    },
+    Program {
+        task: "ssh-stats",
+        role: "sshstats",
+        usage: "sshstats HOST PORT USER",
+        body: Body::Blocking(ssh_stats::sshstats::run),
     },
     Program {
         task: "xmlrpc-server",

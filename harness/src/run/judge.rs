@@ -301,7 +301,8 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    const RAISED: &str = "Traceback (most recent call last):\n  File \"a.py\", line 1\n    go()\n    ^^^^\nSSHException: none\n";
+    const RAISED: &str =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1\n    go()\n    ^^^^\nSSHException: none\n";
 
     #[rstest]
     #[case(RAISED.to_owned(), true)]
