@@ -268,7 +268,7 @@ pub fn is_complaint(text: &[u8]) -> bool {
 /// Whether what was printed is a bare traceback of a language's runtime.
 pub fn is_traceback(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
-    let text = after_a_log(&text);
+    let text = without_logs(&text);
     [
         "Traceback (most recent call last)",
         "Exception in thread",
@@ -282,17 +282,30 @@ pub fn is_traceback(text: &[u8]) -> bool {
     .any(|sign| text.contains(sign))
 }
 
-/// What a program has said after a library has logged a traceback of its own thread, as Paramiko does; all of it where
-/// nothing is said after that. An exception that nobody has caught ends the program, and is its last word.
-fn after_a_log(text: &str) -> &str {
-    const SIGN: &str = "Traceback (most recent call last)";
-    let Some(at) = text.rfind(SIGN) else { return text };
-    // The calls, indented; then the exception; and a log goes on after an empty line.
-    let mut rest = text[at..].split_inclusive('\n').skip(1).skip_while(|line| line.starts_with(' ')).skip(1);
-    let is_log = rest.next().is_some_and(|line| line.trim().is_empty());
-    let said: usize = rest.map(str::len).sum();
-    let said = &text[text.len() - said..];
-    if is_log && !said.trim().is_empty() { said } else { text }
+/// A text without the tracebacks that Paramiko logs of its own thread before it raises an exception in the program's. What
+/// nobody has caught there comes without its heading.
+fn without_logs(text: &str) -> String {
+    const HEADINGS: [&str; 2] = ["Exception (client): ", "Exception (server): "];
+    let mut left = String::new();
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        if !HEADINGS.iter().any(|heading| line.starts_with(heading)) {
+            left.push_str(line);
+            continue;
+        }
+        // One traceback, or several of which each says that it came of the one before: calls, the exception, an empty line.
+        while lines.next_if(|line| line.starts_with("Traceback (most recent call last)")).is_some() {
+            while lines.next_if(|line| line.starts_with(' ')).is_some() {}
+            lines.next();
+            lines.next_if(|line| line.trim().is_empty());
+            if lines.next_if(|line| line.starts_with("During handling of") || line.starts_with("The above")).is_some() {
+                lines.next_if(|line| line.trim().is_empty());
+            } else {
+                break;
+            }
+        }
+    }
+    left
 }
 
 #[cfg(test)]
@@ -307,10 +320,11 @@ mod tests {
     #[rstest]
     #[case(RAISED.to_owned(), true)]
     #[case(format!("Exception (client): none\n{RAISED}\nError: no SSH server there\n"), false)]
+    #[case(format!("Exception (client): none\n{RAISED}\nDuring handling of it, another\n\n{RAISED}\n"), false)]
     #[case(format!("Exception (client): none\n{RAISED}\n{RAISED}"), true)]
     #[case(format!("cannot connect\n{RAISED}"), true)]
     #[case("no SSH server there\n".to_owned(), false)]
-    fn a_traceback_is_the_last_word(#[case] said: String, #[case] bare: bool) {
+    fn a_log_of_a_library_is_no_bare_traceback(#[case] said: String, #[case] bare: bool) {
         assert_eq!(is_traceback(said.as_bytes()), bare);
     }
 

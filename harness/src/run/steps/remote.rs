@@ -161,7 +161,7 @@ impl Director {
             }
             let course = visits.course();
             let said = own_words(&[stdout.as_slice(), b"\n", stderr.as_slice()].concat());
-            let complains = says_no(&said) || judge::is_complaint(&said);
+            let complains = complains(&stdout, &stderr);
             let end = last_words(&actor);
             let failed = match step.outcome {
                 _ if visits.connections == 0 => Some((
@@ -233,6 +233,15 @@ fn own_words(said: &[u8]) -> Vec<u8> {
     text.lines().filter(|line| !about_asking(line)).collect::<Vec<_>>().join("\n").into_bytes()
 }
 
+/// Whether a program has said in some way that something did not work.
+fn complains(stdout: &[u8], stderr: &[u8]) -> bool {
+    const MORE: [&str; 4] = ["wrong", "incorrect", "exception", "timed out"];
+    let (stdout, stderr) = (own_words(stdout), own_words(stderr));
+    // The usual word for wrong arguments, usage, is an ordinary one in front of figures.
+    let said = String::from_utf8_lossy(&stdout).to_lowercase();
+    says_no(&stdout) || says_no(&stderr) || judge::is_complaint(&stderr) || MORE.iter().any(|word| said.contains(word))
+}
+
 /// The machine in a sentence.
 fn in_words(figures: &Figures) -> String {
     let it = figures.memory;
@@ -261,18 +270,18 @@ mod tests {
     use crate::scenario::model::MachineSize;
     use rstest::rstest;
 
+    const ASKED: &str = "/usr/lib/python3.11/getpass.py:91: GetPassWarning: Can not control echo on the terminal.\n  \
+                         passwd = fallback_getpass(prompt, stream)\nWarning: Password input may be echoed.\nPassword: ";
+
     #[rstest]
-    #[case(
-        "/usr/lib/python3.11/getpass.py:91: GetPassWarning: Can not control echo on the terminal.\n  passwd = fallback_getpass(prompt, stream)\nWarning: Password input may be echoed.\nPassword: ",
-        false
-    )]
-    #[case("Password: Authentication failed.", true)]
-    #[case("CPU usage: 0 %", false)]
-    #[case("anna@127.0.0.1: Permission denied (publickey,password).", true)]
-    #[case("Host key verification failed.", true)]
-    fn a_prompt_is_no_complaint(#[case] said: &str, #[case] complains: bool) {
-        let own = own_words(said.as_bytes());
-        assert_eq!(says_no(&own) || judge::is_complaint(&own), complains);
+    #[case("", ASKED, false)]
+    #[case("Password: Authentication failed.", "", true)]
+    #[case("paramiko.ssh_exception.AuthenticationException", "", true)]
+    #[case("CPU usage: 0 %\nMemory: 0 MB of 0 MB used", "", false)]
+    #[case("", "anna@127.0.0.1: Permission denied (publickey,password).", true)]
+    #[case("", "Host key verification failed.", true)]
+    fn a_prompt_is_no_complaint(#[case] stdout: &str, #[case] stderr: &str, #[case] complaint: bool) {
+        assert_eq!(complains(stdout.as_bytes(), stderr.as_bytes()), complaint);
     }
 
     #[test]
