@@ -45,6 +45,9 @@ fn display(order: &Order<'_>) -> Result<(), Failure> {
 
 #[cfg(not(feature = "ssh"))]
 fn display(order: &Order<'_>) -> Result<(), Failure> {
+    // Whether anybody is there can be told without SSH.
+    let no_server = |source| Failure::NoServer { host: order.host.to_owned(), port: order.port, source };
+    std::net::TcpStream::connect((order.host, order.port)).map_err(no_server)?;
     let why = format!("cannot ask {}: this build has no SSH; build it with `--features remote`", order.host);
     Err(Failure::Protocol(why))
 }

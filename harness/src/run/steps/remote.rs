@@ -57,7 +57,14 @@ impl Director {
         })?;
         let remote = Rc::new(Remote { figures, logins: step.logins.clone(), visits: std::cell::RefCell::default() });
         peer.borrow_mut().remote = Some(Rc::clone(&remote));
-        self.note(&step.peer, What::Network(format!("serves SSH: {}", in_words(&remote.figures))));
+        self.note(
+            &step.peer,
+            What::Network(format!(
+                "serves SSH: {}; {}",
+                in_words(&remote.figures, FiguresOf::Cpu),
+                in_words(&remote.figures, FiguresOf::Memory)
+            )),
+        );
         let identity = Identity { peer: step.peer.clone(), host, user, told: self.told("password") };
         let serving = Serving::new(identity, &remote, place, &self.stage, &self.log, &self.services);
         self.services.begin(Box::pin(serving.serve(listener)));
@@ -116,7 +123,10 @@ impl Director {
             let ran = !remote.visits.borrow().ran.is_empty();
             let end = if ran { last_words(&actor) } else { format!(" ({course}){}", last_words(&actor)) };
             return Err(Failure {
-                expected: format!("an output with a figure of the remote machine's {what}: {}", in_words(figures)),
+                expected: format!(
+                    "an output with a figure of the remote machine's {what}: {}",
+                    in_words(figures, step.of)
+                ),
                 actual: judge::describe(&stdout),
                 reason: match ran {
                     true => format!("{name}{OUTPUT}nothing in it is a figure of the remote machine's {what}{end}"),
@@ -242,26 +252,30 @@ fn complains(stdout: &[u8], stderr: &[u8]) -> bool {
     says_no(&stdout) || says_no(&stderr) || judge::is_complaint(&stderr) || MORE.iter().any(|word| said.contains(word))
 }
 
-/// The machine in a sentence.
-fn in_words(figures: &Figures) -> String {
+/// What a machine could be shown to be like.
+fn in_words(figures: &Figures, of: FiguresOf) -> String {
     let it = figures.memory;
     let tenths = |value: u64| format!("{}.{}", value / 10, value % 10);
     let mib = |kib: u64| format!("{} MiB", kib / 1_024);
-    format!(
-        "{} processors ({}), {} % in use ({} % user, {} % system, {} % idle), load {}; memory {} in all, {} in use, {} \
-         available, {} free",
-        figures.cores,
-        figures.model,
-        tenths(figures.busy()),
-        tenths(figures.user),
-        tenths(figures.system),
-        tenths(figures.idle()),
-        loads(figures).join(" "),
-        mib(it.total),
-        mib(it.used()),
-        mib(it.available),
-        mib(it.free),
-    )
+    match of {
+        FiguresOf::Cpu => format!(
+            "{} processors ({}), {} % in use ({} % user, {} % system, {} % idle), load {}",
+            figures.cores,
+            figures.model,
+            tenths(figures.busy()),
+            tenths(figures.user),
+            tenths(figures.system),
+            tenths(figures.idle()),
+            loads(figures).join(" "),
+        ),
+        FiguresOf::Memory => format!(
+            "memory {} in all, {} in use, {} available, {} free",
+            mib(it.total),
+            mib(it.used()),
+            mib(it.available),
+            mib(it.free),
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -287,7 +301,8 @@ mod tests {
     #[test]
     fn what_says_what_a_machine_is_like_shows_it() {
         let figures = Figures::made(3, MachineSize::Small);
-        let words = in_words(&figures);
-        assert!(shows_cpu(&figures, words.as_bytes()) && shows_memory(&figures, words.as_bytes()), "{words}");
+        let words = |of| in_words(&figures, of).into_bytes();
+        assert!(shows_cpu(&figures, &words(FiguresOf::Cpu)) && !shows_memory(&figures, &words(FiguresOf::Cpu)));
+        assert!(shows_memory(&figures, &words(FiguresOf::Memory)) && !shows_cpu(&figures, &words(FiguresOf::Memory)));
     }
 }
