@@ -36,9 +36,8 @@ pub fn user() -> String {
 /// home of whoever connects.
 pub fn server(folder: &Path, port: u16, situation: Situation) -> Command {
     for name in ["host", "another", "user", "stranger"] {
-        let path = folder.join(name);
-        let made =
-            Command::new("/usr/bin/ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&path);
+        let mut made = Command::new("/usr/bin/ssh-keygen");
+        made.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(folder.join(name));
         assert!(made.status().is_ok_and(|status| status.success()), "no key was made");
     }
     let public = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.pub"))).expect("a public key");

@@ -33,9 +33,10 @@ impl Number {
         (self.value - value).abs() < 10_f64.powi(-self.decimals) * 0.999_9
     }
 
-    /// Whether this is how somebody would write a share, as a percentage or as a part of 1.
-    fn is_share(self, percent: f64) -> bool {
-        let as_part = self.decimals >= 2 && self.value < 1.0 && (self.value * 100.0 - percent).abs() <= OFF;
+    /// Whether this is how somebody would write a share, as a percentage or, if it may be one, as a part of 1.
+    fn is_share(self, percent: f64, may_be_part: bool) -> bool {
+        let as_part =
+            may_be_part && self.decimals >= 2 && self.value < 1.0 && (self.value * 100.0 - percent).abs() <= OFF;
         as_part || (self.value - percent).abs() <= OFF
     }
 }
@@ -89,7 +90,7 @@ pub fn shows_cpu(figures: &Figures, output: &[u8]) -> bool {
         || lines.iter().any(|line| ticks(line).is_some_and(|share| (share - shares[0]).abs() <= OFF))
         || about(&lines, words).any(|line| {
             let numbers = numbers(line);
-            numbers.iter().any(|number| shares.iter().any(|share| number.is_share(*share)))
+            numbers.iter().any(|number| shares.iter().any(|share| number.is_share(*share, !mentions(line, "load"))))
                 || numbers
                     .iter()
                     .any(|number| mentions(line, "load") && figures.loads.iter().any(|load| is_load(*number, *load)))
@@ -155,7 +156,6 @@ fn is_part(number: Number, memory: &Memory) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::MachineSize;
     use rstest::rstest;
     use std::time::Duration;
 
@@ -207,6 +207,7 @@ mod tests {
     #[case::another_machine("CPU usage: 4.2%\n2 cores\nload average: 0.22, 0.31, 0.29", false)]
     #[case::another_top("%Cpu(s):  1.0 us,  0.5 sy,  0.0 ni, 98.5 id", false)]
     #[case::other_ticks("cpu  1274 0 91 63500 0 0 0 0 0 0", false)]
+    #[case::another_load("load average: 0.36, 0.64, 0.27", false)]
     #[case::not_about_it("temperature: 36.5", false)]
     #[case::nothing("", false)]
     fn knows_its_processors(#[case] said: &str, #[case] known: bool) {

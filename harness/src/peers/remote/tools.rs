@@ -1,5 +1,5 @@
-//! The programs of a made machine that tell its figures, as scripts for `/bin/sh`. They know the usual options and no
-//! others, and print what the programs of the same names would, from texts that are prepared beside them.
+//! The programs of a made machine that tell its figures: scripts for `/bin/sh` (in `scripts/`), which know the usual options
+//! and no others, and print what the programs of the same names would, from texts that are prepared beside them.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ pub type Prepared = (String, String, bool);
 /// Programs and the texts that they print. `{here}` in a script stands for the folder that they are in.
 pub fn prepared(figures: &Figures) -> Vec<Prepared> {
     let text = |name: &str, text: String| (name.to_owned(), text, false);
-    let script = |name: &str, text: &str| (name.to_owned(), format!("#!/bin/sh\n{text}"), true);
+    let script = |name: &str, text: &str| (name.to_owned(), text.to_owned(), true);
     let mut all: Vec<Prepared> = Vec::new();
     for (name, unit) in UNITS {
         all.push(text(&format!("free.{name}"), free(&figures.memory, unit, false)));
@@ -32,17 +32,17 @@ pub fn prepared(figures: &Figures) -> Vec<Prepared> {
     all.push(text("up.days", (figures.up.as_secs() / 86_400).to_string()));
     all.push(text("cores", format!("{}\n", figures.cores)));
     for (name, source) in [
-        ("free", FREE),
-        ("top", TOP),
-        ("vmstat", VMSTAT_SCRIPT),
-        ("mpstat", MPSTAT),
-        ("iostat", "cat '{here}/iostat.text'\n"),
-        ("lscpu", "cat '{here}/lscpu.text'\n"),
-        ("nproc", "cat '{here}/cores'\n"),
-        ("getconf", GETCONF),
-        ("uptime", UPTIME),
-        ("w", UPTIME),
-        ("ps", PS),
+        ("free", include_str!("scripts/free.sh")),
+        ("top", include_str!("scripts/top.sh")),
+        ("vmstat", include_str!("scripts/vmstat.sh")),
+        ("mpstat", include_str!("scripts/mpstat.sh")),
+        ("iostat", "#!/bin/sh\ncat '{here}/iostat.text'\n"),
+        ("lscpu", "#!/bin/sh\ncat '{here}/lscpu.text'\n"),
+        ("nproc", "#!/bin/sh\ncat '{here}/cores'\n"),
+        ("getconf", include_str!("scripts/getconf.sh")),
+        ("uptime", include_str!("scripts/uptime.sh")),
+        ("w", include_str!("scripts/uptime.sh")),
+        ("ps", include_str!("scripts/ps.sh")),
     ] {
         all.push(script(name, source));
     }
@@ -325,139 +325,6 @@ fn lscpu(figures: &Figures) -> String {
     ];
     lines.map(|(name, value)| format!("{:<33}{value}\n", format!("{name}:"))).concat()
 }
-
-const FREE: &str = r#"unit=k wide= total= times=1 pause=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --human) unit=h ;;
-    --bytes) unit=b ;;
-    --kibi) unit=k ;;
-    --mebi) unit=m ;;
-    --gibi) unit=g ;;
-    --wide) wide=.wide ;;
-    --total) total=yes ;;
-    --kilo) unit=kilo ;;
-    --mega) unit=mega ;;
-    --si | --lohi) ;;
-    -s) shift; pause=$1; [ "$times" = 1 ] && times=0 ;;
-    -s*) pause=${1#-s}; [ "$times" = 1 ] && times=0 ;;
-    -c) shift; times=$1 ;;
-    -c*) times=${1#-c} ;;
-    -*) letters=${1#-}
-      while [ -n "$letters" ]; do
-        case $letters in h*) unit=h ;; b*) unit=b ;; k*) unit=k ;; m*) unit=m ;; g*) unit=g ;; w*) wide=.wide ;; t*) total=yes ;; l*) ;;
-          *) echo "free: invalid option -- '$letters'" >&2; exit 1 ;; esac
-        letters=${letters#?}
-      done ;;
-  esac
-  shift
-done
-count=0
-while :; do
-  cat "{here}/free.$unit$wide"
-  [ -z "$total" ] || cat "{here}/free.$unit.sum"
-  count=$((count + 1))
-  [ "$count" = "$times" ] && exit 0
-  echo
-  sleep "${pause:-1}"
-done
-"#;
-
-const TOP: &str = r#"batch= times=0 pause=3
-case $1 in -*) ;; ?*) set -- "-$@" ;; esac
-while getopts 'bn:d:o:p:u:U:w:E:e:cHiSsd1' option; do
-  case $option in b) batch=yes ;; n) times=$OPTARG ;; d) pause=$OPTARG ;; esac
-done
-if [ -z "$batch" ] && ! [ -t 1 ]; then
-  echo 'top: failed tty get' >&2
-  exit 1
-fi
-count=0
-while :; do
-  echo "top - $(date +%T) up $(cat '{here}/up.days') days,  1:12,  1 user,  $(cat '{here}/load')"
-  cat '{here}/top.text'
-  count=$((count + 1))
-  [ "$count" = "$times" ] && exit 0
-  sleep "$pause"
-  echo
-done
-"#;
-
-const VMSTAT_SCRIPT: &str = r#"unit=k
-while getopts 'S:sanwtdm' option; do
-  case $option in
-    S) case $OPTARG in m | M) unit=m ;; esac ;;
-    s) exec cat '{here}/vmstat.sum' ;;
-  esac
-done
-shift $((OPTIND - 1))
-times=${2:-0}
-[ $# = 0 ] && times=1
-cat '{here}/vmstat.head'
-count=0
-while :; do
-  cat "{here}/vmstat.$unit"
-  count=$((count + 1))
-  [ "$count" = "$times" ] && exit 0
-  sleep "${1:-1}"
-done
-"#;
-
-const MPSTAT: &str = r#"while [ $# -gt 0 ]; do
-  case $1 in -P | -I | -o) shift ;; -*) ;; *) sleep "$1"; break ;; esac
-  shift
-done
-cat '{here}/mpstat.text'
-"#;
-
-const GETCONF: &str = r#"case $1 in
-  _NPROCESSORS_ONLN | _NPROCESSORS_CONF) exec cat '{here}/cores' ;;
-esac
-PATH=${PATH#*:}
-exec getconf "$@"
-"#;
-
-const UPTIME: &str = r#"if [ "$1" = -p ]; then
-  echo "up $(cat '{here}/up.days') days, 1 hour, 12 minutes"
-else
-  echo " $(date +%T) up $(cat '{here}/up.days') days,  1:12,  1 user,  $(cat '{here}/load')"
-fi
-"#;
-
-const PS: &str = r#"columns= heads=yes
-while [ $# -gt 0 ]; do
-  case $1 in
-    --no-headers | --no-heading | --noheaders | --noheading) heads= ;;
-    --*) ;;
-    -o | -eo | -Ao | -axo | axo | -aeo | o | ao | --format) shift; columns=$columns,$1 ;;
-    -o* | -eo* | -Ao*) columns=$columns,${1#-*o} ;;
-  esac
-  shift
-done
-case $columns in *=*) heads= ;; esac
-columns=$(echo "${columns:-,user,pid,%cpu,%mem,vsz,rss,time,args}" | tr -d = | tr , ' ')
-line() {
-  set_pid=$1 set_user=$2 set_cpu=$3 set_mem=$4 set_vsz=$5 set_rss=$6 set_time=$7 set_args=$8
-  text=
-  for column in $columns; do
-    case $column in
-      pid) text="$text $set_pid" ;;
-      user | euser | uname) text="$text $set_user" ;;
-      %cpu | pcpu | c | C) text="$text $set_cpu" ;;
-      %mem | pmem) text="$text $set_mem" ;;
-      vsz) text="$text $set_vsz" ;;
-      rss) text="$text $set_rss" ;;
-      time | etime | cputime) text="$text $set_time" ;;
-      *) text="$text $set_args" ;;
-    esac
-  done
-  echo "${text# }"
-}
-[ -z "$heads" ] || line PID USER %CPU %MEM VSZ RSS TIME COMMAND
-while read -r pid user cpu mem vsz rss time args; do
-  line "$pid" "$user" "$cpu" "$mem" "$vsz" "$rss" "$time" "$args"
-done <'{here}/ps.text'
-"#;
 
 #[cfg(test)]
 mod tests {
