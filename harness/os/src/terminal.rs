@@ -29,7 +29,7 @@ impl Pty {
     /// # Errors
     /// When the machine has no pseudo-terminals left, or `/dev/ptmx` is missing.
     pub fn open_raw() -> Result<Self, OsError> {
-        Self::open(|modes| cfmakeraw(modes))
+        Self::open(cfmakeraw)
     }
 
     /// Opens a pair in the mode in which people type: with echo, lines, signals from characters, and `\r\n` for `\n`.
