@@ -1,12 +1,15 @@
 //! Programs that nobody wrote for these labs, where they are installed: `nc` and `socat` play the
 //! roles of `message`, Python's `http.server` and nginx that of `web-server`, and the harness meets
 //! them as they are. The other way round, `curl` and a browser are served by the model answers, one of which is a proxy,
-//! and programs that upload meet pyftpdlib, where they show what they show on the server within.
+//! programs that upload meet pyftpdlib, where they show what they show on the server within, and what the harness says of
+//! programs that use SSH is compared with what they do at a real server.
 
 mod common;
 
 use common::browser::Browser;
+use common::sshd::{self, Situation};
 use common::{folder, harness, installed, report, runs, statuses, write};
+use rstest::rstest;
 
 /// What a stranger that copies a connection to its output, or its input to a connection, must pass.
 const WANTED: &str = "message.twenty-kb,message.prints-exactly,message.binary-safe,message.empty-file";
@@ -671,4 +674,65 @@ fn pyftpdlib_and_the_peer_within_come_to_the_same_verdicts(#[case] uploader: &st
             other => panic!("{short} is {other:?}: {within:?}"),
         }
     }
+}
+
+/// What a program does at a real SSH server is what the harness says of it, where there is one of its own.
+#[rstest]
+#[case::model_answer("reference", &[], [true, true, true])]
+#[case::paramiko("good/paramiko-proc", &["/usr/bin/python3", "stats.py"], [true, true, true])]
+#[case::never_by_key("bad/never-by-key", &["/usr/bin/python3", "stats.py"], [false, true, true])]
+#[case::trusts_everybody("bad/trusts-everybody", &["/usr/bin/python3", "stats.py"], [true, false, true])]
+#[case::swallows("bad/swallows-the-refusal", &["/usr/bin/python3", "stats.py"], [true, true, false])]
+fn a_real_ssh_server_says_the_same(#[case] program: &str, #[case] command: &[&str], #[case] does: [bool; 3]) {
+    const PARAMIKO: &str = "/usr/lib/python3/dist-packages/paramiko";
+    if !sshd::is_there() {
+        return;
+    }
+    if !command.is_empty() && !std::path::Path::new(PARAMIKO).exists() {
+        return common::skipped("Paramiko is not installed");
+    }
+    let root = common::fixture("submissions/ssh-stats").join(program);
+    let situations = [
+        (Situation::Key, "key-login"),
+        (Situation::ChangedHostKey, "changed-host-key"),
+        (Situation::WrongKey, "wrong-password"),
+    ];
+    for ((situation, _), right) in situations.into_iter().zip(does) {
+        let place = folder();
+        let server = Serving::of(|port| sshd::server(place.path(), port, situation));
+        let mut asking = match command {
+            [first, rest @ ..] => {
+                let mut asking = std::process::Command::new(first);
+                asking.args(rest).current_dir(&root);
+                asking
+            }
+            [] => {
+                let mut asking = std::process::Command::new(common::HARNESS);
+                asking.args(["reference", "ssh-stats", "sshstats"]);
+                asking
+            }
+        };
+        asking.args(["127.0.0.1", &server.port.to_string(), &sshd::user()]);
+        // The model answer asks for it instead, and finds the end of its input.
+        asking.args((!command.is_empty()).then_some("no such password"));
+        asking.env("HOME", place.path().join("home")).env_remove("SSH_AUTH_SOCK").stdin(std::process::Stdio::null());
+        let came = asking.output().expect("the program starts");
+        let said = String::from_utf8_lossy(&came.stdout).to_lowercase();
+        let shown = came.status.success() && said.contains("memory") && said.contains("cpu");
+        let complained = !came.status.success() && !said.contains("memory") && !came.stderr.is_empty();
+        let did = if situation == Situation::Key { shown } else { complained };
+        assert_eq!(did, right, "{situation:?}: {came:?}");
+    }
+    let wanted = situations.map(|(_, id)| format!("ssh-stats.{id}"));
+    let target = if command.is_empty() { "reference".into() } else { root };
+    let here = folder();
+    let mut grading = harness(here.path());
+    grading.arg("--target").arg(&target).args(["--backend", "wire", "--format", "json"]);
+    let json = report(grading.args(["--requirement", &wanted.join(",")]), 0);
+    let expected = |(id, right): (&String, bool)| (id.clone(), if right { "pass" } else { "fail" }.to_owned());
+    let said: std::collections::BTreeMap<String, String> = statuses(&json).into_iter().collect();
+    if said.values().any(|status| status == "skip") {
+        return common::skipped("this machine gives runs no files of their own");
+    }
+    assert_eq!(said, wanted.iter().zip(does).map(expected).collect(), "{json}");
 }

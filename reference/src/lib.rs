@@ -50,6 +50,7 @@ pub mod password;
 pub mod port_forward;
 pub mod readiness;
 pub mod sentence;
+pub mod ssh_stats;
 pub mod threads;
 pub mod udp_pinger;
 pub mod uppercase_tcp;
@@ -293,6 +294,12 @@ static PROGRAMS: &[Program] = &[
         role: "upload",
         usage: "upload HOST PORT USER PASSWORD FILE",
         body: Body::Blocking(ftp_upload::upload::run),
+    },
+    Program {
+        task: "ssh-stats",
+        role: "sshstats",
+        usage: "sshstats HOST PORT USER",
+        body: Body::Blocking(ssh_stats::sshstats::run),
     },
     Program {
         task: "xmlrpc-server",

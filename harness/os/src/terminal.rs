@@ -1,13 +1,13 @@
 //! Pseudo-terminals for programs under test.
 //!
-//! Owns: opening a pair whose line discipline changes no byte. It never reads, writes or interprets what passes.
+//! Owns: opening a pair whose line discipline changes no byte, or the usual one. It never reads, writes or interprets what passes.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, unlockpt};
-use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{InputFlags, LocalFlags, OutputFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
 use crate::error::OsError;
 
@@ -18,7 +18,7 @@ use crate::error::OsError;
 pub struct Pty {
     /// The harness's end: non-blocking, close-on-exec.
     pub master: OwnedFd,
-    /// The program's end: blocking, close-on-exec, raw, 80 columns by 24 rows.
+    /// The program's end: blocking, close-on-exec, 80 columns by 24 rows.
     pub slave: OwnedFd,
 }
 
@@ -29,6 +29,23 @@ impl Pty {
     /// # Errors
     /// When the machine has no pseudo-terminals left, or `/dev/ptmx` is missing.
     pub fn open_raw() -> Result<Self, OsError> {
+        Self::open(cfmakeraw)
+    }
+
+    /// Opens a pair in the mode in which people type: with echo, lines, signals from characters, and `\r\n` for `\n`.
+    ///
+    /// # Errors
+    /// As [`Pty::open_raw`].
+    pub fn open_cooked() -> Result<Self, OsError> {
+        Self::open(|modes| {
+            modes.input_flags |= InputFlags::ICRNL | InputFlags::IXON;
+            modes.output_flags |= OutputFlags::OPOST | OutputFlags::ONLCR;
+            modes.local_flags |=
+                LocalFlags::ISIG | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ECHO | LocalFlags::ECHOE;
+        })
+    }
+
+    fn open(set: impl FnOnce(&mut Termios)) -> Result<Self, OsError> {
         let open = |errno| OsError::new("open a pseudo-terminal", errno);
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let master = posix_openpt(flags | OFlag::O_NONBLOCK).map_err(open)?;
@@ -44,7 +61,7 @@ impl Pty {
 
         let configure = |errno| OsError::new("configure a pseudo-terminal", errno);
         let mut modes = tcgetattr(&slave).map_err(configure)?;
-        cfmakeraw(&mut modes);
+        set(&mut modes);
         tcsetattr(&slave, SetArg::TCSANOW, &modes).map_err(configure)?;
         let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: TIOCSWINSZ reads one winsize, which outlives the call.
@@ -74,6 +91,17 @@ mod tests {
         let n = read(&pty.slave, &mut seen).unwrap();
         assert_eq!(&seen[..n], b"a\r\n\x03\x04");
         assert_eq!(read(&pty.master, &mut seen), Err(Errno::EAGAIN), "echo");
+    }
+
+    #[test]
+    fn what_is_typed_is_echoed_where_people_type() {
+        let pty = Pty::open_cooked().unwrap();
+        let mut seen = [0_u8; 64];
+        assert_eq!(write(&pty.master, b"free\r"), Ok(5));
+        let n = read(&pty.slave, &mut seen).unwrap();
+        assert_eq!(&seen[..n], b"free\n");
+        let n = read(&pty.master, &mut seen).unwrap();
+        assert_eq!(&seen[..n], b"free\r\n");
     }
 
     #[test]

@@ -376,6 +376,12 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
             if shared {
                 // A shared scenario may decide more than this task takes over, and need what is the task's own.
                 scenario.decides.retain(|id| known.contains(id));
+                for taken in &file.common {
+                    let decided = scenario.decides.contains(&format!("{}.common-{}", file.id, taken.id));
+                    if let Some(able) = taken.backends.as_ref().filter(|_| decided) {
+                        scenario.backends.retain(|backend| able.contains(backend));
+                    }
+                }
                 for need in &mut scenario.needs {
                     let own = need.replacen(".common-", ".", 1);
                     if !known.contains(need) && known.contains(&own) {

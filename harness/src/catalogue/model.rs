@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::bytes::Payload;
-use crate::scenario::model::{Stream, TransportName};
+use crate::scenario::model::{BackendName, Stream, TransportName};
 
 /// One lab-sheet item (`scenarios/TASK/task.toml`).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -247,6 +247,9 @@ pub struct CommonUse {
     pub id: String,
     /// The roles that it is judged for here.
     pub roles: Vec<String>,
+    /// Backends that can play it with the programs of this task. Left out: all.
+    #[serde(default)]
+    pub backends: Option<Vec<BackendName>>,
 }
 
 /// One sign by which a program is recognised: what it does when it is spoken to.

@@ -38,6 +38,8 @@ pub fn run(containment: &Containment) -> Exit {
     let _ = writeln!(text, "  turmoil  in-process simulation of the reference: yes");
     let simulates = simulated::possible().map_or_else(|why| format!("no ({why})"), |()| "yes".to_owned());
     let _ = writeln!(text, "  sim      simulated network for any program, in virtual time: {simulates}");
+    let ssh = if cfg!(feature = "ssh") { "yes" } else { "no: build with --features remote" };
+    let _ = writeln!(text, "\nPeers that a build may leave out\n  SSH      {ssh}");
     let _ = writeln!(text, "\nInsight");
     let seen = std::fs::read_to_string("/proc/self/task/self/syscall")
         .or_else(|_| std::fs::read_to_string("/proc/thread-self/syscall"));

@@ -3,14 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dialogue::{Conduct, Refusal, Refused};
+pub use super::dialogue::MASKED;
+use super::dialogue::{Conduct, Refusal, Refused, SHORT};
 use crate::scenario::model::{Asked, MailboxReply};
-
-/// What stands in the record for a password.
-pub const MASKED: &str = "[masked: password]";
-
-/// Passwords of fewer bytes are hidden together with their command: a short word alone stands in many others.
-const SHORT: usize = 6;
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]

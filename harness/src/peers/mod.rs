@@ -11,6 +11,7 @@ pub mod imap;
 pub mod mailbox;
 pub mod message;
 pub mod pop3;
+pub mod remote;
 pub mod sasl;
 pub mod smtp;
 pub mod xmlrpc;

@@ -55,6 +55,8 @@ pub struct PeerActor {
     pub data_listener: Option<Rc<dyn Listener>>,
     /// The files that it has taken.
     pub depot: Option<super::Depot>,
+    /// The machine that it is.
+    pub remote: Option<Rc<super::remote::Remote>>,
     /// Everything it has received and not yet handed to a step.
     pub received: Vec<u8>,
     /// Whether the program has ended its direction.

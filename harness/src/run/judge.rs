@@ -271,6 +271,7 @@ pub fn is_complaint(text: &[u8]) -> bool {
 /// Whether what was printed is a bare traceback of a language's runtime.
 pub fn is_traceback(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
+    let text = without_logs(&text);
     [
         "Traceback (most recent call last)",
         "Exception in thread",
@@ -284,11 +285,51 @@ pub fn is_traceback(text: &[u8]) -> bool {
     .any(|sign| text.contains(sign))
 }
 
+/// A text without the tracebacks that Paramiko logs of its own thread before it raises an exception in the program's. What
+/// nobody has caught there comes without its heading.
+fn without_logs(text: &str) -> String {
+    const HEADINGS: [&str; 2] = ["Exception (client): ", "Exception (server): "];
+    let mut left = String::new();
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        if !HEADINGS.iter().any(|heading| line.starts_with(heading)) {
+            left.push_str(line);
+            continue;
+        }
+        // One traceback, or several of which each says that it came of the one before: calls, the exception, an empty line.
+        while lines.next_if(|line| line.starts_with("Traceback (most recent call last)")).is_some() {
+            while lines.next_if(|line| line.starts_with(' ')).is_some() {}
+            lines.next();
+            lines.next_if(|line| line.trim().is_empty());
+            if lines.next_if(|line| line.starts_with("During handling of") || line.starts_with("The above")).is_some() {
+                lines.next_if(|line| line.trim().is_empty());
+            } else {
+                break;
+            }
+        }
+    }
+    left
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
+
+    const RAISED: &str =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1\n    go()\n    ^^^^\nSSHException: none\n";
+
+    #[rstest]
+    #[case(RAISED.to_owned(), true)]
+    #[case(format!("Exception (client): none\n{RAISED}\nError: no SSH server there\n"), false)]
+    #[case(format!("Exception (client): none\n{RAISED}\nDuring handling of it, another\n\n{RAISED}\n"), false)]
+    #[case(format!("Exception (client): none\n{RAISED}\n{RAISED}"), true)]
+    #[case(format!("cannot connect\n{RAISED}"), true)]
+    #[case("no SSH server there\n".to_owned(), false)]
+    fn a_log_of_a_library_is_no_bare_traceback(#[case] said: String, #[case] bare: bool) {
+        assert_eq!(is_traceback(said.as_bytes()), bare);
+    }
 
     #[rstest]
     #[case("abc", "abc", false, Compared::Equal(None))]

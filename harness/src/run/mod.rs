@@ -8,6 +8,7 @@ pub mod judge;
 pub mod loosely;
 pub mod patience;
 pub mod ports;
+pub mod remote;
 pub mod round_trips;
 pub mod secrets;
 pub mod services;
@@ -177,6 +178,7 @@ impl Director {
             never = services.drive() => match never {},
             outcome = self.all_steps(&scenario.steps) => outcome,
         };
+        services.end();
         let end = match outcome {
             Ok(()) => End::Played,
             Err(Halt::Failed(failure)) => {

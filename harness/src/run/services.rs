@@ -29,6 +29,12 @@ impl Services {
         }
     }
 
+    /// Ends all of them. They know of each other, so that nothing else would.
+    pub fn end(&self) {
+        let serving = std::mem::take(&mut self.0.borrow_mut().serving);
+        drop(serving);
+    }
+
     /// Drives all of them, and never ends.
     pub async fn drive(&self) -> Infallible {
         poll_fn(|cx| {
@@ -79,5 +85,19 @@ mod tests {
             () = steps => {}
         }
         assert_eq!(served.get(), 11);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_service_that_knows_the_others_ends_with_them() {
+        let services = Services::default();
+        let (held, watched) = (Rc::new(()), services.clone());
+        let own = Rc::clone(&held);
+        services.begin(Box::pin(async move {
+            std::future::pending::<()>().await;
+            drop((own, watched));
+        }));
+        assert_eq!(Rc::strong_count(&held), 2);
+        services.end();
+        assert_eq!(Rc::strong_count(&held), 1);
     }
 }

@@ -55,7 +55,7 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
         machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
         // Where the machine does not let a run have files of its own, its programs ask as the machine is set up.
-        let _ = resolver::lead_here(&scratch.beside("etc"));
+        let _ = resolver::lead_here(&scratch.beside("etc"), scratch.folder());
         simulate(scenario, cast, seed, keep, scratch.folder())
             .map_err(|error| format!("the simulation failed: {error}"))
     };

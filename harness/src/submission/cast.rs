@@ -164,7 +164,12 @@ impl Command {
             words,
             shell: self.shell,
             cwd: self.cwd.clone(),
-            env: self.env.clone(),
+            // Braces in a variable may be the program's own affair.
+            env: self
+                .env
+                .iter()
+                .map(|(name, text)| (name.clone(), fill(text, &values).unwrap_or(text.clone())))
+                .collect(),
             names_file: (is_told || self.values.contains_key("file")).then_some(file),
         })
     }
@@ -334,7 +339,7 @@ impl Cast {
     pub fn takes(&self, role: &str, placeholder: &str) -> bool {
         let command = self.parts.get(role).map(|part| &part.command);
         command.is_some_and(|command| {
-            let texts = command.words.iter().chain(&command.stdin);
+            let texts = command.words.iter().chain(&command.stdin).chain(command.env.values());
             texts.flat_map(|text| placeholders(text)).any(|name| about(name) == placeholder)
         })
     }
@@ -397,6 +402,14 @@ mod tests {
 
     fn command(words: &str) -> Command {
         Command { words: shlex::split(words).unwrap(), ..Command::default() }
+    }
+
+    #[test]
+    fn fills_in_what_is_told_by_the_environment() {
+        let env =
+            BTreeMap::from([("PORT".to_owned(), "{port}".to_owned()), ("SETTINGS".to_owned(), "{own}".to_owned())]);
+        let invocation = Command { env, ..command("./server") }.invoke(&values(), false).unwrap();
+        assert_eq!((invocation.env["PORT"].as_str(), invocation.env["SETTINGS"].as_str()), ("5000", "{own}"));
     }
 
     #[rstest]

@@ -115,7 +115,7 @@ pub fn with_stage<'p, T: Send>(
         };
         let private_names = namespace.is_some() && setup.private_files;
         if private_names {
-            resolver::lead_here(&scratch.beside("etc"))
+            resolver::lead_here(&scratch.beside("etc"), scratch.folder())
                 .map_err(|error| format!("cannot lead names to peers: {error}"))?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()

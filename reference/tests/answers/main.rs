@@ -23,6 +23,7 @@ mod message;
 mod mx_lookup;
 mod password;
 mod port_forward;
+mod ssh_stats;
 mod support;
 mod udp_pinger;
 mod uppercase_tcp;

@@ -16,6 +16,7 @@ mod pings;
 mod programs;
 mod receive;
 mod refusal;
+mod remote;
 mod resources;
 mod said;
 mod tls;
@@ -86,6 +87,9 @@ impl Director {
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
+            Step::ServeRemote(step) => self.serve_remote(step).await,
+            Step::ExpectFigures(step) => self.expect_figures(step).await,
+            Step::ExpectLogin(step) => self.expect_login(step).await,
             Step::LearnFunctions(step) => self.learn_functions(step).await,
             Step::ExpectInOrder(step) => self.expect_in_order(step).await,
             Step::ExpectLine(step) => self.expect_line(step).await,

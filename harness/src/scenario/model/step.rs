@@ -16,6 +16,7 @@ use super::{
     ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
     ExpectTls, ExpectUpload, LearnFunctions, ServeFiles, ServeMail, ServeMailbox, ServeNames,
 };
+use super::{ExpectFigures, ExpectLogin, ServeRemote};
 
 /// One step: exactly one key, the verb.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -71,6 +72,8 @@ pub enum Step {
     ServeFiles(ServeFiles),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
+    /// A listening peer is a machine that serves SSH.
+    ServeRemote(ServeRemote),
     /// Finds out what a server calls its functions.
     LearnFunctions(LearnFunctions),
     // Expectations
@@ -142,6 +145,10 @@ pub enum Step {
     ExpectInOrder(ExpectInOrder),
     /// The program says that there is none, or that it does not work.
     ExpectSaysNo(ExpectSaysNo),
+    /// The program has printed figures of a machine that serves SSH.
+    ExpectFigures(ExpectFigures),
+    /// The program was let in, was refused, or did not trust the machine.
+    ExpectLogin(ExpectLogin),
     // Network
     /// Packets between two actors are lost.
     Partition(Link),
@@ -201,6 +208,8 @@ impl Step {
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
+            | Self::ExpectFigures(ExpectFigures { decides, .. })
+            | Self::ExpectLogin(ExpectLogin { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => decides,
             _ => &[],
         }
@@ -248,6 +257,8 @@ impl Step {
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
             | Self::ExpectLine(ExpectLine { decides, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { decides, .. })
+            | Self::ExpectFigures(ExpectFigures { decides, .. })
+            | Self::ExpectLogin(ExpectLogin { decides, .. })
             | Self::ExpectLinear(ExpectLinear { decides, .. }) => Some(decides),
             _ => None,
         }
@@ -291,6 +302,8 @@ impl Step {
             | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
+            | Self::ExpectFigures(ExpectFigures { program, .. })
+            | Self::ExpectLogin(ExpectLogin { program, .. })
             | Self::LearnFunctions(LearnFunctions { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
@@ -317,6 +330,9 @@ impl Step {
             | Self::ExpectPace(ExpectPace { peer, .. })
             | Self::ServeMail(ServeMail { peer, .. })
             | Self::ServeMailbox(ServeMailbox { peer, .. })
+            | Self::ServeRemote(ServeRemote { peer, .. })
+            | Self::ExpectFigures(ExpectFigures { peer, .. })
+            | Self::ExpectLogin(ExpectLogin { peer, .. })
             | Self::ExpectSession(ExpectSession { peer, .. })
             | Self::ExpectTls(ExpectTls { peer, .. })
             | Self::ServeFiles(ServeFiles { peer, .. })
