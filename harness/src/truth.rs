@@ -29,7 +29,7 @@ pub struct Expected {
     pub title: String,
     /// Its language.
     pub language: String,
-    /// Tools that it needs.
+    /// Tools that it needs: `python3`, or with a module `python3:pymysql`.
     pub needs: Vec<String>,
     /// Must- and should-requirements that it fails, exactly.
     pub fails: Vec<String>,
@@ -339,7 +339,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
         .needs
         .iter()
         .map(String::as_str)
-        .filter(|tool| toolchain::find(tool, Path::new("/")).is_none())
+        .filter(|need| !toolchain::has(need))
         .collect();
     if !missing.is_empty() {
         return Outcome::Skipped(format!("{} not installed", missing.join(", ")));

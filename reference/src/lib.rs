@@ -40,6 +40,7 @@ pub mod mail_read_pop3;
 pub mod mail_server;
 pub mod message;
 pub mod mx_lookup;
+pub mod mysql_students;
 pub mod network;
 pub mod password;
 pub mod port_forward;
@@ -282,6 +283,12 @@ static PROGRAMS: &[Program] = &[
         role: "mxinfo",
         usage: "mxinfo ADDRESS",
         body: Body::Blocking(mx_lookup::mxinfo::run),
+    },
+    Program {
+        task: "mysql-students",
+        role: "students",
+        usage: "students HOST PORT USER PASSWORD < NAMES",
+        body: Body::Blocking(mysql_students::students::run),
     },
     Program {
         task: "xmlrpc-server",

@@ -1,9 +1,11 @@
-//! What the harness's peers speak, one file per protocol. No input or output: bytes go in and come out, and the
+//! What the harness's peers speak, one file or folder per protocol. No input or output: bytes go in and come out, and the
 //! steps of a run carry them.
 
 pub mod dialogue;
 pub mod dns;
 pub mod message;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 pub mod pop3;
 pub mod smtp;
 pub mod xmlrpc;

@@ -49,6 +49,8 @@ pub struct PeerActor {
     pub mailbox: Option<super::Mailbox>,
     /// The session in which its mailbox was read.
     pub session: Option<super::Session>,
+    /// The database server that it is.
+    pub database: Option<super::Database>,
     /// Everything it has received and not yet handed to a step.
     pub received: Vec<u8>,
     /// Whether the program has ended its direction.

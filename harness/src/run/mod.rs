@@ -34,7 +34,7 @@ use ports::Ports;
 use secrets::Secrets;
 use services::Services;
 use stage::Stage;
-pub use steps::{Mailbox, Session};
+pub use steps::{Database, Mailbox, Session};
 
 /// What a run found out: the stream, and how it ended.
 #[derive(Debug)]

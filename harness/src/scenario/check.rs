@@ -204,6 +204,9 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::ExpectSession(session) if !(session.logged_in || session.quit || session.kept) => {
             wrong("peer", "give one of `logged-in`, `quit` and `kept` at least");
         }
+        Step::ExpectDatabase(it) if !(it.made || it.nobody) && it.has.is_empty() && it.shown.is_empty() => {
+            wrong("peer", "give one of `made`, `has`, `shown` and `nobody` at least");
+        }
         Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
         Step::ExpectDialogue(dialogue)
             if !(dialogue.complete || dialogue.waited || dialogue.crlf || dialogue.closed) =>

@@ -17,6 +17,7 @@ mod mail_read_pop3;
 mod mail_server;
 mod message;
 mod mx_lookup;
+mod mysql_students;
 mod password;
 mod port_forward;
 mod support;

@@ -1,6 +1,11 @@
 //! The steps, one file per family.
 
 mod calls;
+#[cfg(feature = "mysql")]
+mod database;
+#[cfg(not(feature = "mysql"))]
+#[path = "no_database.rs"]
+mod database;
 mod dialogue;
 mod expect;
 mod folder;
@@ -17,6 +22,7 @@ mod resources;
 mod said;
 mod xmlrpc;
 
+pub use database::Database;
 pub use mail::Mailbox;
 pub use mailbox::Session;
 
@@ -71,6 +77,8 @@ impl Director {
             Step::ExpectSession(step) => self.expect_session(step),
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
+            Step::ServeDatabase(step) => self.serve_database(step),
+            Step::ExpectDatabase(step) => self.expect_database(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
             Step::LearnFunctions(step) => self.learn_functions(step).await,
             Step::ExpectInOrder(step) => self.expect_in_order(step).await,

@@ -20,10 +20,12 @@ impl Director {
         let found = self.actors.peers.get(peer).and_then(|peer| {
             let peer = peer.borrow();
             let mail = peer.mailbox.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
-            mail.or_else(|| peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies())))
+            let session = || peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            let database = || peer.database.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            mail.or_else(session).or_else(database)
         });
         let (refusal, course, replies) = found.ok_or_else(|| {
-            Halt::Harness(format!("{peer} has had no dialogue: `serve-mail` or `serve-mailbox` comes first"))
+            Halt::Harness(format!("{peer} has had no dialogue: `serve-mail`, `serve-mailbox` or `serve-database` comes first"))
         })?;
         Ok(Dialogue { refusal, course, replies })
     }

@@ -3,6 +3,7 @@
 //! One rule keeps error positions true: enums are externally tagged only (`send = { … }`),
 //! because internally tagged, untagged and flattened ones lose their place in the file.
 
+mod database;
 mod expect;
 mod folder;
 mod http;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 
 use super::bytes::{Payload, SegmentSize};
 use super::duration::Limit;
+pub use database::*;
 pub use expect::*;
 pub use folder::*;
 pub use http::*;

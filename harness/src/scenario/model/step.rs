@@ -12,8 +12,8 @@ use super::{
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
 use super::{
-    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    LearnFunctions, ServeMail, ServeMailbox, ServeNames,
+    ExpectDatabase, ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
+    LearnFunctions, ServeDatabase, ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
@@ -68,6 +68,8 @@ pub enum Step {
     ServeMailbox(ServeMailbox),
     /// A peer is the name server of the run.
     ServeNames(ServeNames),
+    /// A listening peer is a database server.
+    ServeDatabase(ServeDatabase),
     /// Finds out what a server calls its functions.
     LearnFunctions(LearnFunctions),
     // Expectations
@@ -119,6 +121,8 @@ pub enum Step {
     ExpectMail(ExpectMail),
     /// The session with a peer that keeps a mailbox was as it should be.
     ExpectSession(ExpectSession),
+    /// What is in the database, and was shown of it, is as it should be.
+    ExpectDatabase(ExpectDatabase),
     /// The program says that the peer has refused: a mail, or a login.
     ExpectRefusalTold(ExpectRefusalTold),
     /// The program has shown a text of several lines.
@@ -178,6 +182,7 @@ impl Step {
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectDatabase(ExpectDatabase { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
@@ -220,6 +225,7 @@ impl Step {
             | Self::ExpectDialogue(ExpectDialogue { decides, .. })
             | Self::ExpectMail(ExpectMail { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
+            | Self::ExpectDatabase(ExpectDatabase { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
             | Self::ExpectInOrder(ExpectInOrder { decides, .. })
@@ -267,6 +273,7 @@ impl Step {
             | Self::ExpectLine(ExpectLine { program, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { program, .. })
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
+            | Self::ExpectDatabase(ExpectDatabase { program, .. })
             | Self::LearnFunctions(LearnFunctions { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
@@ -293,7 +300,9 @@ impl Step {
             | Self::ExpectPace(ExpectPace { peer, .. })
             | Self::ServeMail(ServeMail { peer, .. })
             | Self::ServeMailbox(ServeMailbox { peer, .. })
+            | Self::ServeDatabase(ServeDatabase { peer, .. })
             | Self::ExpectSession(ExpectSession { peer, .. })
+            | Self::ExpectDatabase(ExpectDatabase { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { peer, .. })
