@@ -334,13 +334,8 @@ fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, light: boo
 }
 
 fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Filter) -> Outcome {
-    let missing: Vec<&str> = entry
-        .expected
-        .needs
-        .iter()
-        .map(String::as_str)
-        .filter(|need| !toolchain::has(need))
-        .collect();
+    let missing: Vec<&str> =
+        entry.expected.needs.iter().map(String::as_str).filter(|need| !toolchain::has(need)).collect();
     if !missing.is_empty() {
         return Outcome::Skipped(format!("{} not installed", missing.join(", ")));
     }

@@ -23,8 +23,17 @@ pub fn has(need: &str) -> bool {
     let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     *known.entry(need.to_owned()).or_insert_with(|| {
         let perl = tool.ends_with("perl");
-        let arguments = if perl { [format!("-M{module}"), "-e1".to_owned()] } else { ["-c".to_owned(), format!("import {module}")] };
-        let tried = Command::new(tool).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let arguments = if perl {
+            [format!("-M{module}"), "-e1".to_owned()]
+        } else {
+            ["-c".to_owned(), format!("import {module}")]
+        };
+        let tried = Command::new(tool)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         tried.is_ok_and(|status| status.success())
     })
 }

@@ -35,8 +35,20 @@ struct Column {
 
 /// Types that MySQL knows and this server does not.
 const UNKNOWN_HERE: [&str; 14] = [
-    "GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON", "GEOMETRYCOLLECTION", "BIT",
-    "SERIAL", "SET", "INET6", "UUID", "VECTOR",
+    "GEOMETRY",
+    "POINT",
+    "LINESTRING",
+    "POLYGON",
+    "MULTIPOINT",
+    "MULTILINESTRING",
+    "MULTIPOLYGON",
+    "GEOMETRYCOLLECTION",
+    "BIT",
+    "SERIAL",
+    "SET",
+    "INET6",
+    "UUID",
+    "VECTOR",
 ];
 
 fn syntax(source: &str, at: Option<&Piece>) -> Trouble {
@@ -112,7 +124,9 @@ impl Column {
         }
         if let Some(default) = &self.default {
             // In brackets it could not be that of a column that is added later.
-            let plain = default.starts_with(['\'', '-']) || default.starts_with(|c: char| c.is_ascii_digit()) || default.eq_ignore_ascii_case("NULL");
+            let plain = default.starts_with(['\'', '-'])
+                || default.starts_with(|c: char| c.is_ascii_digit())
+                || default.eq_ignore_ascii_case("NULL");
             out.push_str(&if plain { format!(" DEFAULT {default}") } else { format!(" DEFAULT ({default})") });
         }
         if self.primary {
@@ -234,9 +248,11 @@ fn set_type(column: &mut Column, of_type: &Piece, arguments: &[Piece], source: &
     let of = named(&column.name);
     let numbers: Vec<&str> =
         arguments.iter().filter(|piece| piece.kind == Kind::Number).map(|piece| piece.text.as_str()).collect();
-    let sized = |word: &str| if numbers.is_empty() { word.to_owned() } else { format!("{word}({})", numbers.join(",")) };
+    let sized =
+        |word: &str| if numbers.is_empty() { word.to_owned() } else { format!("{word}({})", numbers.join(",")) };
     match word.as_str() {
-        "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "INT1" | "INT2" | "INT3" | "INT4" | "INT8" | "MIDDLEINT" => {
+        "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "INT1" | "INT2" | "INT3" | "INT4" | "INT8"
+        | "MIDDLEINT" => {
             column.declared = sized(&word);
             column.check(1366, &format!("typeof({of}) IN ('integer', 'null', 'real')"));
             let bits = match word.as_str() {
@@ -325,7 +341,9 @@ fn constraint(
                 columns[index].primary = true;
                 return Ok(None);
             }
-            for column in columns.iter_mut().filter(|column| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name))) {
+            for column in
+                columns.iter_mut().filter(|column| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name)))
+            {
                 if column.counts {
                     return Err(beyond("AUTO_INCREMENT in a key of several columns"));
                 }
@@ -379,13 +397,22 @@ mod tests {
     }
 
     #[rstest]
-    #[case("s (id INT AUTO_INCREMENT PRIMARY KEY, name TEXT NOT NULL)", "CREATE TABLE `s` (`id` INTEGER PRIMARY KEY AUTOINCREMENT, `name` TEXT COLLATE NOCASE NOT NULL)")]
+    #[case(
+        "s (id INT AUTO_INCREMENT PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE `s` (`id` INTEGER PRIMARY KEY AUTOINCREMENT, `name` TEXT COLLATE NOCASE NOT NULL)"
+    )]
     #[case(
         "IF NOT EXISTS `s` (`id` int(11) NOT NULL AUTO_INCREMENT, d DATE DEFAULT NULL, PRIMARY KEY (`id`), KEY k (d)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
         "CREATE TABLE IF NOT EXISTS `s` (`id` INTEGER PRIMARY KEY AUTOINCREMENT, `d` DATE TEXT DEFAULT NULL)"
     )]
-    #[case("s (a BLOB UNIQUE, b BOOL DEFAULT -1, PRIMARY KEY (b))", "CREATE TABLE `s` (`a` BLOB UNIQUE, `b` TINYINT(1) NOT NULL DEFAULT - 1, PRIMARY KEY (`b`))")]
-    #[case("s (name VARCHAR(5) PRIMARY KEY)", "CREATE TABLE `s` (`name` VARCHAR(5) COLLATE NOCASE NOT NULL PRIMARY KEY CONSTRAINT `1406 name` CHECK (char_length(`name`) <= 5))")]
+    #[case(
+        "s (a BLOB UNIQUE, b BOOL DEFAULT -1, PRIMARY KEY (b))",
+        "CREATE TABLE `s` (`a` BLOB UNIQUE, `b` TINYINT(1) NOT NULL DEFAULT - 1, PRIMARY KEY (`b`))"
+    )]
+    #[case(
+        "s (name VARCHAR(5) PRIMARY KEY)",
+        "CREATE TABLE `s` (`name` VARCHAR(5) COLLATE NOCASE NOT NULL PRIMARY KEY CONSTRAINT `1406 name` CHECK (char_length(`name`) <= 5))"
+    )]
     fn makes_tables(#[case] mysql: &str, #[case] sqlite: &str) {
         assert_eq!(table(&lex::pieces(mysql).unwrap(), mysql, &Nothing).unwrap().sql, sqlite);
     }

@@ -56,7 +56,8 @@ pub fn meaning(error: &rusqlite::Error, statement: &str, database: &str) -> Trou
     if wrong_count {
         return refused(1136, "Column count doesn't match value count at row 1");
     }
-    let syntax = words.ends_with("syntax error") || words == "incomplete input" || words.starts_with("unrecognized token");
+    let syntax =
+        words.ends_with("syntax error") || words == "incomplete input" || words.starts_with("unrecognized token");
     if syntax && Parser::parse_sql(&MySqlDialect {}, statement).is_err() {
         let near = words.strip_prefix("near \"").and_then(|rest| rest.split('"').next()).unwrap_or_default();
         let at = if near.is_empty() { statement.len() } else { statement.find(near).unwrap_or(0) };

@@ -32,7 +32,9 @@ pub fn add(connection: &Connection, clock: &Clock) -> Result<()> {
         ("rpad", 3, |all| padded(all, false)),
     ];
     for (name, arguments, function) in of_texts {
-        connection.create_scalar_function(name, arguments, fixed, move |context| Ok(texts(context).map(|all| function(&all))))?;
+        connection.create_scalar_function(name, arguments, fixed, move |context| {
+            Ok(texts(context).map(|all| function(&all)))
+        })?;
     }
     let length = |chars: bool| {
         move |context: &mut Context<'_>| {
@@ -50,7 +52,9 @@ pub fn add(connection: &Connection, clock: &Clock) -> Result<()> {
             Ok(all.and_then(|all| all.into_iter().reduce(pick)).map(whole))
         })?;
     }
-    for (name, part) in [("year", 0..4), ("month", 5..7), ("day", 8..10), ("dayofmonth", 8..10), ("hour", 11..13), ("minute", 14..16)] {
+    for (name, part) in
+        [("year", 0..4), ("month", 5..7), ("day", 8..10), ("dayofmonth", 8..10), ("hour", 11..13), ("minute", 14..16)]
+    {
         connection.create_scalar_function(name, 1, fixed, move |context| {
             let all = texts(context);
             Ok(all.and_then(|all| all[0].get(part.clone()).and_then(|digits| digits.parse::<i64>().ok())))

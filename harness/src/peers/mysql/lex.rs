@@ -80,7 +80,8 @@ pub fn pieces(sql: &str) -> Result<Vec<Piece>, Unended> {
             at += 1;
             continue;
         }
-        let dashes = rest.starts_with("--") && rest[2..].chars().next().is_none_or(|c| c.is_whitespace() || c.is_control());
+        let dashes =
+            rest.starts_with("--") && rest[2..].chars().next().is_none_or(|c| c.is_whitespace() || c.is_control());
         if byte == b'#' || dashes {
             at += rest.find('\n').map_or(rest.len(), |end| end + 1);
             continue;
@@ -137,10 +138,10 @@ fn piece(rest: &str) -> Option<(Kind, String, usize)> {
         let word: String = rest[marks..].chars().take_while(|c| is_word(*c) || marks > 0 && *c == '.').collect();
         return Some((Kind::Word, rest[..marks + word.len()].to_owned(), marks + word.len()));
     }
-    let mark = MARKS.iter().find(|mark| rest.starts_with(**mark)).map_or_else(
-        || rest.chars().next().map(String::from).unwrap_or_default(),
-        |mark| (*mark).to_owned(),
-    );
+    let mark = MARKS
+        .iter()
+        .find(|mark| rest.starts_with(**mark))
+        .map_or_else(|| rest.chars().next().map(String::from).unwrap_or_default(), |mark| (*mark).to_owned());
     let length = mark.len();
     Some((Kind::Mark, mark, length))
 }
@@ -160,7 +161,11 @@ fn number(rest: &str) -> (Kind, String, usize) {
             end += 1 + sign + exponent;
         }
     }
-    let word = rest[end..].chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).map(char::len_utf8).sum::<usize>();
+    let word = rest[end..]
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
+        .map(char::len_utf8)
+        .sum::<usize>();
     let kind = if word > 0 { Kind::Word } else { Kind::Number };
     (kind, rest[..end + word].to_owned(), end + word)
 }

@@ -38,8 +38,19 @@ pub mod can {
     /// The digest has a length-encoded length.
     pub const LONG_AUTH: u32 = 1 << 21;
     /// Everything that the server offers; attributes of the connection are taken and not looked at.
-    pub const OFFERED: u32 = 1 | FOUND_ROWS | 1 << 2 | CONNECT_WITH_DB | PROTOCOL_41 | 1 << 13 | SECURE_CONNECTION
-        | MULTI_STATEMENTS | 1 << 17 | 1 << 18 | PLUGIN_AUTH | 1 << 20 | LONG_AUTH;
+    pub const OFFERED: u32 = 1
+        | FOUND_ROWS
+        | 1 << 2
+        | CONNECT_WITH_DB
+        | PROTOCOL_41
+        | 1 << 13
+        | SECURE_CONNECTION
+        | MULTI_STATEMENTS
+        | 1 << 17
+        | 1 << 18
+        | PLUGIN_AUTH
+        | 1 << 20
+        | LONG_AUTH;
 }
 
 /// utf8mb4_general_ci.

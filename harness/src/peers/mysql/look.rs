@@ -3,9 +3,10 @@
 
 use rusqlite::Connection;
 
-use super::engine::{Database, Engine};
+use super::engine::Engine;
 use super::render::named;
 use super::result::{Outcome, Value};
+use super::storage::Database;
 
 /// Rows of a table that are looked at.
 const ROWS: usize = 5_000;
@@ -45,7 +46,8 @@ impl Table {
 pub fn is_of<'c>(cells: impl Iterator<Item = &'c str>, name: &str) -> bool {
     let name = name.to_lowercase();
     let cells: Vec<String> = cells.map(str::to_lowercase).collect();
-    let has_word = |word: &str| cells.iter().any(|cell| cell.split(|c: char| !c.is_alphanumeric()).any(|part| part == word));
+    let has_word =
+        |word: &str| cells.iter().any(|cell| cell.split(|c: char| !c.is_alphanumeric()).any(|part| part == word));
     let simple = name.chars().all(|c| c.is_alphanumeric() || c == ' ');
     cells.iter().any(|cell| cell.contains(&name)) || simple && name.split(' ').all(has_word)
 }
@@ -66,7 +68,11 @@ impl Engine {
     /// none, to the first that has a row with words. Gives the table.
     pub fn join(&mut self, mentioned: &dyn Fn(&str) -> bool, names: &[String], newcomer: &str) -> Option<Table> {
         let table = self.look().into_iter().filter(|table| mentioned(&table.name)).find(|table| {
-            if names.is_empty() { table.row_with_words().is_some() } else { names.iter().all(|name| table.row_of(name).is_some()) }
+            if names.is_empty() {
+                table.row_with_words().is_some()
+            } else {
+                names.iter().all(|name| table.row_of(name).is_some())
+            }
         })?;
         let model = match names.last() {
             Some(name) => table.row_of(name)?,
@@ -134,9 +140,12 @@ fn renamed(table: &Table, model: &[Option<String>], old: Option<&str>, newcomer:
     let words: Vec<&str> = newcomer.split(' ').collect();
     let Some(old) = old else {
         // Names are built in: columns that are called so have them, else the first one with a word.
-        let called: Vec<usize> =
-            (0..model.len()).filter(|index| table.columns[*index].to_lowercase().contains("name") && model[*index].is_some()).collect();
-        let has_word = |cell: &Option<String>| cell.as_ref().is_some_and(|cell| cell.chars().filter(|c| c.is_alphabetic()).count() > 1);
+        let called: Vec<usize> = (0..model.len())
+            .filter(|index| table.columns[*index].to_lowercase().contains("name") && model[*index].is_some())
+            .collect();
+        let has_word = |cell: &Option<String>| {
+            cell.as_ref().is_some_and(|cell| cell.chars().filter(|c| c.is_alphabetic()).count() > 1)
+        };
         let places = if called.is_empty() { model.iter().position(has_word).into_iter().collect() } else { called };
         let mut out = vec![None; model.len()];
         for (nth, place) in places.iter().enumerate() {

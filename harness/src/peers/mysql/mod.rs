@@ -15,9 +15,11 @@ pub mod look;
 pub mod packet;
 pub mod render;
 pub mod result;
+pub mod schema;
 pub mod server;
 pub mod session;
 pub mod show;
+pub mod storage;
 
 use result::Refusal;
 

@@ -128,7 +128,9 @@ fn one(all: &[Piece], index: usize, around: &dyn Surroundings, out: &mut Rendere
             }
             if next(1, "(") && next(2, ")") {
                 let known = match word.as_str() {
-                    "now" | "current_timestamp" | "sysdate" | "localtime" | "localtimestamp" => Some("mysql_now()".to_owned()),
+                    "now" | "current_timestamp" | "sysdate" | "localtime" | "localtimestamp" => {
+                        Some("mysql_now()".to_owned())
+                    }
                     "curdate" | "current_date" | "utc_date" => Some("mysql_today()".to_owned()),
                     "curtime" | "current_time" => Some("mysql_time()".to_owned()),
                     function => around.constant(function),
@@ -172,7 +174,9 @@ pub fn query(all: &[Piece], source: &str, around: &dyn Surroundings) -> Rendered
     if !first.is("SELECT") {
         return pieces(all, around);
     }
-    let skipped = all[1..].iter().take_while(|piece| piece.is_any(&["DISTINCT", "ALL", "DISTINCTROW", "SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE"]));
+    let skipped = all[1..]
+        .iter()
+        .take_while(|piece| piece.is_any(&["DISTINCT", "ALL", "DISTINCTROW", "SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE"]));
     let begin = 1 + skipped.count();
     let clauses = ["FROM", "WHERE", "LIMIT", "UNION", "ORDER", "GROUP", "HAVING", "INTO", "INTERSECT", "EXCEPT"];
     let end = outside(&all[begin..], &clauses).map_or(all.len(), |end| begin + end);
@@ -204,8 +208,17 @@ fn own_name(item: &[Piece], source: &str) -> Option<String> {
     let (first, last) = (item.first()?, item.last()?);
     let is_plain = |piece: &Piece| piece.name().is_some() && !piece.text.starts_with('@');
     let column = match item {
-        [one] => is_plain(one) && !one.is_any(&["NULL", "TRUE", "FALSE", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_USER"]) || one.is_mark("*"),
-        [.., before, dot, end] if dot.is_mark(".") => item.len() % 2 == 1 && item.len() <= 5 && before.name().is_some() && (end.name().is_some() || end.is_mark("*")),
+        [one] => {
+            is_plain(one)
+                && !one.is_any(&["NULL", "TRUE", "FALSE", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_USER"])
+                || one.is_mark("*")
+        }
+        [.., before, dot, end] if dot.is_mark(".") => {
+            item.len() % 2 == 1
+                && item.len() <= 5
+                && before.name().is_some()
+                && (end.name().is_some() || end.is_mark("*"))
+        }
         _ => false,
     };
     if column {
@@ -222,8 +235,28 @@ fn own_name(item: &[Piece], source: &str) -> Option<String> {
     }
     // `COUNT(*) total`: a name after something that ends an expression.
     if let [.., before, alias] = item {
-        let ends = before.is_mark(")") || before.is("END") || matches!(before.kind, Kind::Text | Kind::Number | Kind::Name | Kind::Word);
-        let keyword = before.is_any(&["NOT", "IS", "AND", "OR", "LIKE", "IN", "BINARY", "DIV", "MOD", "REGEXP", "BETWEEN", "DISTINCT", "CASE", "WHEN", "THEN", "ELSE", "SEPARATOR"]);
+        let ends = before.is_mark(")")
+            || before.is("END")
+            || matches!(before.kind, Kind::Text | Kind::Number | Kind::Name | Kind::Word);
+        let keyword = before.is_any(&[
+            "NOT",
+            "IS",
+            "AND",
+            "OR",
+            "LIKE",
+            "IN",
+            "BINARY",
+            "DIV",
+            "MOD",
+            "REGEXP",
+            "BETWEEN",
+            "DISTINCT",
+            "CASE",
+            "WHEN",
+            "THEN",
+            "ELSE",
+            "SEPARATOR",
+        ]);
         let is_name = is_plain(alias) && !alias.is_any(&["END", "NULL", "TRUE", "FALSE"]) || alias.kind == Kind::Text;
         if ends && !keyword && is_name {
             return None;
@@ -239,7 +272,16 @@ pub fn insert(all: &[Piece], source: &str, around: &dyn Surroundings) -> Rendere
     let begin = 1 + all[1..].iter().take_while(|piece| piece.is_any(&modifiers)).count();
     let ignores = all[1..begin].iter().any(|piece| piece.is("IGNORE"));
     let mut out = Rendered::default();
-    push(&mut out, if replaces { "REPLACE INTO" } else if ignores { "INSERT OR IGNORE INTO" } else { "INSERT INTO" });
+    push(
+        &mut out,
+        if replaces {
+            "REPLACE INTO"
+        } else if ignores {
+            "INSERT OR IGNORE INTO"
+        } else {
+            "INSERT INTO"
+        },
+    );
     let mut rest = all[begin..].to_vec();
     // MySQL's own form: SET a = 1, b = 2.
     let duplicate = outside(&rest, &["DUPLICATE"]).filter(|at| *at > 0 && rest[at - 1].is("ON"));
@@ -258,7 +300,8 @@ pub fn insert(all: &[Piece], source: &str, around: &dyn Surroundings) -> Rendere
         let alias = alias.text.clone();
         rest.truncate(rest.len() - 2);
         for index in 0..tail.len().saturating_sub(1) {
-            if tail[index].name().is_some_and(|name| name.eq_ignore_ascii_case(&alias)) && tail[index + 1].is_mark(".") {
+            if tail[index].name().is_some_and(|name| name.eq_ignore_ascii_case(&alias)) && tail[index + 1].is_mark(".")
+            {
                 tail[index] = Piece::made(Kind::Word, "excluded");
             }
         }
@@ -268,7 +311,9 @@ pub fn insert(all: &[Piece], source: &str, around: &dyn Surroundings) -> Rendere
         let table = pieces(&rest[..set], around);
         let (mut names, mut values) = (Vec::new(), Vec::new());
         for part in parts(&rest[set + 1..]) {
-            let Some((name, value)) = part.iter().position(|piece| piece.is_mark("=")).map(|at| (&part[..at], &part[at + 1..])) else {
+            let Some((name, value)) =
+                part.iter().position(|piece| piece.is_mark("=")).map(|at| (&part[..at], &part[at + 1..]))
+            else {
                 continue;
             };
             names.push(pieces(name, around).sql);
@@ -285,7 +330,13 @@ pub fn insert(all: &[Piece], source: &str, around: &dyn Surroundings) -> Rendere
             push(&mut out, "WHERE true");
         }
     } else {
-        let ended = rest.len() >= 4 && rest[rest.len() - 5.min(rest.len())..].iter().map(|piece| piece.text.to_ascii_uppercase()).collect::<Vec<_>>().join("").ends_with("()VALUES()");
+        let ended = rest.len() >= 4
+            && rest[rest.len() - 5.min(rest.len())..]
+                .iter()
+                .map(|piece| piece.text.to_ascii_uppercase())
+                .collect::<Vec<_>>()
+                .join("")
+                .ends_with("()VALUES()");
         if ended {
             rest.truncate(rest.len() - 5);
             push(&mut out, &format!("{} DEFAULT VALUES", pieces(&rest, around).sql));
@@ -319,7 +370,9 @@ fn with_excluded(tail: &[Piece]) -> Vec<Piece> {
     let mut index = 0;
     while index < tail.len() {
         match &tail[index..] {
-            [values, open, name, close, ..] if values.is_any(&["VALUES", "VALUE"]) && open.is_mark("(") && close.is_mark(")") => {
+            [values, open, name, close, ..]
+                if values.is_any(&["VALUES", "VALUE"]) && open.is_mark("(") && close.is_mark(")") =>
+            {
                 out.extend([Piece::made(Kind::Word, "excluded"), Piece::made(Kind::Mark, "."), name.clone()]);
                 index += 4;
             }
@@ -362,12 +415,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case("SELECT COUNT(*), name FROM `students`", "SELECT COUNT ( * ) AS `COUNT(*)` , name AS `name` FROM `students`")]
+    #[case(
+        "SELECT COUNT(*), name FROM `students`",
+        "SELECT COUNT ( * ) AS `COUNT(*)` , name AS `name` FROM `students`"
+    )]
     #[case("SELECT COUNT(*) total, 'x', a.b FROM a", "SELECT COUNT ( * ) total , 'x' AS `x` , a . `b` AS `b` FROM a")]
     #[case("select now(), DATABASE()", "SELECT mysql_now() AS `now()` , 'lab' AS `DATABASE()`")]
     #[case("SELECT @@version", "SELECT '8' AS `@@version`")]
     #[case("SELECT a && b || c FROM t", "SELECT a AND b OR c AS `a && b || c` FROM t")]
-    #[case("SELECT IF(a, LEFT(b, 2), \"it's\") AS c FROM t", "SELECT iif ( a , mysql_left ( b , 2 ) , 'it''s' ) AS c FROM t")]
+    #[case(
+        "SELECT IF(a, LEFT(b, 2), \"it's\") AS c FROM t",
+        "SELECT iif ( a , mysql_left ( b , 2 ) , 'it''s' ) AS c FROM t"
+    )]
     fn queries(#[case] mysql: &str, #[case] sqlite: &str) {
         assert_eq!(query(&lex::pieces(mysql).unwrap(), mysql, &Nothing).sql, sqlite);
     }

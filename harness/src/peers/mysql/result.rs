@@ -274,8 +274,11 @@ fn binary_row(columns: &[Column], row: &[Value]) -> Vec<u8> {
 
 /// A day, a moment or a time of day: a length and its numbers.
 fn put_moment(out: &mut Vec<u8>, text: &str, is_time: bool) {
-    let numbers: Vec<u32> =
-        text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).map(|part| part.parse().unwrap_or(0)).collect();
+    let numbers: Vec<u32> = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse().unwrap_or(0))
+        .collect();
     let part = |index: usize| numbers.get(index).copied().unwrap_or(0);
     if is_time {
         out.extend_from_slice(&[8, u8::from(text.starts_with('-'))]);

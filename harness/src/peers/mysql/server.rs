@@ -6,12 +6,12 @@ use std::time::Duration;
 use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::Parser;
 
+use super::Trouble;
 use super::engine::{Client, Engine, statement};
 use super::lex::{self, Piece};
 use super::login::{self, Nonce};
 use super::look::{self, Table};
 use super::result::{Column, Outcome, Refusal, Value};
-use super::Trouble;
 
 /// The server's clock when a run begins: 2026-03-02 09:00:00 UTC, so that the same run prints the same.
 const BEGINNING: u64 = 1_772_442_000;
@@ -129,7 +129,8 @@ impl Server {
             return Ok(());
         }
         let using = if digest.is_empty() { "NO" } else { "YES" };
-        let refusal = Refusal::new(1045, format!("Access denied for user '{user}'@'localhost' (using password: {using})"));
+        let refusal =
+            Refusal::new(1045, format!("Access denied for user '{user}'@'localhost' (using password: {using})"));
         self.record.turned_away.get_or_insert_with(|| refusal.message.clone());
         Err(refusal)
     }
@@ -162,7 +163,13 @@ impl Server {
     }
 
     /// Runs a statement.
-    pub(super) fn run(&mut self, client: &mut Client, all: &[Piece], source: &str, values: &[Value]) -> Result<Outcome, Refusal> {
+    pub(super) fn run(
+        &mut self,
+        client: &mut Client,
+        all: &[Piece],
+        source: &str,
+        values: &[Value],
+    ) -> Result<Outcome, Refusal> {
         let said = statement(all, source).to_owned();
         if self.record.values.len() < KEPT {
             self.record.values.extend(values.iter().filter_map(Value::text));
@@ -183,7 +190,10 @@ impl Server {
             let texts = rows.iter().take(room).map(|row| row.iter().filter_map(Value::text).collect());
             self.record.handed_out.extend(texts);
         }
-        if outcome.is_ok() && all[0].is("CREATE") && all.get(1..3).is_some_and(|two| two.iter().any(|piece| piece.is("TABLE"))) {
+        if outcome.is_ok()
+            && all[0].is("CREATE")
+            && all.get(1..3).is_some_and(|two| two.iter().any(|piece| piece.is("TABLE")))
+        {
             self.record.made.push(said.clone());
         }
         self.settled(&said, outcome)
@@ -261,7 +271,12 @@ mod tests {
                     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
                     let rows: Vec<String> = rows
                         .iter()
-                        .map(|row| row.iter().map(|value| value.text().unwrap_or("NULL".to_owned())).collect::<Vec<_>>().join(","))
+                        .map(|row| {
+                            row.iter()
+                                .map(|value| value.text().unwrap_or("NULL".to_owned()))
+                                .collect::<Vec<_>>()
+                                .join(",")
+                        })
                         .collect();
                     format!("{}:{}", names.join(","), rows.join("|"))
                 }
@@ -276,7 +291,10 @@ mod tests {
 
     #[rstest]
     #[case("INSERT INTO students (name) VALUES ('A'), (\"B\")", "2/1")]
-    #[case("INSERT INTO students (name, roll) VALUES ('A', 'R1'); INSERT INTO students (name, roll) VALUES ('B', 'r1')", "1/1; 1062")]
+    #[case(
+        "INSERT INTO students (name, roll) VALUES ('A', 'R1'); INSERT INTO students (name, roll) VALUES ('B', 'r1')",
+        "1/1; 1062"
+    )]
     #[case("INSERT IGNORE INTO students (name, roll) VALUES ('A', 'R1'), ('B', 'R1')", "1/1")]
     #[case("INSERT INTO students (name, roll) VALUES ('A', 'R1') ON DUPLICATE KEY UPDATE name = VALUES(name)", "1/1")]
     #[case("INSERT INTO students (roll) VALUES ('12345')", "1048")]
@@ -294,17 +312,32 @@ mod tests {
     #[case("SHOW TABLES", "Tables_in_lab:students")]
     #[case("SHOW DATABASES LIKE 'l%'", "Database:lab")]
     #[case("SELECT COUNT(*) FROM lab.students", "COUNT(*):0")]
-    #[case("INSERT INTO students (name, mark) VALUES ('A', 8); SELECT name, mark FROM students s", "1/1; name,mark:A,8.0")]
+    #[case(
+        "INSERT INTO students (name, mark) VALUES ('A', 8); SELECT name, mark FROM students s",
+        "1/1; name,mark:A,8.0"
+    )]
     #[case("INSERT INTO students (name) VALUES ('A'); SELECT students.name FROM lab.students", "1/1; name:A")]
-    #[case("SELECT DATABASE(), NOW(), 7/2, CONCAT('a', 1, NULL)", "DATABASE(),NOW(),7/2,CONCAT('a', 1, NULL):lab,2026-03-02 09:00:00,3.5,NULL")]
+    #[case(
+        "SELECT DATABASE(), NOW(), 7/2, CONCAT('a', 1, NULL)",
+        "DATABASE(),NOW(),7/2,CONCAT('a', 1, NULL):lab,2026-03-02 09:00:00,3.5,NULL"
+    )]
     #[case("SELECT @@autocommit, @@version_comment", "@@autocommit,@@version_comment:1,embedded")]
-    #[case("DESCRIBE students", "Field,Type,Null,Key,Default,Extra:id,int,NO,PRI,NULL,auto_increment|name,varchar(40),NO,,NULL,|roll,char(4),YES,UNI,NULL,|mark,decimal(4,1),YES,,NULL,")]
+    #[case(
+        "DESCRIBE students",
+        "Field,Type,Null,Key,Default,Extra:id,int,NO,PRI,NULL,auto_increment|name,varchar(40),NO,,NULL,|roll,char(4),YES,UNI,NULL,|mark,decimal(4,1),YES,,NULL,"
+    )]
     #[case("SELECT table_name FROM information_schema.tables WHERE table_schema = 'lab'", "table_name:students")]
-    #[case("START TRANSACTION; INSERT INTO students (name) VALUES ('A'); ROLLBACK; SELECT COUNT(*) n FROM students", "0/0; 1/1; 0/0; n:0")]
+    #[case(
+        "START TRANSACTION; INSERT INTO students (name) VALUES ('A'); ROLLBACK; SELECT COUNT(*) n FROM students",
+        "0/0; 1/1; 0/0; n:0"
+    )]
     #[case("DROP TABLE students; DROP TABLE students", "0/0; 1051")]
     #[case("DROP DATABASE lab; SELECT 1 FROM t", "1/0; 1046")]
     #[case("TRUNCATE students", "0/0")]
-    #[case("ALTER TABLE students ADD COLUMN city VARCHAR(20); INSERT INTO students (name, city) VALUES ('A', 'B')", "0/0; 1/1")]
+    #[case(
+        "ALTER TABLE students ADD COLUMN city VARCHAR(20); INSERT INTO students (name, city) VALUES ('A', 'B')",
+        "0/0; 1/1"
+    )]
     #[case("SELECT name FROM students WHERE name LIKE 'a%' ORDER BY name LIMIT 0, 5", "name:")]
     fn answers(#[case] statements: &str, #[case] answer: &str) {
         let (mut server, mut client) = server();
@@ -319,7 +352,9 @@ mod tests {
     #[case("CREATE PROCEDURE p() SELECT 1")]
     #[case("HANDLER students OPEN")]
     #[case("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n")]
-    #[case("SELECT REPEAT('x', 65536) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i FROM n) m")]
+    #[case(
+        "SELECT REPEAT('x', 65536) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i FROM n) m"
+    )]
     #[case("UPDATE students SET WHERE name")]
     fn says_what_it_cannot(#[case] statement: &str) {
         let (mut server, mut client) = server();

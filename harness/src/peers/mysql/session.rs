@@ -225,7 +225,9 @@ impl Session {
         }
         for (index, statement) in statements.iter().enumerate() {
             match server.run(client, statement, source, &[]) {
-                Ok(outcome) => result::put_outcome(out, &outcome, Form::Text, client.status(), index + 1 < statements.len()),
+                Ok(outcome) => {
+                    result::put_outcome(out, &outcome, Form::Text, client.status(), index + 1 < statements.len())
+                }
                 Err(refusal) => return result::put_refusal(out, &refusal),
             }
         }
@@ -262,7 +264,10 @@ impl Session {
     fn execute(&mut self, server: &mut Server, client: &mut Client, rest: &[u8], out: &mut Outgoing) {
         let id = Reader(rest).fixed(4).unwrap_or_default() as u32;
         let Some(prepared) = self.prepared.get_mut(&id) else {
-            return result::put_refusal(out, &Refusal::new(1243, "Unknown prepared statement handler given to EXECUTE"));
+            return result::put_refusal(
+                out,
+                &Refusal::new(1243, "Unknown prepared statement handler given to EXECUTE"),
+            );
         };
         let Some(values) = values(prepared, rest.get(9..).unwrap_or_default()) else {
             return result::put_refusal(out, &Refusal::new(1210, "Incorrect arguments to mysqld_stmt_execute"));
@@ -354,7 +359,11 @@ fn value(of_type: u8, unsigned: bool, reader: &mut Reader<'_>) -> Option<Value> 
             let mut parts = Reader(reader.bytes()?);
             let minus = if parts.fixed(1).unwrap_or(0) == 1 { "-" } else { "" };
             let hours = parts.fixed(4).unwrap_or(0) * 24 + parts.fixed(1).unwrap_or(0);
-            Some(Value::Text(format!("{minus}{hours:02}:{:02}:{:02}", parts.fixed(1).unwrap_or(0), parts.fixed(1).unwrap_or(0))))
+            Some(Value::Text(format!(
+                "{minus}{hours:02}:{:02}:{:02}",
+                parts.fixed(1).unwrap_or(0),
+                parts.fixed(1).unwrap_or(0)
+            )))
         }
         _ => reader.bytes().map(text_or_bytes),
     }

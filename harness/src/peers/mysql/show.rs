@@ -79,7 +79,10 @@ fn like(text: &str, pattern: Option<&str>) -> bool {
             c => regex::escape(&c.to_string()),
         })
         .collect();
-    regex::RegexBuilder::new(&format!("^{pattern}$")).case_insensitive(true).build().is_ok_and(|like| like.is_match(text))
+    regex::RegexBuilder::new(&format!("^{pattern}$"))
+        .case_insensitive(true)
+        .build()
+        .is_ok_and(|like| like.is_match(text))
 }
 
 fn text(text: &str) -> Value {
@@ -101,13 +104,15 @@ fn described(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Descr
     let counts: bool = connection.query_row(sql, [table], |row| row.get(0)).unwrap_or(false);
     let unique = "SELECT 1 FROM pragma_index_list(?1) l, pragma_index_info(l.name) i WHERE l.\"unique\" AND l.origin <> 'pk' AND i.name = ?2 \
                   AND (SELECT count(*) FROM pragma_index_info(l.name)) = 1";
-    let mut statement = connection.prepare("SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info(?)")?;
+    let mut statement =
+        connection.prepare("SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info(?)")?;
     let rows = statement.query_map([table], |row| {
         let (name, of_type): (String, String) = (row.get(0)?, row.get(1)?);
         let (default, primary): (Option<String>, bool) = (row.get(3)?, row.get(4)?);
         let is_unique = connection.query_row(unique, [table, &name], |_| Ok(())).is_ok();
         let default = default.filter(|default| !default.eq_ignore_ascii_case("null"));
-        let of_type = if of_type == "INTEGER" { "int" } else { of_type.trim_end_matches(" TEXT").trim_end_matches(" INT") };
+        let of_type =
+            if of_type == "INTEGER" { "int" } else { of_type.trim_end_matches(" TEXT").trim_end_matches(" INT") };
         Ok(Described {
             of_type: of_type.to_ascii_lowercase(),
             not_null: row.get::<_, bool>(2)? || primary,
@@ -115,7 +120,13 @@ fn described(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Descr
                 let plain = text.trim_matches('\'').to_owned();
                 Value::Text(if plain == "mysql_now()" { "CURRENT_TIMESTAMP".to_owned() } else { plain })
             }),
-            key: if primary { "PRI" } else if is_unique { "UNI" } else { "" },
+            key: if primary {
+                "PRI"
+            } else if is_unique {
+                "UNI"
+            } else {
+                ""
+            },
             extra: if counts && primary { "auto_increment" } else { "" },
             name,
         })
@@ -126,7 +137,8 @@ fn described(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Descr
 impl Engine {
     /// SHOW and DESCRIBE.
     pub(super) fn show(&mut self, client: &mut Client, all: &[Piece], source: &str) -> Result<Outcome, Trouble> {
-        let all: Vec<Piece> = all.iter().filter(|piece| !piece.is_any(&["FULL", "GLOBAL", "SESSION", "EXTENDED"])).cloned().collect();
+        let all: Vec<Piece> =
+            all.iter().filter(|piece| !piece.is_any(&["FULL", "GLOBAL", "SESSION", "EXTENDED"])).cloned().collect();
         let pattern = all.iter().position(|piece| piece.is("LIKE")).and_then(|at| all.get(at + 1));
         let pattern = pattern.filter(|piece| piece.kind == Kind::Text).map(|piece| piece.text.as_str());
         let from = all.iter().position(|piece| piece.is_any(&["FROM", "IN"]));
@@ -154,7 +166,11 @@ impl Engine {
             }
             "COLUMNS" | "FIELDS" => {
                 let Some(at) = from else { return no_columns() };
-                let second = all[at + 1..].iter().skip(1).position(|piece| piece.is_any(&["FROM", "IN"])).and_then(|two| all.get(at + two + 3));
+                let second = all[at + 1..]
+                    .iter()
+                    .skip(1)
+                    .position(|piece| piece.is_any(&["FROM", "IN"]))
+                    .and_then(|two| all.get(at + two + 3));
                 let second = second.and_then(Piece::name).map(str::to_owned);
                 self.columns_of(client, &all[at + 1..], second, pattern)
             }
@@ -163,7 +179,9 @@ impl Engine {
                 let table = pieces.get(3).and_then(Piece::name).unwrap_or_default();
                 let database = &self.databases[&name];
                 let made = database.made.iter().find(|(known, _)| known.eq_ignore_ascii_case(table));
-                let Some((table, made)) = made else { return Err(refused(1146, format!("Table '{name}.{table}' doesn't exist"))) };
+                let Some((table, made)) = made else {
+                    return Err(refused(1146, format!("Table '{name}.{table}' doesn't exist")));
+                };
                 Ok(Outcome::table(&["Table", "Create Table"], vec![vec![text(table), text(made)]]))
             }
             "WARNINGS" | "ERRORS" => Ok(Outcome::table(&["Level", "Code", "Message"], Vec::new())),
@@ -205,10 +223,18 @@ impl Engine {
         if !self.databases[&known].has(table) {
             return Err(refused(1146, format!("Table '{name}.{table}' doesn't exist")));
         }
-        let columns = described(&self.databases[&known].connection, table).map_err(|error| beyond(&error.to_string()))?;
+        let columns =
+            described(&self.databases[&known].connection, table).map_err(|error| beyond(&error.to_string()))?;
         let rows = columns.into_iter().filter(|column| like(&column.name, pattern)).map(|column| {
             let null = if column.not_null { "NO" } else { "YES" };
-            vec![Value::Text(column.name), Value::Text(column.of_type), text(null), text(column.key), column.default, text(column.extra)]
+            vec![
+                Value::Text(column.name),
+                Value::Text(column.of_type),
+                text(null),
+                text(column.key),
+                column.default,
+                text(column.extra),
+            ]
         });
         Ok(Outcome::table(&["Field", "Type", "Null", "Key", "Default", "Extra"], rows.collect()))
     }
@@ -246,7 +272,15 @@ impl Engine {
                     connection.execute(
                         "INSERT INTO COLUMNS VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                         rusqlite::params![
-                            name, table, column.name, position as i64 + 1, column.default.text(), null, of, column.of_type, column.key,
+                            name,
+                            table,
+                            column.name,
+                            position as i64 + 1,
+                            column.default.text(),
+                            null,
+                            of,
+                            column.of_type,
+                            column.key,
                             column.extra
                         ],
                     )?;

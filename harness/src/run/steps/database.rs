@@ -161,7 +161,8 @@ impl Director {
                 let _ = self.until(patience, || (database.open.get() == 0).then_some(())).await;
             }
             let server = database.server.borrow();
-            let look = Look { name: &name, stdout: &stdout, stderr: &stderr, record: &server.record, tables: server.look() };
+            let look =
+                Look { name: &name, stdout: &stdout, stderr: &stderr, record: &server.record, tables: server.look() };
             match look.judge(step, database.built_in()) {
                 Verdict::Holds => {}
                 Verdict::Undecided(why) => return Err(Halt::Skipped(why)),
@@ -273,13 +274,16 @@ enum Verdict {
     Undecided(String),
 }
 
-const BUILT_IN: &str = "the program has its students built in: it would have to read their names, one a line, from its standard input";
+const BUILT_IN: &str =
+    "the program has its students built in: it would have to read their names, one a line, from its standard input";
 
 impl Look<'_> {
     fn judge(&self, step: &ExpectDatabase, built_in: bool) -> Verdict {
         let checks: [(bool, &dyn Fn() -> Verdict); 4] = [
             (step.made, &|| self.made()),
-            (!step.has.is_empty(), &|| if built_in { self.has_somebody(step.exactly) } else { self.has(&step.has, step.exactly) }),
+            (!step.has.is_empty(), &|| {
+                if built_in { self.has_somebody(step.exactly) } else { self.has(&step.has, step.exactly) }
+            }),
             (!step.shown.is_empty(), &|| if built_in { self.shown_somebody() } else { self.shown(&step.shown) }),
             (step.nobody, &|| self.nobody()),
         ];
@@ -322,11 +326,15 @@ impl Look<'_> {
         let why = match (instead, accepted) {
             (Some(cell), _) => format!(": what is there in its place is {}", judge::quote(cell.as_bytes())),
             (None, true) if !exactly => {
-                ": the server has accepted it, and it is gone with the connection; what is not committed does not last".to_owned()
+                ": the server has accepted it, and it is gone with the connection; what is not committed does not last"
+                    .to_owned()
             }
             _ => self.first_refused(),
         };
-        let expected = format!("a row for each of {}", names.iter().map(|name| judge::quote(name.as_bytes())).collect::<Vec<_>>().join(", "));
+        let expected = format!(
+            "a row for each of {}",
+            names.iter().map(|name| judge::quote(name.as_bytes())).collect::<Vec<_>>().join(", ")
+        );
         self.fails(&expected, format!("{quoted} is in no table{why}"))
     }
 
@@ -349,9 +357,14 @@ impl Look<'_> {
         if self.tables.iter().any(|table| table.row_with_words().is_some()) {
             return Verdict::Holds;
         }
-        let accepted = self.record.said.iter().any(|said| said.refused.is_none() && said.statement.to_ascii_uppercase().contains("INSERT"));
+        let accepted = self
+            .record
+            .said
+            .iter()
+            .any(|said| said.refused.is_none() && said.statement.to_ascii_uppercase().contains("INSERT"));
         let why = if accepted {
-            ": the server has accepted rows, and they are gone with the connection; what is not committed does not last".to_owned()
+            ": the server has accepted rows, and they are gone with the connection; what is not committed does not last"
+                .to_owned()
         } else {
             self.first_refused()
         };
@@ -368,8 +381,8 @@ impl Look<'_> {
 
     fn not_printed(&self, name: &str, but: &str) -> Verdict {
         let quoted = judge::quote(name.as_bytes());
-        let Verdict::Fails(failure) =
-            self.fails("what the server says is in the table", format!("{}{OUTPUT}{quoted} is not in it{but}", self.name))
+        let Verdict::Fails(failure) = self
+            .fails("what the server says is in the table", format!("{}{OUTPUT}{quoted} is not in it{but}", self.name))
         else {
             return Verdict::Holds;
         };
@@ -389,7 +402,10 @@ impl Look<'_> {
         if let Some(name) = names.iter().find(|name| !self.record.has_handed_out(name)) {
             let quoted = judge::quote(name.as_bytes());
             let reason = if self.prints(name) {
-                format!("the {} prints {quoted} and has not asked the server: no answer has this student in it", self.name)
+                format!(
+                    "the {} prints {quoted} and has not asked the server: no answer has this student in it",
+                    self.name
+                )
             } else {
                 format!("the {} has not asked the server who is there: no answer has {quoted} in it", self.name)
             };
@@ -411,12 +427,16 @@ impl Look<'_> {
     fn shown_somebody(&self) -> Verdict {
         let words = |row: &Vec<String>| row.iter().any(|cell| cell.chars().filter(|c| c.is_alphabetic()).count() > 1);
         let of_table = |row: &&Vec<String>| {
-            let is_row = |cells: &Vec<Option<String>>| row.iter().all(|cell| cells.iter().flatten().any(|known| known == cell));
+            let is_row =
+                |cells: &Vec<Option<String>>| row.iter().all(|cell| cells.iter().flatten().any(|known| known == cell));
             words(row) && self.tables.iter().any(|table| table.rows.iter().any(is_row))
         };
         let rows: Vec<&Vec<String>> = self.record.handed_out.iter().filter(of_table).collect();
         let Some(row) = rows.first() else {
-            let reason = format!("the {} has not asked the server who is there: no answer has a row of the table in it", self.name);
+            let reason = format!(
+                "the {} has not asked the server who is there: no answer has a row of the table in it",
+                self.name
+            );
             return self.fails("a query, and what the server answers", reason);
         };
         let wordy = |cell: &&String| cell.chars().filter(|c| c.is_alphabetic()).count() > 1;
@@ -431,7 +451,10 @@ impl Look<'_> {
             return Verdict::Undecided(BUILT_IN.to_owned());
         }
         if self.tables.iter().any(|table| !table.rows.is_empty()) {
-            return self.fails("a table without rows", format!("the {} was told of no student, and has inserted one without a name", self.name));
+            return self.fails(
+                "a table without rows",
+                format!("the {} was told of no student, and has inserted one without a name", self.name),
+            );
         }
         let bare = judge::is_traceback(self.stderr) || judge::is_traceback(self.stdout);
         let all = [self.stdout, b"\n", self.stderr].concat();
@@ -441,7 +464,11 @@ impl Look<'_> {
             let columns = self.tables.iter().flat_map(|table| &table.columns).filter(|column| column.len() > 2);
             columns.into_iter().any(|column| text.contains(&column.to_lowercase()))
         };
-        let told = says_no(&all) || loosely::numbers(&all).contains(&0.0) || text.contains("[]") || text.contains("()") || heading();
+        let told = says_no(&all)
+            || loosely::numbers(&all).contains(&0.0)
+            || text.contains("[]")
+            || text.contains("()")
+            || heading();
         if told && !bare {
             return Verdict::Holds;
         }
@@ -452,7 +479,11 @@ impl Look<'_> {
         };
         Verdict::Fails(Failure {
             expected: "the program says that nobody is in the table, and ends".to_owned(),
-            actual: format!("on standard output {}, on standard error {}", judge::describe(self.stdout), judge::describe(self.stderr)),
+            actual: format!(
+                "on standard output {}, on standard error {}",
+                judge::describe(self.stdout),
+                judge::describe(self.stderr)
+            ),
             reason,
         })
     }

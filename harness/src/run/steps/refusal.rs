@@ -25,7 +25,9 @@ impl Director {
             mail.or_else(session).or_else(database)
         });
         let (refusal, course, replies) = found.ok_or_else(|| {
-            Halt::Harness(format!("{peer} has had no dialogue: `serve-mail`, `serve-mailbox` or `serve-database` comes first"))
+            Halt::Harness(format!(
+                "{peer} has had no dialogue: `serve-mail`, `serve-mailbox` or `serve-database` comes first"
+            ))
         })?;
         Ok(Dialogue { refusal, course, replies })
     }

@@ -12,8 +12,8 @@ use super::{
     Link, Listen, Measure, PeerRef, Ping, ProgramRef, Receive, Restart, Send, Settle, SignalStep, Stall, Start, Type,
 };
 use super::{
-    ExpectDatabase, ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    LearnFunctions, ServeDatabase, ServeMail, ServeMailbox, ServeNames,
+    ExpectDatabase, ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo,
+    ExpectSession, ExpectText, LearnFunctions, ServeDatabase, ServeMail, ServeMailbox, ServeNames,
 };
 
 /// One step: exactly one key, the verb.
