@@ -21,7 +21,7 @@ impl Incoming {
     ///
     /// # Errors
     /// If it goes on in another packet.
-    pub fn next(&mut self) -> Result<Option<(u8, Vec<u8>)>, TooLong> {
+    pub fn next_packet(&mut self) -> Result<Option<(u8, Vec<u8>)>, TooLong> {
         let [a, b, c, number, ..] = self.0[..] else { return Ok(None) };
         let length = usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16;
         if length == LONGEST {
@@ -159,7 +159,7 @@ mod tests {
             let mut came = Vec::new();
             for piece in out.bytes.chunks(size) {
                 incoming.receive(piece);
-                while let Some((number, packet)) = incoming.next().unwrap() {
+                while let Some((number, packet)) = incoming.next_packet().unwrap() {
                     prop_assert_eq!(usize::from(number), came.len() + 3);
                     came.push(packet);
                 }

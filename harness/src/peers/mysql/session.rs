@@ -73,7 +73,7 @@ impl Session {
         self.incoming.receive(bytes);
         let mut turn = Turn::default();
         while !turn.close {
-            let (number, packet) = match self.incoming.next() {
+            let (number, packet) = match self.incoming.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(_) => {
