@@ -86,9 +86,9 @@ pub fn pieces(sql: &str) -> Result<Vec<Piece>, Unended> {
             at += rest.find('\n').map_or(rest.len(), |end| end + 1);
             continue;
         }
-        if rest.starts_with("/*!") {
+        if let Some(after) = rest.strip_prefix("/*!") {
             // Version comments are for MySQL to read.
-            at += 3 + rest[3..].bytes().take_while(u8::is_ascii_digit).count();
+            at += 3 + after.bytes().take_while(u8::is_ascii_digit).count();
             continue;
         }
         if rest.starts_with("*/") {
