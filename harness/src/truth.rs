@@ -29,7 +29,7 @@ pub struct Expected {
     pub title: String,
     /// Its language.
     pub language: String,
-    /// Tools that it needs.
+    /// Tools that it needs: `python3`, or with a module `python3:pymysql`.
     pub needs: Vec<String>,
     /// Must- and should-requirements that it fails, exactly.
     pub fails: Vec<String>,
@@ -334,13 +334,8 @@ fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, light: boo
 }
 
 fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Filter) -> Outcome {
-    let missing: Vec<&str> = entry
-        .expected
-        .needs
-        .iter()
-        .map(String::as_str)
-        .filter(|tool| toolchain::find(tool, Path::new("/")).is_none())
-        .collect();
+    let missing: Vec<&str> =
+        entry.expected.needs.iter().map(String::as_str).filter(|need| !toolchain::has(need)).collect();
     if !missing.is_empty() {
         return Outcome::Skipped(format!("{} not installed", missing.join(", ")));
     }

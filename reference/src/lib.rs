@@ -45,6 +45,7 @@ pub mod mail_server;
 pub mod mail_tls;
 pub mod message;
 pub mod mx_lookup;
+pub mod mysql_students;
 pub mod network;
 pub mod password;
 pub mod port_forward;
@@ -300,6 +301,12 @@ static PROGRAMS: &[Program] = &[
         role: "sshstats",
         usage: "sshstats HOST PORT USER",
         body: Body::Blocking(ssh_stats::sshstats::run),
+    },
+    Program {
+        task: "mysql-students",
+        role: "students",
+        usage: "students HOST PORT USER PASSWORD < NAMES",
+        body: Body::Blocking(mysql_students::students::run),
     },
     Program {
         task: "xmlrpc-server",

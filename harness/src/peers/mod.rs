@@ -1,4 +1,4 @@
-//! What the harness's peers speak, one file per protocol. No input or output: bytes go in and come out, and the
+//! What the harness's peers speak, one file or folder per protocol. No input or output: bytes go in and come out, and the
 //! steps of a run carry them.
 
 pub mod archive;
@@ -10,6 +10,8 @@ pub mod ftp;
 pub mod imap;
 pub mod mailbox;
 pub mod message;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 pub mod pop3;
 pub mod remote;
 pub mod sasl;

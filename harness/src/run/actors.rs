@@ -57,6 +57,8 @@ pub struct PeerActor {
     pub depot: Option<super::Depot>,
     /// The machine that it is.
     pub remote: Option<Rc<super::remote::Remote>>,
+    /// The database server that it is.
+    pub database: Option<super::Database>,
     /// Everything it has received and not yet handed to a step.
     pub received: Vec<u8>,
     /// Whether the program has ended its direction.

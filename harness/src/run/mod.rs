@@ -37,7 +37,7 @@ use ports::Ports;
 use secrets::Secrets;
 use services::Services;
 use stage::Stage;
-pub use steps::{Depot, Encryption, Mailbox, Session};
+pub use steps::{Database, Depot, Encryption, Mailbox, Session};
 
 /// What a run found out: the stream, and how it ended.
 #[derive(Debug)]

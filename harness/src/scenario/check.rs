@@ -220,6 +220,9 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
         Step::ExpectUpload(upload) if !(upload.content.is_some() || upload.data_connection || upload.quit) => {
             wrong("peer", "give one of `content`, `data-connection` and `quit` at least");
         }
+        Step::ExpectDatabase(it) if !(it.made || it.nobody) && it.has.is_empty() && it.shown.is_empty() => {
+            wrong("peer", "give one of `made`, `has`, `shown` and `nobody` at least");
+        }
         Step::ExpectMail(mail) if mail.charset && mail.text.is_none() => wrong("charset", "`charset` goes with `text`"),
         Step::ExpectDialogue(dialogue) if dialogue.is_empty() => {
             wrong("peer", "give one thing at least that is expected, such as `complete` or `encrypted`");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 /// Finds a program as a shell would: by path if it has a `/`, else along `PATH`.
@@ -14,6 +14,28 @@ pub fn find(word: &str, cwd: &Path) -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|folder| folder.join(word)).find(|candidate| is_executable(candidate))
+}
+
+/// Whether a need of a program is met: a tool, or `INTERPRETER:MODULE` for a module of Python's or Perl's.
+pub fn has(need: &str) -> bool {
+    static KNOWN: OnceLock<Mutex<BTreeMap<String, bool>>> = OnceLock::new();
+    let Some((tool, module)) = need.split_once(':') else { return find(need, Path::new("/")).is_some() };
+    let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    *known.entry(need.to_owned()).or_insert_with(|| {
+        let perl = tool.ends_with("perl");
+        let arguments = if perl {
+            [format!("-M{module}"), "-e1".to_owned()]
+        } else {
+            ["-c".to_owned(), format!("import {module}")]
+        };
+        let tried = Command::new(tool)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    })
 }
 
 /// Whether a file may be executed.
@@ -40,7 +62,7 @@ fn resolve(word: &str) -> Option<PathBuf> {
     if !starts_as_script {
         return Some(found);
     }
-    let mut question = std::process::Command::new(&found);
+    let mut question = Command::new(&found);
     question.args(["-c", "import sys; print(sys.executable)"]);
     question.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // Until it has executed, it holds copies of what runs beside this one close.

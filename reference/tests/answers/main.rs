@@ -21,6 +21,7 @@ mod mail_server;
 mod mail_tls;
 mod message;
 mod mx_lookup;
+mod mysql_students;
 mod password;
 mod port_forward;
 mod ssh_stats;

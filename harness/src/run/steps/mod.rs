@@ -4,6 +4,11 @@ mod archive;
 mod aside;
 mod attached;
 mod calls;
+#[cfg(feature = "mysql")]
+mod database;
+#[cfg(not(feature = "mysql"))]
+#[path = "no_database.rs"]
+mod database;
 mod dialogue;
 mod expect;
 mod folder;
@@ -23,6 +28,7 @@ mod tls;
 mod upload;
 mod xmlrpc;
 
+pub use database::Database;
 pub use mail::Mailbox;
 pub use mailbox::Session;
 pub(super) use peers::HTTP;
@@ -86,6 +92,8 @@ impl Director {
             Step::ExpectUpload(step) => self.expect_upload(step),
             Step::ExpectText(step) => self.expect_text(step).await,
             Step::ExpectRefusalTold(step) => self.expect_refusal_told(step).await,
+            Step::ServeDatabase(step) => self.serve_database(step),
+            Step::ExpectDatabase(step) => self.expect_database(step).await,
             Step::ServeNames(step) => self.serve_names(step).await,
             Step::ServeRemote(step) => self.serve_remote(step).await,
             Step::ExpectFigures(step) => self.expect_figures(step).await,

@@ -20,12 +20,13 @@ impl Director {
         let found = self.actors.peers.get(peer).and_then(|peer| {
             let peer = peer.borrow();
             let mail = peer.mailbox.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
-            let session = peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
-            let files = peer.depot.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
-            mail.or(session).or(files)
+            let session = || peer.session.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            let files = || peer.depot.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            let database = || peer.database.as_ref().map(|it| (it.refusal(), it.course(), it.replies()));
+            mail.or_else(session).or_else(files).or_else(database)
         });
         let (refusal, course, replies) = found.ok_or_else(|| {
-            let first = "`serve-mail`, `serve-mailbox` or `serve-files` comes first";
+            let first = "`serve-mail`, `serve-mailbox`, `serve-files` or `serve-database` comes first";
             Halt::Harness(format!("{peer} has had no dialogue: {first}"))
         })?;
         Ok(Dialogue { refusal, course, replies })

@@ -4,6 +4,7 @@
 //! because internally tagged, untagged and flattened ones lose their place in the file.
 
 mod attached;
+mod database;
 mod expect;
 mod folder;
 mod http;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use super::bytes::{Payload, SegmentSize};
 use super::duration::Limit;
 pub use attached::*;
+pub use database::*;
 pub use expect::*;
 pub use folder::*;
 pub use http::*;

@@ -13,8 +13,9 @@ use super::{
 };
 use super::{ExpectArchive, ExpectAttachments, ExpectRecipients};
 use super::{
-    ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo, ExpectSession, ExpectText,
-    ExpectTls, ExpectUpload, LearnFunctions, ServeFiles, ServeMail, ServeMailbox, ServeNames,
+    ExpectDatabase, ExpectDialogue, ExpectInOrder, ExpectLine, ExpectMail, ExpectRefusalTold, ExpectSaysNo,
+    ExpectSession, ExpectText, ExpectTls, ExpectUpload, LearnFunctions, ServeDatabase, ServeFiles, ServeMail,
+    ServeMailbox, ServeNames,
 };
 use super::{ExpectFigures, ExpectLogin, ServeRemote};
 
@@ -74,6 +75,8 @@ pub enum Step {
     ServeNames(ServeNames),
     /// A listening peer is a machine that serves SSH.
     ServeRemote(ServeRemote),
+    /// A listening peer is a database server.
+    ServeDatabase(ServeDatabase),
     /// Finds out what a server calls its functions.
     LearnFunctions(LearnFunctions),
     // Expectations
@@ -133,6 +136,8 @@ pub enum Step {
     ExpectSession(ExpectSession),
     /// What a peer that takes files was handed is as it should be.
     ExpectUpload(ExpectUpload),
+    /// What is in the database, and was shown of it, is as it should be.
+    ExpectDatabase(ExpectDatabase),
     /// The program says that the peer has refused: a mail, a login, or a file.
     ExpectRefusalTold(ExpectRefusalTold),
     /// The program speaks TLS.
@@ -202,6 +207,7 @@ impl Step {
             | Self::ExpectArchive(ExpectArchive { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
             | Self::ExpectUpload(ExpectUpload { decides, .. })
+            | Self::ExpectDatabase(ExpectDatabase { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectTls(ExpectTls { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
@@ -251,6 +257,7 @@ impl Step {
             | Self::ExpectArchive(ExpectArchive { decides, .. })
             | Self::ExpectSession(ExpectSession { decides, .. })
             | Self::ExpectUpload(ExpectUpload { decides, .. })
+            | Self::ExpectDatabase(ExpectDatabase { decides, .. })
             | Self::ExpectText(ExpectText { decides, .. })
             | Self::ExpectTls(ExpectTls { decides, .. })
             | Self::ExpectRefusalTold(ExpectRefusalTold { decides, .. })
@@ -304,6 +311,7 @@ impl Step {
             | Self::ExpectSaysNo(ExpectSaysNo { program, .. })
             | Self::ExpectFigures(ExpectFigures { program, .. })
             | Self::ExpectLogin(ExpectLogin { program, .. })
+            | Self::ExpectDatabase(ExpectDatabase { program, .. })
             | Self::LearnFunctions(LearnFunctions { program, .. })
             | Self::Measure(Measure { program, .. }) => Some(program),
             _ => None,
@@ -337,6 +345,8 @@ impl Step {
             | Self::ExpectTls(ExpectTls { peer, .. })
             | Self::ServeFiles(ServeFiles { peer, .. })
             | Self::ExpectUpload(ExpectUpload { peer, .. })
+            | Self::ServeDatabase(ServeDatabase { peer, .. })
+            | Self::ExpectDatabase(ExpectDatabase { peer, .. })
             | Self::ExpectDialogue(ExpectDialogue { peer, .. })
             | Self::ExpectMail(ExpectMail { peer, .. })
             | Self::ExpectRecipients(ExpectRecipients { peer, .. })
