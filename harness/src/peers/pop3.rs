@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::dialogue::{self, Reply, Turns, text};
-use super::mailbox::{Exchange, MASKED, Plan, Record, with_line_ends};
+use super::dialogue::{self, Reply, Turns};
+use super::mailbox::{Exchange, Plan, Record, with_line_ends};
 use crate::scenario::model::{Afterwards, Asked, MailboxReply};
 
 /// Where the session is.

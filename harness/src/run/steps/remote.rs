@@ -65,16 +65,10 @@ impl Director {
                 in_words(&remote.figures, FiguresOf::Memory)
             )),
         );
-        let identity = Identity { peer: step.peer.clone(), host, user, told: self.told("password") };
+        let identity = Identity { peer: step.peer.clone(), host, user, told: self.value("password").ok() };
         let serving = Serving::new(identity, &remote, place, &self.stage, &self.log, &self.services);
         self.services.begin(Box::pin(serving.serve(listener)));
         Ok(())
-    }
-
-    /// What the judged program is told; nothing if it may have another one built in.
-    #[cfg(feature = "ssh")]
-    fn told(&self, name: &str) -> Option<String> {
-        self.value(name).ok()
     }
 
     /// Every name under which a program may look for the machine in its list of known hosts.
