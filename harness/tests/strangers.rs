@@ -7,6 +7,7 @@
 mod common;
 
 use common::browser::Browser;
+use common::serving::Serving;
 use common::sshd::{self, Situation};
 use common::{folder, harness, installed, report, runs, statuses, write};
 use rstest::rstest;
@@ -137,54 +138,6 @@ client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_p
 server { listen %s; root %s; } }' {port} "$PWD" > nginx.conf
 exec nginx -p "$PWD" -c nginx.conf -e stderr"#;
 
-/// The model answer of a task, serving this folder (or, as a proxy, any site).
-struct Serving {
-    process: std::process::Child,
-    port: u16,
-}
-
-impl Serving {
-    fn start(task: &str, role: &str, folder: &std::path::Path) -> Self {
-        Self::start_with(task, role, folder, &[])
-    }
-
-    /// With further arguments behind the port.
-    fn start_with(task: &str, role: &str, folder: &std::path::Path, more: &[&str]) -> Self {
-        Self::of(|port| {
-            let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("harness"));
-            command.args(["reference", task, role, &port.to_string()]).args(more).current_dir(folder);
-            command
-        })
-    }
-
-    /// A server started with a port that it is to listen on.
-    fn of(command: impl FnOnce(u16) -> std::process::Command) -> Self {
-        // A port that was just free; a stranger who takes it meanwhile makes the server end, and the test fail.
-        let port =
-            std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|at| at.port());
-        let port = port.expect("a free port");
-        let mut serving = Self { process: command(port).spawn().expect("the server starts"), port };
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(serving.process.try_wait().is_ok_and(|ended| ended.is_none()), "the server ended");
-            assert!(std::time::Instant::now() < deadline, "nobody listens on {port}");
-            std::thread::yield_now();
-        }
-        serving
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 const PARTS: [&str; 3] = ["page.html", "style.css", "picture.png"];
 
 /// A folder with the page, its stylesheet and its picture.
@@ -302,6 +255,20 @@ const LOOKED_INTO: [&str; 5] = ["login", "shows", "literals", "unasked", "keeps"
 fn reads(task: &str, manifest: &str, wanted: &[&str]) {
     let all = wanted.iter().map(|short| format!("{task}.{short}")).collect::<Vec<_>>().join(",");
     passes_task(task, manifest, &all, wanted);
+}
+
+#[rstest]
+#[case::in_clear("mail-client", "", &["dialogue", "waits", "delivered", "multi-line", "split-replies", "closes"])]
+#[case::with_tls("mail-tls", " --tls --tls-verify --auth PLAIN,LOGIN --auth-user {user} --auth-password {password}", &["encrypted", "auth-after"])]
+fn swaks_hands_over_a_mail(#[case] task: &str, #[case] more: &str, #[case] wanted: &[&str]) {
+    let knows_tls = std::process::Command::new("perl").args(["-MNet::SSLeay", "-e1"]).status();
+    if task == "mail-tls" && !knows_tls.is_ok_and(|status| status.success()) {
+        return common::skipped("swaks has no TLS without Net::SSLeay");
+    }
+    if installed("swaks") {
+        let command = format!("swaks --server {{host}} --port {{port}} --from {{from}} --to {{to}} --body -{more}");
+        reads(task, &format!("mail = {command:?}"), wanted);
+    }
 }
 
 #[test]

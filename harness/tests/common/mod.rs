@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod conformance;
+pub mod serving;
 pub mod sshd;
 
 use std::path::{Path, PathBuf};
