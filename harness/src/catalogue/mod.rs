@@ -65,6 +65,11 @@ impl Task {
         &self.file.id
     }
 
+    /// Whether its programs may have a mail provider of the real world built in (section G of the catalogue).
+    pub fn is_about_mail(&self) -> bool {
+        self.file.section.starts_with('G')
+    }
+
     /// The names of its roles, in the order of the sheet.
     pub fn role_names(&self) -> impl Iterator<Item = &str> {
         self.file.roles.iter().map(|role| role.name.as_str())

@@ -57,7 +57,7 @@ pub struct Subject<'s> {
     /// Casts by task.
     pub casts: &'s BTreeMap<String, Cast>,
     /// Programs that could not be met, by task and role.
-    pub unmet: &'s BTreeMap<(String, String), String>,
+    pub unmet: &'s BTreeMap<(String, String), End>,
     /// Remarks for the reader.
     pub notes: Vec<String>,
 }

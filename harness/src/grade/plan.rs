@@ -180,7 +180,7 @@ impl Run<'_> {
         }
         for role in self.scenario.roles() {
             if let Some(why) = subject.unmet.get(&(self.scenario.task.clone(), role.to_owned())) {
-                return Some(End::NotGradable(why.clone()));
+                return Some(why.clone());
             }
             let private = subject
                 .casts

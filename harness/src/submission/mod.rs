@@ -9,6 +9,7 @@ pub mod intake;
 pub mod manifest;
 pub mod open;
 pub mod probe;
+pub mod providers;
 pub mod survey;
 pub mod toolchain;
 

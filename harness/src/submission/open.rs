@@ -11,7 +11,7 @@ use super::archive::{self, Refused};
 use super::cast::{Cast, Command, Framing, Part};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
-use super::{build, discover, fingerprint, intake, probe};
+use super::{build, discover, fingerprint, intake, probe, providers};
 use crate::catalogue::model::{FramingName, UrlForm};
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
@@ -45,7 +45,7 @@ pub struct Opened {
     /// Casts by task.
     pub casts: BTreeMap<String, Cast>,
     /// Programs that could not be met, by task and role: why.
-    pub unmet: BTreeMap<(String, String), String>,
+    pub unmet: BTreeMap<(String, String), End>,
     /// What was inferred, for the reader.
     pub notes: Vec<String>,
     /// Who handed it in.
@@ -278,6 +278,7 @@ fn from_folder(
     let mut tried = Vec::new();
     for program in &found.programs {
         let cwd = program.file.parent().unwrap_or(Path::new(""));
+        let_be_if_named(setup, root)?;
         let looked = probe::recognise(setup, catalogue, root, &program.words, cwd, &|task, role| {
             wanted(task) && request.role.as_ref().is_none_or(|asked| asked == &role.name)
         })
@@ -344,6 +345,7 @@ fn from_lone_program(
             path.display()
         )));
     };
+    let_be_if_named(setup, root)?;
     let looked = probe::recognise(setup, catalogue, root, &words, Path::new(""), &|task, role| {
         wanted(task) && request.role.as_ref().is_none_or(|asked| asked == &role.name)
     })
@@ -395,6 +397,14 @@ fn from_lone_program(
     }
 }
 
+/// Whoever is to be found out by probing is started with anything; a program that may write to real servers is not.
+fn let_be_if_named(setup: &Setup, root: &Path) -> Result<(), OpenError> {
+    match providers::kept_back(root).filter(|_| !setup.private_network) {
+        Some(why) => Err(OpenError::NotGradable(why)),
+        None => Ok(()),
+    }
+}
+
 /// Meets every program once.
 fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result<(), OpenError> {
     let watch = Setup { sniff: true, ..setup.clone() };
@@ -403,6 +413,14 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
         let roles: Vec<String> = cast.parts.keys().cloned().collect();
         for role in roles {
             if cast.parts[&role].attached.is_some() {
+                continue;
+            }
+            if !setup.private_network
+                && task.is_about_mail()
+                && !cast.parts[&role].kind.listens()
+                && let Some(why) = providers::kept_back(&cast.root)
+            {
+                opened.unmet.insert((id.clone(), role.clone()), End::Skipped(why));
                 continue;
             }
             let met = {
@@ -420,7 +438,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                     }
                 }
                 Met::NotStartable(why) => {
-                    opened.unmet.insert((id.clone(), role.clone()), why);
+                    opened.unmet.insert((id.clone(), role.clone()), End::NotGradable(why));
                 }
                 Met::Machine(why) => return Err(OpenError::Machine(why)),
                 Met::Not(seen) => {
@@ -440,7 +458,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                     // On a network of its own every name leads to a peer.
                     let unnamed = !setup.private_network && !setup.private_files && survey::lacks_a_name(words);
                     let why = if unnamed { NAMES_LEAD_NOWHERE } else { "" };
-                    opened.unmet.insert((id.clone(), role.clone()), format!("{did}{why}"));
+                    opened.unmet.insert((id.clone(), role.clone()), End::NotGradable(format!("{did}{why}")));
                 }
             }
         }
