@@ -25,6 +25,9 @@ use crate::scenario::model::{ExpectDatabase, ServeDatabase};
 /// Bound for a program to end.
 const END: Duration = Duration::from_secs(20);
 
+/// For how long is waited before it is looked again whether the server still thinks.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// Bound for the connections of a program that has ended to be over.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -40,6 +43,8 @@ const LONG: usize = 120;
 pub struct Database {
     server: Rc<RefCell<Server>>,
     open: Rc<Cell<usize>>,
+    /// Statements that it is thinking about.
+    thinking: Rc<Cell<usize>>,
     names: Vec<String>,
 }
 
@@ -111,6 +116,7 @@ struct Serving {
     peer: String,
     database: Database,
     seed: u64,
+    slow: Option<Duration>,
     stage: Rc<dyn Stage>,
     log: Log,
     services: Services,
@@ -131,13 +137,18 @@ impl Director {
         let account = Account { user: told("user"), password: told("password") };
         let server = Server::new(account, &step.names, step.newcomer.clone())
             .map_err(|error| Halt::Harness(format!("the database server does not start: {error}")))?;
-        let database =
-            Database { server: Rc::new(RefCell::new(server)), open: Rc::default(), names: step.names.clone() };
+        let database = Database {
+            server: Rc::new(RefCell::new(server)),
+            open: Rc::default(),
+            thinking: Rc::default(),
+            names: step.names.clone(),
+        };
         peer.borrow_mut().database = Some(database.clone());
         let serving = Serving {
             peer: step.peer.clone(),
             database,
             seed: self.seed,
+            slow: step.slow.map(|limit| limit.0),
             stage: Rc::clone(&self.stage),
             log: self.log.clone(),
             services: self.services.clone(),
@@ -153,7 +164,15 @@ impl Director {
         };
         let limit = step.within.map_or(END, |limit| limit.0);
         for (name, actor) in self.actors.programs_named(&step.program) {
-            let (stdout, stderr) = self.all_said(&actor, limit).await;
+            let until = self.stage.now() + limit;
+            let (stdout, stderr) = loop {
+                let said = self.all_said(&actor, limit).await;
+                // Who waits for a server that thinks has more to say.
+                if actor.program.ended().is_some() || database.thinking.get() == 0 || self.stage.now() >= until {
+                    break said;
+                }
+                self.stage.pass(MOMENT).await;
+            };
             self.note_said(&name, &stdout, &stderr);
             if actor.program.ended().is_some() {
                 // What was not committed is gone when the connection is.
@@ -218,7 +237,7 @@ impl Serving {
                     }
                 };
                 self.note(What::Received(Excerpt::of(&buffer[..count])));
-                let turn = {
+                let (turn, asked) = {
                     let mut server = self.database.server.borrow_mut();
                     server.set_clock(self.stage.now());
                     let before = server.record.said.len();
@@ -227,8 +246,14 @@ impl Serving {
                         let came = said.refused.as_deref().unwrap_or("ok");
                         self.note(What::Network(format!("statement {}: {came}", brief(&said.statement))));
                     }
-                    turn
+                    (turn, server.record.said.len() > before)
                 };
+                if let Some(slow) = self.slow.filter(|_| asked) {
+                    self.note(What::Stalled(slow));
+                    self.database.thinking.set(self.database.thinking.get() + 1);
+                    self.stage.pass(slow).await;
+                    self.database.thinking.set(self.database.thinking.get() - 1);
+                }
                 if !self.send(&mut *connection, &turn.bytes).await || turn.close {
                     break;
                 }

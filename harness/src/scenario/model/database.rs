@@ -21,6 +21,9 @@ pub struct ServeDatabase {
     /// Somebody whom another client adds to the table as soon as the program looks at it and all of `names` are there.
     #[serde(default)]
     pub newcomer: Option<String>,
+    /// For so long it thinks about each statement. Default: not at all.
+    #[serde(default)]
+    pub slow: Option<Limit>,
 }
 
 /// What is expected to be in the database, and to have been shown of it, when the program has ended or waits.
