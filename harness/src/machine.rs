@@ -12,6 +12,7 @@ use harness_os::process;
 
 use crate::catalogue::model::TaskFile;
 use crate::run::stage::{LaunchError, Vitals};
+use crate::sandbox::links;
 use crate::scenario::Scenario;
 use crate::scenario::bytes::Payload;
 use crate::submission::{Cast, Invocation, toolchain};
@@ -19,6 +20,9 @@ use crate::wire::copy_tree;
 
 /// Descriptors that a program may have open: thousands of connections are required of some.
 pub const OPEN_FILES: u64 = 16_384;
+
+/// Largest file that a program may write, in bytes.
+pub const FILE_SIZE: u64 = 1 << 30;
 
 /// A copy of a submission for one run, deleted afterwards.
 pub struct Scratch {
@@ -44,13 +48,18 @@ impl Scratch {
     }
 
     /// Where programs keep what they need for a while: not among their own files.
-    fn passing(folder: &Path) -> PathBuf {
+    pub fn passing(folder: &Path) -> PathBuf {
         folder.with_file_name("tmp")
     }
 
     /// A place beside the copy, for what the run needs and the program does not.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.whole.path().join(name)
+    }
+
+    /// The folder that holds everything of the run.
+    pub fn whole(&self) -> &Path {
+        self.whole.path()
     }
 
     /// Where the copy is.
@@ -65,15 +74,15 @@ fn places(cast: &Cast, folder: &Path) -> Vec<PathBuf> {
     places.extend(cast.parts.values().map(|part| folder.join(&part.command.cwd)));
     places.sort();
     places.dedup();
-    places.retain(|place| place.is_dir());
+    // A manifest may name any folder; only the run's own are written to.
+    let whole = folder.parent().and_then(|whole| whole.canonicalize().ok()).unwrap_or_default();
+    places.retain(|place| place.is_dir() && place.canonicalize().is_ok_and(|place| place.starts_with(&whole)));
     places
 }
 
 fn write_below(place: &Path, files: &BTreeMap<String, Payload>) -> io::Result<()> {
     for (name, payload) in files {
-        let path = place.join(name);
-        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        std::fs::write(path, payload.bytes(0).map_err(io::Error::other)?)?;
+        links::write(place, &place.join(name), &payload.bytes(0).map_err(io::Error::other)?)?;
     }
     Ok(())
 }
@@ -150,7 +159,7 @@ impl Prepared {
 /// If it cannot be made.
 pub fn input_file(invocation: &Invocation, cwd: &Path, content: &[u8]) -> io::Result<Option<OwnedFd>> {
     if let Some(name) = &invocation.names_file {
-        std::fs::write(cwd.join(name), content)?;
+        links::write(cwd, &cwd.join(name), content)?;
         return Ok(None);
     }
     let memory = nix::sys::memfd::memfd_create("input", nix::sys::memfd::MFdFlags::MFD_CLOEXEC);

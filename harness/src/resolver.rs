@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 
 use harness_os::namespace;
 
+use crate::machine::Scratch;
+use crate::sandbox;
+
 /// Shows the calling thread, and the programs that it starts, files by which names are asked for at this run's
-/// own name server, and `home` is the user's home. `folder` keeps them.
+/// own name server, and the run's folder is the user's home; and of the machine's other files what a run is to see.
 ///
 /// # Errors
 /// If they cannot be written, or mounts of one's own are forbidden.
-pub fn lead_here(folder: &Path, home: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+pub fn lead_here(scratch: &Scratch) -> Result<(), String> {
+    let (folder, home) = (scratch.beside("etc"), scratch.folder());
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let services = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let own = [
@@ -31,7 +35,13 @@ pub fn lead_here(folder: &Path, home: &Path) -> Result<(), String> {
         std::fs::write(&source, text).map_err(|error| error.to_string())?;
         binds.push((source, target.to_owned()));
     }
-    namespace::enter_private_files(&binds).map_err(|error| error.to_string())
+    namespace::enter_private_files(&[]).map_err(|error| error.to_string())?;
+    let rooms = sandbox::furnishes().is_ok().then(|| sandbox::rooms(scratch));
+    if let Some(rooms) = &rooms {
+        rooms.furnish().map_err(|error| error.to_string())?;
+    }
+    namespace::show(&binds).map_err(|error| error.to_string())?;
+    rooms.map_or(Ok(()), |rooms| rooms.shut()).map_err(|error| error.to_string())
 }
 
 /// No search list: a name is asked for as it stands in the program.

@@ -30,8 +30,10 @@ pub struct Expected {
     /// Its language.
     pub language: String,
     /// Tools that it needs: `python3`, or with a module `python3:pymysql`.
+    #[serde(default)]
     pub needs: Vec<String>,
     /// Must- and should-requirements that it fails, exactly.
+    #[serde(default)]
     pub fails: Vec<String>,
     /// Those that it fails besides on the simulated network.
     #[serde(default)]

@@ -2,27 +2,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use common::classes::{WANTED, content, is_repeatable, read, same, zip};
 use common::{fixture, folder, harness, run, stderr, stdout, write};
 use tempfile::TempDir;
-
-/// One task, and of it what is decided in a moment.
-const WANTED: [&str; 4] =
-    ["--task", "uppercase-tcp", "--requirement", "uppercase-tcp.letters,uppercase-tcp.cli-address"];
-
-/// A zip with these entries; names are written as they are given.
-fn zip(path: &Path, entries: &[(&str, &[u8])]) {
-    let mut writer = zip::ZipWriter::new(std::fs::File::create(path).expect("a file"));
-    for (name, content) in entries {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
-        writer.write_all(content).expect("its content");
-    }
-    writer.finish().expect("an archive");
-}
 
 fn program(name: &str) -> Vec<u8> {
     std::fs::read(fixture("submissions/uppercase-tcp").join(name)).expect("a fixture")
@@ -64,52 +49,6 @@ fn grade(class: &Path, out: &Path) -> Command {
     // Some programs are played, on a machine that may be busy.
     command.timeout(common::BOUND * 5).arg("class").arg(class).arg("--out").arg(out).args(WANTED);
     command
-}
-
-/// Everything in a folder but wall-clock times, by name.
-fn content(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(root: &Path, at: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in std::fs::read_dir(at).expect("a folder").flatten() {
-            let path = entry.path();
-            let below = path.strip_prefix(root).expect("below").to_owned();
-            if below.starts_with("durations") || below == Path::new("durations.csv") || below.starts_with("shards") {
-                continue;
-            }
-            if path.is_dir() {
-                walk(root, &path, files);
-            } else {
-                files.insert(below, std::fs::read(path).expect("a file"));
-            }
-        }
-    }
-    let mut files = BTreeMap::new();
-    walk(out, out, &mut files);
-    files
-}
-
-#[track_caller]
-fn same(one: &Path, other: &Path) {
-    let (one, other) = (content(one), content(other));
-    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&one), names(&other));
-    for (name, bytes) in &one {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(text(bytes), text(&other[name]), "{}", name.display());
-    }
-}
-
-fn read(path: PathBuf) -> String {
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Unless the simulated network is there, transcripts hold real times, and nothing is equal byte for byte.
-fn is_repeatable() -> bool {
-    let repeatable =
-        common::doctor().lines().any(|line| line.trim_start().starts_with("sim ") && line.ends_with(": yes"));
-    if !repeatable {
-        common::skipped("without the simulated network two runs are not equal byte for byte");
-    }
-    repeatable
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn explain_teaches() {
 #[test]
 fn doctor_says_what_this_machine_can_do() {
     let said = common::doctor();
-    for says in ["wire ", "turmoil ", "sim ", "packet captures:", "Python   yes"] {
+    for says in ["wire ", "turmoil ", "sim ", "(pidfd_getfd): ", "packet captures:", "Python   yes"] {
         assert!(said.contains(says), "no `{says}` in\n{said}");
     }
 }

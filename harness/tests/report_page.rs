@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::browser::Browser;
-use common::{fixture, folder, harness, run, script, without_durations, write};
+use common::{fixture, folder, harness, installed, run, script, without_durations, write};
 
 /// Grades a program for what a server prints, with evidence, and gives the page's path.
 fn graded(folder: &Path, target: &Path, out: &str) -> PathBuf {
@@ -157,4 +157,94 @@ fn nothing_that_a_program_prints_reaches_the_browser_as_markup() {
     let seen = browser.look(&url(&page), &[]);
     assert!(!visited(), "the policy lets a picture in");
     assert!(seen.contains("<img") && !seen.contains("<title>mine</title>"), "{seen}");
+}
+
+/// How wide the page is that a window of 360 pixels shows, everything unfolded, and how wide the window is inside. The
+/// page has no script and lets none in; a copy of it gets one, to measure.
+fn width_on_a_phone(browser: &Browser, page: &Path) -> (u32, u32) {
+    let text = std::fs::read_to_string(page).expect("the page");
+    let (before, rest) = text.split_once("<meta http-equiv=\"Content-Security-Policy\"").expect("a policy");
+    let (_, after) = rest.split_once('>').expect("its end");
+    let measure =
+        "<script>parent.postMessage(document.documentElement.scrollWidth + ' of ' + innerWidth, '*')</script>";
+    let copy = format!("{before}{after}")
+        .replace("<details", "<details open")
+        .replace("</body>", &format!("{measure}</body>"));
+    std::fs::write(page.with_file_name("copy.html"), copy).expect("a copy");
+    let frame = page.with_file_name("frame.html");
+    let window = "<!DOCTYPE html><title>none</title><script>onmessage = e => document.title = e.data</script>\
+                  <iframe src=\"copy.html\" style=\"width:360px;height:800px;border:0\"></iframe>";
+    std::fs::write(&frame, window).expect("a frame");
+    // As long as it takes the frame to answer, by the browser's own clock.
+    let seen = browser.look(&url(&frame), &["--virtual-time-budget=5000"]);
+    let title = seen.split("<title>").nth(1).and_then(|rest| rest.split('<').next()).expect("a title").to_owned();
+    let (width, of) = title.split_once(" of ").unwrap_or_else(|| panic!("{title}"));
+    (width.parse().expect("pixels"), of.parse().expect("pixels"))
+}
+
+#[test]
+fn a_phone_shows_all_of_it_without_scrolling_sideways() {
+    let Some(browser) = Browser::installed() else { return };
+    let folder = folder();
+    let long = format!("{}/{}", "x".repeat(3000), "wide ".repeat(200));
+    for page in [
+        graded(folder.path(), &fixture("student-bin"), "out"),
+        graded(folder.path(), &talkative(folder.path(), &long), "long"),
+    ] {
+        let (width, window) = width_on_a_phone(&browser, &page);
+        assert_eq!(window, 360);
+        assert!(width <= window, "{width} pixels in a window of {window}: {}", page.display());
+    }
+}
+
+#[test]
+fn the_page_names_nothing_that_would_be_loaded() {
+    let folder = folder();
+    let words = "<link rel=stylesheet href=http://192.0.2.1/x.css> url(http://192.0.2.1/x.png) @import";
+    for (out, target) in [("out", fixture("student-bin")), ("said", talkative(folder.path(), words))] {
+        let page = graded(folder.path(), &target, out);
+        let text = std::fs::read_to_string(&page).expect("the page");
+        let (head, body) = text.split_once("</head>").expect("a head");
+        assert!(head.contains("default-src 'none'"), "{head}");
+        for element in
+            ["<script", "<img", "<link", "<iframe", "<object", "<embed", "<form", "<base", "<video", "<audio", "<image"]
+        {
+            assert!(!text.contains(element), "{element}");
+        }
+        let tags = || body.split('<').skip(1).filter_map(|rest| rest.split('>').next());
+        for attribute in
+            [" src=", " srcset=", " action=", " poster=", " background=", " data=", " xlink:href=", " style=", " on"]
+        {
+            let named = tags().find(|tag| tag.contains(attribute) && tag.contains('='));
+            assert!(named.is_none(), "{attribute}: <{}", named.unwrap_or_default());
+        }
+        let links = body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        for link in links.filter(|link| !link.starts_with('#')) {
+            assert!(page.with_file_name("").join(link).is_file(), "{link}");
+        }
+    }
+}
+
+#[test]
+fn it_prints_with_what_is_folded_up_on_the_screen() {
+    let Some(browser) = Browser::installed() else { return };
+    if !installed("pdftotext") {
+        return;
+    }
+    let folder = folder();
+    let page = graded(folder.path(), &fixture("student-bin"), "out");
+    let paper = browser.print(&url(&page), "report-paper");
+    let text = |pages: &[&str]| {
+        let mut command = assert_cmd::Command::new("pdftotext");
+        common::stdout(&run(command.args(pages).arg("-layout").arg(&paper).arg("-"), 0))
+    };
+    // A range of pages can be taken out: the first has the verdict.
+    let first = text(&["-f", "1", "-l", "1"]);
+    assert!(first.contains("3 of 9 points") && first.contains("failed"), "{first}");
+    let all = text(&[]);
+    for words in
+        ["What failed", "harness replay report.json", "is connected with server", "Where to look", "in hexadecimal"]
+    {
+        assert!(all.contains(words), "{words}: {all}");
+    }
 }

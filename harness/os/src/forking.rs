@@ -4,7 +4,8 @@
 //! What that close is to cause does not happen before the child has executed and its copies are gone: a pipe does
 //! not end, a program that was just written stays "busy" (ETXTBSY).
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static UNDER_WAY: RwLock<()> = RwLock::new(());
 
@@ -18,6 +19,24 @@ pub fn begin() -> RwLockReadGuard<'static, ()> {
 /// As [`begin`], while no other start is under way.
 pub(crate) fn begin_alone() -> RwLockWriteGuard<'static, ()> {
     UNDER_WAY.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Children that somebody here has started and will ask for their end; all others have come by their parents' deaths.
+static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// To be called before [`begin`]'s guard is dropped.
+pub(crate) fn started(pid: i32) {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+}
+
+/// Its end has been asked for.
+pub(crate) fn reaped(pid: i32) {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+}
+
+/// Whether somebody here will ask for its end. Certain while [`begin_alone`]'s guard is held.
+pub(crate) fn is_started(pid: i32) -> bool {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
 }
 
 /// Waits until no child is left that was born before this call and has not executed. What was closed before is

@@ -1,4 +1,5 @@
 //! os
+pub mod confine;
 mod containment;
 pub mod error;
 mod exit_status;
@@ -8,6 +9,7 @@ mod loopback;
 pub mod namespace;
 pub mod pipe;
 pub mod process;
+pub mod rooms;
 pub mod sniff;
 pub mod sockets;
 pub mod spawn;

@@ -108,6 +108,14 @@ fn bound_buffers() -> io::Result<()> {
 pub fn enter_private_files(binds: &[(PathBuf, PathBuf)]) -> Result<(), OsError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| OsError::new("create a mount namespace", errno))?;
     keep_mounts_private().map_err(|errno| OsError::new("make the mounts of a namespace private", errno))?;
+    show(binds)
+}
+
+/// Shows each source file in place of its target to the calling thread, which has mounts of its own.
+///
+/// # Errors
+/// When a source or a target is missing: only the earlier pairs are then in place.
+pub fn show(binds: &[(PathBuf, PathBuf)]) -> Result<(), OsError> {
     for (source, target) in binds {
         mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
             let attempt = format!("show {} as {}", source.display(), target.display());

@@ -12,6 +12,6 @@ mod procfs;
 mod view;
 
 pub use blocked::{BlockedCall, Wait};
-pub use cleanup::{Killed, kill_members, set_subreaper};
-pub use members::{Belonging, members, tree};
-pub use view::{ProcessView, ThreadView, caught_signals, socket_timeouts, threads, view};
+pub use cleanup::{Killed, kill_members, reap_strays, set_subreaper};
+pub use members::{Belonging, members, strays, tree};
+pub use view::{Held, ProcessView, ThreadView, caught_signals, held, share_of_memory, socket_timeouts, threads, view};

@@ -13,10 +13,12 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
 
+use crate::confine::Confinement;
 use crate::error::describe;
 pub use crate::exit_status::ExitStatus;
 use crate::forking;
@@ -42,6 +44,8 @@ pub struct Launch {
     pub stderr: OwnedFd,
     /// What it may use.
     pub limits: Limits,
+    /// What it may touch; nothing holds it back without.
+    pub confinement: Option<Arc<Confinement>>,
 }
 
 /// Resource limits, soft and hard alike; `None` leaves the harness's own. A limit above the harness's hard limit is
@@ -67,6 +71,8 @@ pub enum Phase {
     Create,
     /// setsid.
     Session,
+    /// What it may touch.
+    Confinement,
     /// The descriptors 0, 1 and 2, and closing all others.
     Descriptors,
     /// The resource limits.
@@ -85,6 +91,7 @@ impl std::fmt::Display for Phase {
             Self::Prepare => "prepare its arguments and descriptors",
             Self::Create => "create a process",
             Self::Session => "create a session",
+            Self::Confinement => "confine it",
             Self::Descriptors => "set up its descriptors",
             Self::Limits => "set its resource limits",
             Self::WorkingDirectory => "enter its working directory",
@@ -167,7 +174,7 @@ pub fn spawn(launch: Launch) -> Result<Child, SpawnError> {
         });
     };
     let streams = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
-    let start = || between::start(&prepared, streams);
+    let start = || between::start(&prepared, streams).inspect(|child| forking::started(child.pid));
     let first = {
         let _under_way = forking::begin();
         start()
@@ -198,6 +205,7 @@ struct Prepared {
     envp: Vec<CString>,
     cwd: CString,
     limits: Vec<(Resource, u64)>,
+    confinement: Option<Arc<Confinement>>,
     /// The soft limit on descriptors, for kernels without close_range.
     open_files: i32,
 }
@@ -235,6 +243,7 @@ impl Prepared {
             envp,
             cwd: c_string(launch.cwd.as_os_str().as_bytes())?,
             limits,
+            confinement: launch.confinement.clone(),
             open_files: i32::try_from(soft).unwrap_or(i32::MAX).min(1 << 20),
         })
     }

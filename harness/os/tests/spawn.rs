@@ -31,6 +31,7 @@ fn launch(program: impl AsRef<Path>, args: &[&str]) -> Launch {
         stdout: null(),
         stderr: null(),
         limits: Limits::default(),
+        confinement: None,
     }
 }
 

@@ -54,6 +54,9 @@ pub struct Config {
     pub one_processor: bool,
     /// Keep every packet, to be looked at afterwards. What identifies the run is the same without.
     pub keep_packets: bool,
+    /// A name that is another one in every run, such as that of a temporary folder. Where it is sent, it does not
+    /// count for what identifies the run; its length does.
+    pub unnamed: String,
 }
 
 impl Default for Config {
@@ -73,6 +76,7 @@ impl Default for Config {
             cpu_budget: Duration::from_secs(10),
             one_processor: true,
             keep_packets: true,
+            unnamed: String::new(),
         }
     }
 }

@@ -48,6 +48,9 @@ impl World {
         if (expected || wanted) && self.exchange_output() || !self.net.changed.is_empty() {
             return Ok(Step::Progress);
         }
+        if self.flush_terminals() {
+            return Ok(Step::Progress);
+        }
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         let next = [deadline, self.net.next_event(), self.next_timer()].into_iter().flatten().min();
         Ok(Step::Idle(next))

@@ -224,22 +224,15 @@ impl Handle {
         });
     }
 
-    /// From now on the host neither sends nor receives.
+    /// From now on the host neither sends nor receives, and its connections are gone without a word. Its programs are
+    /// the caller's to end.
     pub fn crash(self, host: HostId) {
-        touch(|world| {
-            if let Some(host) = world.net.hosts.get_mut(host.0) {
-                host.crashed = true;
-            }
-        });
+        touch(|world| world.net.crash(host.0));
     }
 
-    /// Ends a crash.
+    /// Ends a crash. Who has something under way to the host learns that it is forgotten there.
     pub fn restart(self, host: HostId) {
-        touch(|world| {
-            if let Some(host) = world.net.hosts.get_mut(host.0) {
-                host.crashed = false;
-            }
-        });
+        touch(|world| world.net.restart(host.0));
     }
 
     /// The host with this name.
@@ -297,6 +290,7 @@ impl World {
             .collect();
         for key in &keys {
             if let Some(mut held) = self.release(*key) {
+                crate::calls::show_remaining(&held, self.net.now);
                 held.op = Op::Late(held.op.interrupted());
                 held.deadline = Some(self.net.now);
                 held.watching.clear();
@@ -320,7 +314,7 @@ impl World {
 
     fn send_signal(&mut self, program: ProgramId, number: i32) -> bool {
         let Some(root) = self.program(program).map(|entry| entry.root) else { return false };
-        self.show_time_to_all();
+        self.expect_signals();
         let sent = self.processes.get(&root).is_some_and(|process| signal(process.pidfd.as_fd(), number));
         if sent {
             self.await_signals(root);

@@ -80,7 +80,7 @@ impl Handle {
     /// Sends a signal to every process of a program.
     pub fn signal_all(self, program: ProgramId, number: i32) {
         touch(|world| {
-            world.show_time_to_all();
+            world.expect_signals();
             let mut sent = Vec::new();
             for (id, process) in &world.processes {
                 if process.program == program && signal(process.pidfd.as_fd(), number) {

@@ -15,6 +15,7 @@
 //! | a program that computes | `computing_costs_no_virtual_time`, `a_program_that_computes_for_ever_is_ended_by_its_budget` |
 //! | a loop that gets nowhere | `a_loop_over_a_call_that_gets_nowhere_costs_virtual_time`, `a_loop_that_polls_the_clock_ends` (pairs) |
 //! | descriptors for `select` and for thousands | `descriptors_of_900_sockets_fit_into_a_set_of_select`, `descriptors_of_2000_connections` |
+//! | programs that ask who they are: interfaces by netlink, `ioctl`, `/proc/net` | every test of `tests/interfaces.rs`, compared with a network namespace that has the same |
 //! | a descriptor by other roads | `a_descriptor_means_the_same_after_dup_fork_and_exec`, `local_sockets_pass` (passed over a local socket) |
 //! | localhost: one's own listener first, then the peer | `localhost_is_a_programs_own_listener_first_and_then_its_peer` |
 //! | built-in addresses and names | `a_built_in_address_leads_to_the_peer`, `names_of_hosts_are_found`, `resolvers_find_the_names_of_a_run`, `dig_finds_…` (pairs) |
@@ -28,12 +29,16 @@
 //! | a signal is pending before it is taken | `a_signal_is_taken_before_time_goes_on`, `a_childs_end_breaks_off_its_parents_wait`, `alarms_fire_on_time` (pairs) |
 //! | a thread says that it sleeps before it does; a process outlives its first thread | `a_shell_that_waits_for_children_with_threads_gets_to_its_end`, `a_process_is_dead_when_its_last_thread_has_ended` |
 //! | io_uring, and calls that nobody knows | `io_uring_is_refused_and_unknown_calls_are_reported` |
-//! | the model deviates from Linux | `corner_cases_look_as_they_do_natively` (pairs): the same program natively and simulated |
+//! | the model deviates from Linux | `corner_cases_look_as_they_do_natively` (pairs), every test of `tests/parity.rs`: the same program natively and simulated |
+//! | a wait that names its own signals, and the time that is left of one | `masks_of_a_wait_are_in_force_during_it`, `timers_and_times_that_are_left` (parity) |
+//! | a broken connection's error and signal come together | `writes_into_a_broken_connection` (parity) |
+//! | loss, duplicates, other orders, small packets, a crash | every test of `tests/faults.rs` |
 //! | machine load reaches the run | every test of `tests/languages.rs`, `one_seed_is_one_trace_under_load` (pairs) |
 //! | less is allowed: no root, a user namespace, Docker's rules | every test of `tests/places.rs` |
 //!
-//! Not simulated: netlink (a program that lists its interfaces sees the machine's), `/proc/net`, raw `rdtsc`, and the
-//! signal masks of `ppoll`, `pselect` and `epoll_pwait`.
+//! Not simulated: `/sys/class/net` and the files of `/proc/net` that list no interfaces (a program that reads the table of
+//! connections sees the machine's), raw `rdtsc`, and a mask of `ppoll`, `pselect` or `epoll_pwait` that blocks
+//! more than outside: a signal comes early then.
 //!
 //! Owns the simulation. It never touches the kernel interface directly: that is `harness_os::trap`.
 
@@ -49,9 +54,11 @@ mod error;
 mod handle;
 mod hosts;
 mod insight;
+mod interfaces;
 mod launch;
 mod names;
 pub mod net;
+mod netlink;
 mod network;
 mod packet;
 mod process;

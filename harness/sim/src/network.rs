@@ -118,6 +118,9 @@ pub trait TcpModel {
     /// The owner breaks the connection off with RST.
     fn abort(&mut self, connection: ConnectionId);
 
+    /// The other end's host is back and does not know the connection: it answers what is sent again with RST.
+    fn is_forgotten(&mut self, connection: ConnectionId);
+
     /// Takes the packets that were produced since the last call.
     fn egress(&mut self, out: &mut Vec<Packet>);
 

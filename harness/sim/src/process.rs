@@ -1,6 +1,6 @@
 //! Programs, their processes and threads, as the simulation keeps them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::task::Waker;
 use std::time::Duration;
@@ -20,7 +20,11 @@ pub(crate) type ThreadKey = u32;
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     pub descriptor: Option<OwnedFd>,
+    /// How `/proc` shows the program's end.
+    pub identity: Option<String>,
     pub bytes: VecDeque<u8>,
+    /// Bytes were taken from the program's memory since the output was last looked at.
+    pub taken: bool,
     pub ended: bool,
     pub wakers: Vec<Waker>,
 }
@@ -84,6 +88,8 @@ pub(crate) struct Process {
     pub fresh_image: bool,
     /// It may hold placeholders.
     pub networked: bool,
+    /// Children that have died and may not have been collected: they are still listed, and there is nothing to meet.
+    pub dead: BTreeSet<i32>,
     /// Threads or children may have appeared that are not known yet.
     pub dirty: bool,
     pub draws: u64,
@@ -119,6 +125,8 @@ pub(crate) struct Thread {
     pub asleep: Option<String>,
     /// Its last call made a child that shares its memory: it waits until that has a new image.
     pub vfork: bool,
+    /// It has asked for its own end.
+    pub leaving: bool,
     /// Its last call was interrupted by a signal.
     pub interrupted: Option<Notification>,
     /// Processor time when it was first suspected to run for long, since its last answer.
@@ -133,5 +141,7 @@ pub(crate) struct Held {
     pub watching: Vec<SocketId>,
     /// Something of the real kernel may also answer it.
     pub native: bool,
+    /// The signals that are blocked during the wait, where the call names them (`ppoll`, `pselect`, `epoll_pwait`).
+    pub mask: Option<u64>,
     pub record: CallRecord,
 }

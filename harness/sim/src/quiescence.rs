@@ -12,7 +12,7 @@ use harness_os::trap::{
     tasks_of, thread_group_of, write_available,
 };
 
-use crate::calls::Op;
+use crate::calls::{Op, native_bits};
 use crate::error::SimError;
 use crate::handle::{Exit, ProgramId};
 use crate::process::{Held, Process, Thread, ThreadKey};
@@ -43,7 +43,7 @@ impl World {
     }
 
     pub fn watch_placeholder(&mut self, socket: SocketId, placeholder: Placeholder) -> Result<(), SimError> {
-        self.poller.add(placeholder.as_fd(), PLACEHOLDER | socket.0)?;
+        self.poller.add_for_end(placeholder.as_fd(), PLACEHOLDER | socket.0)?;
         self.placeholders.insert(placeholder.identity(), socket);
         self.kept.insert(socket, placeholder);
         Ok(())
@@ -170,7 +170,8 @@ impl World {
             nth: None,
             cut_from: None,
         };
-        let held = Held { note, op: Op::Fresh, deadline: None, watching: Vec::new(), native: false, record };
+        let held =
+            Held { note, op: Op::Fresh, deadline: None, watching: Vec::new(), native: false, mask: None, record };
         self.hold(key, held);
         self.fresh.insert(key);
         Ok(())
@@ -201,6 +202,7 @@ impl World {
                 clock_disarmed: false,
                 fresh_image,
                 networked,
+                dead: Default::default(),
                 dirty: true,
                 draws: 0,
                 stalls: 0,
@@ -234,6 +236,7 @@ impl World {
                 probe,
                 asleep: None,
                 vfork: false,
+                leaving: false,
                 interrupted: None,
                 processor_from: None,
             },
@@ -286,6 +289,11 @@ impl World {
             self.net.changed.insert(SocketId(0));
         }
         if let Some(parent) = entry.parent {
+            if let Some(parent) = self.processes.get_mut(&parent) {
+                parent.dead.insert(process);
+            }
+            // The kernel shows the death before it sends SIGCHLD, under a lock that whoever asks for children waits for.
+            children_of(parent);
             self.wake_waiters(parent);
             // SIGCHLD may have broken off what the parent waits in.
             self.await_signals(parent);
@@ -302,7 +310,7 @@ impl World {
             self.placeholders.remove(&placeholder.identity());
         }
         self.leave_epolls(socket);
-        if self.timer_sockets.remove(&socket).is_none() {
+        if self.timer_sockets.remove(&socket).is_none() && self.netlinks.remove(&socket).is_none() {
             self.net.close(socket);
         }
     }
@@ -351,12 +359,34 @@ impl World {
                     }
                 }
                 Activity::Gone => {
+                    // A thread that a signal has ended takes the others with it, in its own time: those that wait in a
+                    // call would be taken to be at rest.
+                    self.signals_expected |= !thread.leaving;
                     self.forget_thread(key);
                     look = Look::Changed;
                 }
             }
         }
         look
+    }
+
+    /// Has terminals hand on what was typed into them: the kernel leaves that to a thread of its own, which may not have
+    /// had a processor yet, and meanwhile who reads there looks as if nothing were to come. True when somebody runs.
+    pub fn flush_terminals(&mut self) -> bool {
+        let mut any = false;
+        for key in &self.running {
+            let Some(thread) = self.threads.get(key) else { continue };
+            let Some(descriptor) = thread.probe.reads_from() else { continue };
+            let path = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", thread.process));
+            if path.is_ok_and(|path| path.starts_with("/dev"))
+                && let Some(process) = self.processes.get(&thread.process)
+            {
+                // To look at a terminal waits for the work on it (Linux: n_tty_poll).
+                native_bits(&process.pidfd, thread.process, descriptor, libc::POLLIN);
+                any = true;
+            }
+        }
+        any && self.look_at_running() != Look::Quiet
     }
 
     /// Threads and children that have appeared. True when there was one.
@@ -369,7 +399,8 @@ impl World {
         let mut found = false;
         for (process, program) in dirty {
             for child in children_of(process) {
-                if !self.processes.contains_key(&child) {
+                let is_dead = self.processes.get(&process).is_some_and(|entry| entry.dead.contains(&child));
+                if !is_dead && !self.processes.contains_key(&child) {
                     self.meet_process(child, program, Some(process))?;
                     found = true;
                 }
@@ -392,8 +423,9 @@ impl World {
                 let Some(descriptor) = &output.descriptor else { continue };
                 let mut bytes = Vec::new();
                 let open = read_available(descriptor.as_fd(), &mut bytes).unwrap_or(false);
-                if !bytes.is_empty() || !open {
-                    any |= !bytes.is_empty();
+                let taken = std::mem::take(&mut output.taken);
+                if !bytes.is_empty() || taken || !open {
+                    any |= taken || !bytes.is_empty();
                     output.bytes.extend(bytes);
                     for waker in output.wakers.drain(..) {
                         waker.wake();

@@ -5,16 +5,17 @@
 
 use std::fs;
 use std::os::fd::AsFd;
-use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
-use harness_os::trap::{native_readiness, tasks_of};
+use harness_os::trap::{becomes_ready, tasks_of};
 
 use crate::world::World;
 
 /// Bound, in real time, for a thread that is ready to take a signal to be given a processor. Beyond it the machine
 /// has stopped, and waiting on would only hide that.
 const BOUND: Duration = Duration::from_secs(20);
+/// Longest time between two looks.
+const LONGEST: Duration = Duration::from_millis(1);
 
 impl World {
     /// Waits until the kernel has delivered what is pending for a process, or the process is dead. True when a call
@@ -22,11 +23,10 @@ impl World {
     pub fn await_signals(&mut self, process: i32) -> bool {
         let Some(entry) = self.processes.get(&process) else { return false };
         let began = Instant::now();
-        while is_about_to_act(process)
-            && native_readiness(entry.pidfd.as_fd(), libc::POLLIN) == 0
-            && began.elapsed() < BOUND
-        {
-            yield_now();
+        let mut patience = Duration::ZERO;
+        while is_about_to_act(process) && !becomes_ready(entry.pidfd.as_fd(), patience) && began.elapsed() < BOUND {
+            // A handler is called at once; who is killed has its memory to give back first, and needs the processor.
+            patience = (patience * 2).clamp(Duration::from_micros(20), LONGEST);
         }
         // The kernel withdraws a broken-off call before it takes the signal out of the pending ones.
         self.revalidate(process)
@@ -77,14 +77,10 @@ fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 
-/// Whether the process ignores a signal.
-pub(crate) fn is_ignored(process: i32, signal: i32) -> bool {
-    Signals::of_process(process).set("SigIgn:") & bit(signal) != 0
-}
-
-/// Whether the process has a handler for a signal.
-pub(crate) fn is_caught(process: i32, signal: i32) -> bool {
-    Signals::of_process(process).set("SigCgt:") & bit(signal) != 0
+/// Whether a signal ends the process: it neither ignores nor catches it.
+pub(crate) fn is_deadly(process: i32, signal: i32) -> bool {
+    let signals = Signals::of_process(process);
+    (signals.set("SigIgn:") | signals.set("SigCgt:")) & bit(signal) == 0
 }
 
 /// Signals that are pending for a thread or its process.

@@ -65,13 +65,13 @@ impl Simulation {
             epolls_made: 0,
             silent: None,
             epoll_members: BTreeMap::new(),
+            netlinks: BTreeMap::new(),
             timer_sockets: BTreeMap::new(),
             calls: Vec::new(),
             traps: 0,
             slips: 0,
             signals_expected: false,
             output_expected: false,
-            after_answer: Vec::new(),
             touched: false,
             driver: None,
             settled_wakers: Vec::new(),
@@ -351,14 +351,12 @@ impl World {
         };
         if input.descriptor.is_some() {
             input.far = stdin.try_clone().ok();
-            input.identity = std::fs::read_link(format!("/proc/self/fd/{}", raw(&stdin)))
-                .ok()
-                .map(|path| path.to_string_lossy().into_owned());
+            input.identity = identity(&stdin);
         }
         let mut outputs = [Output::default(), Output::default()];
         let mut given = Vec::new();
         for (wish, output) in [launch.stdout, launch.stderr].into_iter().zip(&mut outputs) {
-            given.push(match wish {
+            let end = match wish {
                 Stdio::Null => null()?,
                 Stdio::Pipe => {
                     let (reader, writer) = pipe()?;
@@ -373,7 +371,9 @@ impl World {
                     output.descriptor = ours;
                     program
                 }
-            });
+            };
+            output.identity = identity(&end).filter(|_| output.descriptor.is_some());
+            given.push(end);
         }
         let mut arguments = vec![launch.program.as_os_str().as_bytes().to_vec()];
         arguments.extend(launch.arguments.into_iter().map(bytes));
@@ -412,7 +412,9 @@ impl World {
     }
 }
 
-fn raw(descriptor: &OwnedFd) -> i32 {
+/// How `/proc` shows a descriptor of this process.
+fn identity(descriptor: &OwnedFd) -> Option<String> {
     use std::os::fd::AsRawFd;
-    descriptor.as_raw_fd()
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd())).ok()?;
+    Some(link.to_string_lossy().into_owned())
 }

@@ -137,7 +137,7 @@ const PORTS: u16 = 28232;
 impl Net {
     pub fn new(config: Config, model: Box<dyn TcpModel>) -> Self {
         let offset = Draw::new(config.seed, Purpose::FirstPort, &[]).below(u64::from(PORTS)) as u16;
-        let wire = Wire::new(config.keep_packets);
+        let wire = Wire::new(&config);
         Self {
             now: VirtualTime::START,
             config,
@@ -170,10 +170,15 @@ impl Net {
         self.hosts.len() - 1
     }
 
-    pub fn open(&mut self, host: usize, v6: bool, stream: bool) -> SocketId {
+    /// A number for what is no socket of the network.
+    pub fn unlabelled(&mut self) -> SocketId {
         self.started = true;
         self.next_socket += 1;
-        let id = SocketId(self.next_socket);
+        SocketId(self.next_socket)
+    }
+
+    pub fn open(&mut self, host: usize, v6: bool, stream: bool) -> SocketId {
+        let id = self.unlabelled();
         self.hosts[host].sockets_made += 1;
         let label = SocketLabel { host, number: self.hosts[host].sockets_made };
         let role = if stream { Role::Fresh } else { Role::Datagram { queue: VecDeque::new(), queued: 0 } };

@@ -1,12 +1,12 @@
 //! What can be done with a stream socket.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::hosts::unspecified;
 use crate::network::{Received, Stage};
-use crate::sockets::{Net, Readiness, Role, SocketId};
+use crate::sockets::{Net, Readiness, Role, Socket, SocketId};
 
 /// How long Linux tries to open a connection that nobody answers (`tcp_syn_retries` = 6).
 const CONNECT_LIMIT: Duration = Duration::from_secs(127);
@@ -182,12 +182,61 @@ impl Net {
         }
     }
 
+    /// Ends a host: nobody hears of its connections, and when it is back it knows nothing of them.
+    pub fn crash(&mut self, host: usize) {
+        let Some(entry) = self.hosts.get_mut(host) else { return };
+        entry.crashed = true;
+        let open = |socket: &Socket| match socket.role {
+            Role::Stream(connection) if socket.host == host => Some(connection),
+            _ => None,
+        };
+        let gone: Vec<_> = self.sockets.iter().filter_map(|(id, socket)| Some((*id, open(socket)?))).collect();
+        for (id, connection) in gone {
+            self.connections.remove(&connection);
+            self.model.abort(connection);
+            if let Some(socket) = self.sockets.get_mut(&id) {
+                socket.error = Some(libc::ECONNRESET);
+                socket.role = Role::Dead;
+            }
+            self.mark_edge(id);
+        }
+        // Nothing of it leaves a crashed host.
+        self.flush();
+    }
+
+    /// Brings a host back. What was sent to it and got lost is sent again then, and answered with RST.
+    pub fn restart(&mut self, host: usize) {
+        let Some(entry) = self.hosts.get_mut(host) else { return };
+        entry.crashed = false;
+        let entry = &self.hosts[host];
+        // In an order that is the same in every run.
+        let waiting: BTreeSet<_> = self
+            .connections
+            .keys()
+            .copied()
+            .filter(|id| !self.model.drained(*id))
+            .filter(|id| self.model.ends(*id).is_some_and(|(_, remote)| entry.has(remote.ip())))
+            .collect();
+        for connection in waiting {
+            self.model.is_forgotten(connection);
+        }
+        self.flush();
+    }
+
     /// Bytes that a read could take at once.
     pub fn unread(&self, id: SocketId) -> usize {
         match self.sockets.get(&id).map(|socket| &socket.role) {
             Some(Role::Stream(connection)) => self.model.readable(*connection).0,
             Some(Role::Datagram { queue, .. }) => queue.front().map_or(0, |first| first.data.len()),
             _ => 0,
+        }
+    }
+
+    /// Whether something that was written has not been acknowledged.
+    pub fn is_sending(&self, id: SocketId) -> bool {
+        match self.sockets.get(&id).map(|socket| &socket.role) {
+            Some(Role::Stream(connection)) => !self.model.drained(*connection),
+            _ => false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 
 use crate::packet::{Packet, Payload};
@@ -12,15 +13,17 @@ use crate::record::{Fate, PacketRecord};
 #[derive(Debug)]
 pub(crate) struct Trace {
     keep: bool,
+    unnamed: Option<Finder<'static>>,
     hash: Sha256,
     count: usize,
     records: Vec<PacketRecord>,
 }
 
 impl Trace {
-    /// Nothing yet.
-    pub fn new(keep: bool) -> Self {
-        Self { keep, hash: Sha256::new(), count: 0, records: Vec::new() }
+    /// Nothing yet. Of `unnamed`, where it is sent, the hash knows only that it was.
+    pub fn new(keep: bool, unnamed: &str) -> Self {
+        let unnamed = (!unnamed.is_empty()).then(|| Finder::new(unnamed).into_owned());
+        Self { keep, unnamed, hash: Sha256::new(), count: 0, records: Vec::new() }
     }
 
     /// Takes in the next packet.
@@ -34,7 +37,7 @@ impl Trace {
         };
         self.hash.update([fate]);
         self.hash.update(arrives.to_le_bytes());
-        take_in(&mut self.hash, &record.packet);
+        take_in(&mut self.hash, &record.packet, self.unnamed.as_ref());
         if self.keep {
             self.records.push(record);
         }
@@ -57,7 +60,7 @@ impl Trace {
 }
 
 /// Every field of a packet, each with a fixed length or a length of its own before it.
-fn take_in(hash: &mut Sha256, packet: &Packet) {
+fn take_in(hash: &mut Sha256, packet: &Packet, unnamed: Option<&Finder<'_>>) {
     let mut head = Vec::with_capacity(80);
     for address in [packet.source, packet.destination] {
         match address {
@@ -90,12 +93,19 @@ fn take_in(hash: &mut Sha256, packet: &Packet) {
         Payload::PortUnreachable(about) => {
             head.push(1);
             hash.update(&head);
-            return take_in(hash, about);
+            return take_in(hash, about, unnamed);
         }
     };
     head.extend((data.len() as u64).to_le_bytes());
     hash.update(&head);
-    hash.update(data);
+    let Some(unnamed) = unnamed else { return hash.update(data) };
+    let mut from = 0;
+    for at in unnamed.find_iter(data) {
+        hash.update(&data[from..at]);
+        hash.update(vec![b'_'; unnamed.needle().len()]);
+        from = at + unnamed.needle().len();
+    }
+    hash.update(&data[from..]);
 }
 
 #[cfg(test)]
@@ -123,7 +133,7 @@ mod tests {
     }
 
     fn hash(keep: bool, records: &[PacketRecord]) -> String {
-        let mut trace = Trace::new(keep);
+        let mut trace = Trace::new(keep, "run-a1b2");
         for record in records {
             trace.add(record.clone());
         }
@@ -140,5 +150,14 @@ mod tests {
         assert_ne!(one, hash(false, &[record(b"a", arrives), record(b"bc", arrives)]));
         assert_ne!(one, hash(false, &[record(b"ab", arrives), record(b"c", Fate::Lost)]));
         assert_ne!(one, hash(false, &[record(b"c", arrives), record(b"ab", arrives)]));
+    }
+
+    #[test]
+    fn a_name_that_is_another_one_each_time_does_not_count() {
+        let arrives = Fate::Arrives(VirtualTime::START);
+        let sent = |data| hash(false, &[record(data, arrives)]);
+        assert_eq!(sent(b"/tmp/run-a1b2/x run-a1b2"), sent(b"/tmp/________/x ________"));
+        assert_ne!(sent(b"/tmp/run-a1b2/x"), sent(b"/tmp/run-a1b3/x"));
+        assert_ne!(sent(b"/tmp/run-a1b2/x"), sent(b"/tmp/run-a1b2/y"));
     }
 }

@@ -245,7 +245,13 @@ impl TcpModel for Turmoil {
 
     fn writable(&self, connection: ConnectionId) -> bool {
         match self.connections.get(&connection) {
-            Some(Connection { inner: Inner::Open(stream), shut: false, .. }) => stream.try_write(b"").is_ok(),
+            Some(Connection { host, inner: Inner::Open(stream), shut: false, .. }) => {
+                // The stream is looked up in whichever kernel was entered last.
+                if let Some(guard) = &self.entered {
+                    guard.set_current(self.hosts[*host].0);
+                }
+                stream.try_write(b"").is_ok()
+            }
             _ => false,
         }
     }
@@ -329,6 +335,14 @@ impl TcpModel for Turmoil {
         }
         self.silence(id);
         self.connections.remove(&id);
+    }
+
+    fn is_forgotten(&mut self, id: ConnectionId) {
+        self.collect();
+        if let Some(connection) = self.connections.get(&id) {
+            let (local, remote, sequence) = (connection.local, connection.remote, connection.next_expected);
+            self.push_reset(remote, local, sequence, None);
+        }
     }
 
     fn egress(&mut self, out: &mut Vec<Packet>) {

@@ -44,8 +44,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// An empty wire; with `keep` its packets can be looked at afterwards.
-    pub fn new(keep: bool) -> Self {
+    /// An empty wire.
+    pub fn new(config: &Config) -> Self {
         Self {
             queue: BTreeMap::new(),
             sequence: 0,
@@ -54,7 +54,7 @@ impl Wire {
             cut: BTreeSet::new(),
             jammed: BTreeSet::new(),
             held: Vec::new(),
-            trace: Trace::new(keep),
+            trace: Trace::new(config.keep_packets, &config.unnamed),
         }
     }
 

@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use harness_os::trap::{Answer, ClockWords, Filter, Placeholder, Poller};
 
-use crate::calls::{EpollSet, Op, Reply};
+use crate::calls::{EpollSet, NetlinkSocket, Op, Reply, show_remaining};
 use crate::handle::ProgramId;
 use crate::process::{Held, Process, Program, Thread, ThreadKey};
 use crate::record::{CallRecord, Outcome};
@@ -43,6 +43,7 @@ pub(crate) struct World {
     pub silent: Option<(std::io::PipeReader, std::io::PipeWriter)>,
     /// The sets in which a socket is, and the descriptors under which it was added.
     pub epoll_members: BTreeMap<SocketId, BTreeSet<(u64, i32)>>,
+    pub netlinks: BTreeMap<SocketId, NetlinkSocket>,
     pub timer_sockets: BTreeMap<SocketId, crate::calls::TimerDescriptor>,
     pub calls: Vec<CallRecord>,
     pub traps: u64,
@@ -52,8 +53,6 @@ pub(crate) struct World {
     pub signals_expected: bool,
     /// A program wrote to something real, or ended: an output that is read here may have changed.
     pub output_expected: bool,
-    /// Signals that are to follow the next answer of a thread.
-    pub after_answer: Vec<(ThreadKey, i32)>,
     /// A peer did something since the driver last looked.
     pub touched: bool,
     pub driver: Option<Waker>,
@@ -188,6 +187,14 @@ impl World {
                 listener.answer(held.note.id, Answer::Continue);
                 Outcome::Native
             }
+            Reply::Done(value) => {
+                listener.answer(held.note.id, Answer::Value(value));
+                Outcome::Native
+            }
+            Reply::Broken => {
+                listener.answer(held.note.id, Answer::Continue);
+                Outcome::Errno(libc::EPIPE)
+            }
             Reply::Unknown => {
                 listener.answer(held.note.id, Answer::Continue);
                 Outcome::Unknown
@@ -207,12 +214,6 @@ impl World {
                 }
             }
         };
-        let (tid, followers) = (held.note.thread, std::mem::take(&mut self.after_answer));
-        for (thread, number) in followers {
-            if thread == key {
-                harness_os::trap::signal_thread(process, tid, number);
-            }
-        }
         self.running.insert(key);
         if held.record.worth_keeping(&outcome) {
             held.record.outcome = outcome;
@@ -221,11 +222,21 @@ impl World {
         }
     }
 
-    /// As `show_time`, for every process: before a signal, which may run code of any of them.
-    pub fn show_time_to_all(&mut self) {
+    /// As `expect_signal`, for every process.
+    pub fn expect_signals(&mut self) {
         let processes: Vec<i32> = self.processes.keys().copied().collect();
         for process in processes {
-            self.show_time(process);
+            self.expect_signal(process);
+        }
+    }
+
+    /// Before a signal, which may run code of the process and break off what it waits in.
+    pub fn expect_signal(&mut self, process: i32) {
+        self.show_time(process);
+        for (key, held) in &self.held {
+            if self.threads.get(key).is_some_and(|thread| thread.process == process) {
+                show_remaining(held, self.net.now);
+            }
         }
     }
 

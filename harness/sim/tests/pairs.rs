@@ -94,7 +94,8 @@ print(left, got)
 #[test]
 fn who_ignores_send_is_caught_and_who_does_not_is_never() {
     let bytes = noise(8192);
-    for seed in 0..40 {
+    let seeds = std::env::var("HARNESS_SIM_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    for seed in 0..seeds {
         let writes = Schedule::Random { chance: 1.0, max: None };
         let config = Config { seed, writes, ..Config::default() };
         assert_ne!(upper(config.clone(), &[], true, &bytes).clients[0].1, expected(&bytes), "seed {seed}");
@@ -299,4 +300,22 @@ fn dig_finds_the_names_of_a_run() {
         sim.spawn(host, launch(Path::new(dig), &["+short", "+noedns", "@127.0.0.53", "mail.example"])).unwrap();
     let (exit, text) = sim.run(common::collect(handle, program)).unwrap();
     assert_eq!((exit, String::from_utf8(text).unwrap().as_str()), (Exit::Status(0), "10.0.0.2\n"));
+}
+
+#[test]
+fn sshpass_types_a_password_and_ends_with_its_child() {
+    // It waits in pselect for the child's terminal, and for SIGCHLD, which it blocks outside that call.
+    let Some(sshpass) = ["/usr/bin/sshpass", "/usr/local/bin/sshpass"].iter().find(|path| Path::new(path).exists())
+    else {
+        println!("skipped: sshpass is not installed");
+        return;
+    };
+    let child = "exec </dev/tty; printf 'password: ' >/dev/tty; read word; sleep 3; echo \"got $word\"; exit 7";
+    let mut sim = harness_sim::Simulation::new(Config::default()).unwrap();
+    let host = sim.add_host("program").unwrap();
+    let handle = sim.handle();
+    let program = sim.spawn(host, launch(Path::new(sshpass), &["-p", "secret", "/bin/sh", "-c", child])).unwrap();
+    let (exit, text) = sim.run(common::collect(handle, program)).unwrap();
+    assert_eq!((exit, String::from_utf8(text).unwrap().as_str()), (Exit::Status(7), "got secret\n"));
+    assert_eq!(sim.now().since_start().as_secs(), 3);
 }

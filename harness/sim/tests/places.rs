@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::{compiled, finished, launch, noise, pair, source};
-use harness_sim::{Config, Exit, Launch, Outcome, Schedule};
+use common::{collect, compiled, finished, launch, noise, pair, source};
+use harness_sim::{Config, Exit, Launch, Outcome, Schedule, Simulation};
 
 /// Set in the second start: where the programs are that the first one has compiled.
 const FOLDER: &str = "HARNESS_SIM_PROGRAMS";
@@ -34,6 +34,20 @@ fn play(folder: &Path) {
         let unknown = run.sim.calls().into_iter().filter(|call| call.outcome == Outcome::Unknown).count();
         assert_eq!(unknown, 0, "C {kind}");
     }
+    // Files into sockets from where the file is, from an offset, of a copy: what it has to be natively is in `parity`.
+    let mut sim = Simulation::new(Config::default()).unwrap();
+    let host = sim.add_host("alone").unwrap();
+    let handle = sim.handle();
+    let program = sim.spawn(host, launch(&folder.join("messages"), &[])).unwrap();
+    let (exit, seen) = sim.run(collect(handle, program)).unwrap();
+    drop(sim);
+    let seen = String::from_utf8(seen).unwrap();
+    assert_eq!(exit, Exit::Status(0), "{seen}");
+    let sums = "sendfile from where the file is: 5000 \ncame: 5000 bytes, sum 191800732\n\
+        it has moved on to: 5100 \nand is read on from there: 10 \n\
+        sendfile from an offset: 5000 \ncame: 5000 bytes, sum 161419612\noffset 20000, file at 5110\n\
+        to the end: 14890 \ncame: 14890 bytes, sum 2892794035\nbeyond it: 0 \n";
+    assert!(seen.contains(sums), "{seen}");
     if !Path::new(PYTHON).exists() {
         println!("skipped: there is no {PYTHON}");
         return;
@@ -66,6 +80,8 @@ fn prepared() -> tempfile::TempDir {
             all(&target);
         }
     }
+    std::fs::copy(compiled("messages", &[]), folder.path().join("messages")).unwrap();
+    all(&folder.path().join("messages"));
     std::fs::copy(source("mixed.py"), folder.path().join("mixed.py")).unwrap();
     all(&folder.path().join("mixed.py"));
     folder

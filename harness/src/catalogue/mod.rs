@@ -16,6 +16,7 @@ pub use source::{Folder, FolderError};
 
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Parameters, Setting};
+use crate::scenario::model::Pairing;
 use crate::scenario::problem::{Problem, Problems, Source, nearest, suggestion};
 
 /// The folder whose requirements tasks take over.
@@ -181,14 +182,21 @@ struct Common {
 }
 
 impl Common {
-    /// Reads the folder; without one nothing is common.
+    /// Reads the folder; a catalogue without one has the built-in one.
     ///
     /// # Errors
     /// If its `task.toml` is wrong: every task that takes something over would complain again.
     fn read(root: &Folder) -> Result<Self, Problems> {
         let Some(folder) = root.folders().iter().find(|folder| folder.name == COMMON) else {
-            return Ok(Self::default());
+            return match files::SCENARIOS.get_dir(COMMON) {
+                Some(built_in) => Self::of(&Folder::embedded(built_in, "built-in/common")),
+                None => Ok(Self::default()),
+            };
         };
+        Self::of(folder)
+    }
+
+    fn of(folder: &Folder) -> Result<Self, Problems> {
         let Some(source) = folder.file("task.toml") else {
             return Ok(Self::default());
         };
@@ -253,6 +261,20 @@ fn scenario_files(folder: &Folder) -> Vec<(String, Arc<Source>)> {
 fn openings(folder: &Folder) -> BTreeMap<String, Arc<Source>> {
     let found = folder.folders().iter().find(|folder| folder.name == "openings");
     found.map(|folder| scenario_files(folder).into_iter().collect()).unwrap_or_default()
+}
+
+/// Names in `together` that are no scenario in which the submission's own programs meet.
+fn not_together(source: &Arc<Source>, file: &TaskFile, scenarios: &[Scenario]) -> Vec<Problem> {
+    let own: BTreeSet<&str> =
+        scenarios.iter().filter(|it| it.pairing == Pairing::Own).map(|it| it.id.as_str()).collect();
+    let unknown = file.together.iter().filter(|id| !own.contains(id.as_str()));
+    let problem = |id: &String| {
+        let quoted = format!("\"{id}\"");
+        let at = source.text.find(&quoted).map_or(0..0, |at| at..at + quoted.len());
+        let help = suggestion(id, own.iter().copied(), || "see the scenarios with `pairing = \"own\"`".to_owned());
+        Problem::new(source, at, format!("`{id}` is no scenario of the pairing `own`")).help(Some(help))
+    };
+    unknown.map(problem).collect()
 }
 
 fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
@@ -416,6 +438,7 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
         }
     }
     problems.extend(unknown.problems(&file));
+    problems.extend(not_together(source, &file, &kept));
     if !problems.is_empty() {
         return Err(Problems(problems));
     }

@@ -45,6 +45,10 @@ pub struct TaskFile {
     /// What a capture shows in which the task's exchange can be seen (`harness capture`).
     #[serde(default)]
     pub evidence: Option<Evidence>,
+    /// Scenarios of the pairing `own` that show whether one submission's client and another's server work together
+    /// (`harness interop`). Left out: pairs of this task are not played.
+    #[serde(default)]
+    pub together: Vec<String>,
 }
 
 /// A first conversation with a program: played with each way of ending a message in turn, until

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::overview::{Digest, Overview, Row};
+use super::roster::Submission;
 use crate::diagnose::counted;
 use crate::report::csv::inert;
 use crate::report::{escape, summary};
@@ -88,11 +89,12 @@ const OTHERS: [&str; 13] = [
 ];
 
 /// A text file as systems write tables.
-struct Table {
+pub(super) struct Table {
     encoding: Encoding,
     delimiter: u8,
     crlf: bool,
-    rows: Vec<Vec<String>>,
+    /// Its rows, the header first.
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +106,7 @@ enum Encoding {
 }
 
 impl Table {
-    fn read(bytes: &[u8]) -> Result<Self, ExportError> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, ExportError> {
         let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
             let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
             String::from_utf16(&units).map_err(|_| ExportError::NoTable("it is not UTF-16".to_owned()))
@@ -169,12 +171,37 @@ fn lower(title: &str) -> String {
     title.trim().to_lowercase()
 }
 
-/// Where what stands.
-struct Columns {
+/// Where it stands who a row is about.
+pub(super) struct Students {
     ids: Vec<usize>,
     names: Vec<usize>,
     first: Option<usize>,
     last: Option<usize>,
+}
+
+/// Columns with one of these titles.
+fn titled(header: &[String], known: &[&str]) -> Vec<usize> {
+    header.iter().enumerate().filter(|(_, it)| known.contains(&lower(it).as_str())).map(|(at, _)| at).collect()
+}
+
+impl Students {
+    /// The columns of a header; nothing if none tells students apart.
+    pub(super) fn of(header: &[String]) -> Option<Self> {
+        let all = |known: &[&str]| titled(header, known);
+        let (ids, names) = (all(&IDS), all(&NAMES));
+        let (first, last) = (all(&FIRST).first().copied(), all(&LAST).first().copied());
+        let enough = !ids.is_empty() || !names.is_empty() || (first.is_some() && last.is_some());
+        enough.then_some(Self { ids, names, first, last })
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.ids.iter().chain(&self.names).copied().chain(self.first).chain(self.last)
+    }
+}
+
+/// Where what stands.
+struct Columns {
+    students: Students,
     points: usize,
     feedback: Option<usize>,
     maximum: Option<usize>,
@@ -182,17 +209,10 @@ struct Columns {
 
 impl Columns {
     fn of(header: &[String], asked: Option<&str>) -> Result<Self, ExportError> {
-        let all = |known: &[&str]| -> Vec<usize> {
-            header.iter().enumerate().filter(|(_, it)| known.contains(&lower(it).as_str())).map(|(at, _)| at).collect()
-        };
-        let (ids, names) = (all(&IDS), all(&NAMES));
-        let (first, last) = (all(&FIRST).first().copied(), all(&LAST).first().copied());
-        if ids.is_empty() && names.is_empty() && (first.is_none() || last.is_none()) {
-            return Err(ExportError::NoStudents(header.join(", ")));
-        }
+        let all = |known: &[&str]| titled(header, known);
+        let students = Students::of(header).ok_or_else(|| ExportError::NoStudents(header.join(", ")))?;
         let feedback = header.iter().position(|it| lower(it).starts_with("feedback"));
-        let taken: BTreeSet<usize> =
-            ids.iter().chain(&names).copied().chain(first).chain(last).chain(feedback).chain(all(&OTHERS)).collect();
+        let taken: BTreeSet<usize> = students.all().chain(feedback).chain(all(&OTHERS)).collect();
         let free: Vec<usize> =
             (0..header.len()).filter(|at| !taken.contains(at) && !header[*at].trim().is_empty()).collect();
         let points = match asked {
@@ -200,7 +220,7 @@ impl Columns {
             None => only(header, &free)?,
         };
         let maximum = all(&["maximum grade"]).first().copied();
-        Ok(Self { ids, names, first, last, points, feedback, maximum })
+        Ok(Self { students, points, feedback, maximum })
     }
 }
 
@@ -262,13 +282,13 @@ fn name_keys(name: &str) -> BTreeSet<String> {
 }
 
 /// By what a row's student is known.
-struct Known {
+pub(super) struct Known {
     ids: BTreeSet<String>,
     names: BTreeSet<String>,
 }
 
 impl Known {
-    fn of(row: &[String], columns: &Columns) -> Self {
+    pub(super) fn of(row: &[String], columns: &Students) -> Self {
         let cell = |at: usize| row.get(at).map(|cell| cell.trim()).unwrap_or_default();
         let mut ids = BTreeSet::new();
         for id in columns.ids.iter().map(|at| cell(*at).to_lowercase()).filter(|id| !id.is_empty()) {
@@ -294,7 +314,7 @@ pub fn fill(bytes: &[u8], overview: &Overview, column: Option<&str>) -> Result<F
     let header = table.rows[0].clone();
     let columns = Columns::of(&header, column)?;
     let mut notes = Vec::new();
-    let known: Vec<Known> = table.rows.iter().map(|row| Known::of(row, &columns)).collect();
+    let known: Vec<Known> = table.rows.iter().map(|row| Known::of(row, &columns.students)).collect();
     let possible_row = |row: &Vec<String>| row.first().is_some_and(|cell| lower(cell).contains("points possible"));
     let possible = table.rows.iter().position(possible_row);
     let of_class = possible
@@ -303,7 +323,7 @@ pub fn fill(bytes: &[u8], overview: &Overview, column: Option<&str>) -> Result<F
     // A submission by the row that it belongs to.
     let mut belongs: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
     for row in &overview.rows {
-        match find(row, &known, possible) {
+        match find(&row.submission, &known, possible) {
             Ok(at) => belongs.entry(at).or_default().push(row),
             Err(why) => notes.push(format!("{}: {why}", escape::line(&row.name))),
         }
@@ -323,7 +343,7 @@ pub fn fill(bytes: &[u8], overview: &Overview, column: Option<&str>) -> Result<F
         let maximum = columns.maximum.and_then(|column| number(cells.get(column)?)).or(of_class);
         put(cells, columns.points, points(digest, maximum));
         if let Some(column) = columns.feedback {
-            put(cells, column, inert(&digest.headline));
+            put(cells, column, inert(&digest.feedback));
         }
         filled += 1;
     }
@@ -349,18 +369,22 @@ fn put(cells: &mut Vec<String>, at: usize, text: String) {
 }
 
 /// The line that a submission belongs to: by the system's own number, else by the name.
-fn find(row: &Row, known: &[Known], possible: Option<usize>) -> Result<usize, &'static str> {
-    let ids: BTreeSet<String> = row.submission.ids.iter().map(|id| id.to_lowercase()).collect();
-    let names = name_keys(&row.submission.person);
-    let lines = || known.iter().enumerate().skip(1).filter(|(at, _)| Some(*at) != possible);
-    let by_id: Vec<usize> = lines().filter(|(_, it)| !it.ids.is_disjoint(&ids)).map(|(at, _)| at).collect();
-    let by_name = || lines().filter(|(_, it)| !it.names.is_disjoint(&names)).map(|(at, _)| at).collect();
-    let found: Vec<usize> = if by_id.is_empty() { by_name() } else { by_id };
-    match found.as_slice() {
+fn find(submission: &Submission, known: &[Known], possible: Option<usize>) -> Result<usize, &'static str> {
+    match lines_of(submission, known, possible).as_slice() {
         [one] => Ok(*one),
         [] => Err("it is in no line of the gradebook"),
         _ => Err("it fits several lines of the gradebook; fill it in by hand"),
     }
+}
+
+/// All lines that can be a submission's: by the system's own number, else by the name.
+pub(super) fn lines_of(submission: &Submission, known: &[Known], possible: Option<usize>) -> Vec<usize> {
+    let ids: BTreeSet<String> = submission.ids.iter().map(|id| id.to_lowercase()).collect();
+    let names = name_keys(&submission.person);
+    let lines = || known.iter().enumerate().skip(1).filter(|(at, _)| Some(*at) != possible);
+    let by_id: Vec<usize> = lines().filter(|(_, it)| !it.ids.is_disjoint(&ids)).map(|(at, _)| at).collect();
+    let by_name = || lines().filter(|(_, it)| !it.names.is_disjoint(&names)).map(|(at, _)| at).collect();
+    if by_id.is_empty() { by_name() } else { by_id }
 }
 
 #[cfg(test)]
@@ -375,7 +399,7 @@ mod tests {
         let earned = points.unwrap_or(0.0);
         let decided = [("message.a", Status::Pass, earned), ("message.b", Status::Fail, 40.0 - earned)];
         let mut row = sample::row(person, &decided);
-        sample::digest(&mut row).headline = format!("message: {earned} of 40 points, failed");
+        sample::digest(&mut row).feedback = format!("message: {earned} of 40 points, failed");
         row.name = format!("{person}_{id}");
         row.submission.ids = vec![id.to_owned()];
         if points.is_none() {

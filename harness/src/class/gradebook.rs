@@ -51,7 +51,7 @@ fn remarks(row: &Row) -> String {
         return cut(why.lines().next().unwrap_or_default(), REMARK);
     }
     let State::Graded(digest) = &row.state else { return String::new() };
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<String> = digest.late.iter().cloned().collect();
     if !digest.undecided.is_empty() {
         remarks.push(format!("undecided: {}", digest.undecided.join(" ")));
     }

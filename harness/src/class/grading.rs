@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::ClassError;
 use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{FORMAT, Seen, Submission, own_name};
+use super::scrub::Scrubber;
 use super::settings::Settings;
 use super::store::Store;
 use crate::catalogue::Catalogue;
@@ -36,6 +37,8 @@ pub struct Grader<'g> {
     pub settings: Settings,
     /// The class's folder.
     pub folder: PathBuf,
+    /// Takes names out of results, where there are to be none.
+    pub scrubber: Option<Scrubber>,
 }
 
 impl Grader<'_> {
@@ -56,12 +59,16 @@ impl Grader<'_> {
     pub fn grade(&self, submission: &Submission, key: &str, sha256: &str) -> Verdicts {
         let outcome = caught(|| self.outcome(submission))
             .unwrap_or_else(|why| Outcome::HarnessError(format!("grading it stopped the harness: {why}")));
-        Verdicts {
+        let verdicts = Verdicts {
             format: FORMAT,
             key: key.to_owned(),
             submission_sha256: sha256.to_owned(),
             settings: self.settings.clone(),
             outcome,
+        };
+        match &self.scrubber {
+            Some(scrubber) => scrubber.verdicts(verdicts),
+            None => verdicts,
         }
     }
 
@@ -88,7 +95,7 @@ impl Grader<'_> {
         if graded.report.tasks.is_empty() {
             return Outcome::NotGradable("nothing that was asked for can be judged with these programs".to_owned());
         }
-        Outcome::Graded(Box::new(Graded::new(graded.report)))
+        Outcome::Graded(Box::new(Graded::new(graded.report, &graded.played)))
     }
 
     /// Unpacks a submission into a folder that lives as long as the first value.

@@ -83,14 +83,20 @@ mod tests {
                 let sha256 = files.to_string();
                 Seen::Key { key: settings.key(&sha256), sha256 }
             });
-            let submission = Submission { person: name.clone(), ids: Vec::new(), sources: vec![name.clone()], seen };
+            let submission = Submission {
+                person: name.clone(),
+                ids: Vec::new(),
+                sources: vec![name.clone()],
+                submitted: None,
+                seen,
+            };
             if let (Some(Seen::Key { key, sha256 }), Some((_, came))) = (&submission.seen, state) {
                 let outcome = match came {
                     0 => Outcome::HarnessError("no room".to_owned()),
                     more => Outcome::NotGradable(more.to_string()),
                 };
                 let result = Verdicts {
-                    format: 1,
+                    format: super::super::roster::FORMAT,
                     key: key.clone(),
                     submission_sha256: sha256.clone(),
                     settings: settings.clone(),

@@ -8,18 +8,24 @@
 //!
 //! Wall-clock durations differ from run to run. They are kept apart, in `durations/`, and reach `durations.csv` alone.
 
+pub mod anonymous;
 pub mod export;
+pub mod figures;
+pub mod folders;
 pub mod gradebook;
 pub mod grading;
+pub mod html;
 pub mod merge;
 pub mod overview;
 pub mod page;
 pub mod result;
 pub mod roster;
+pub mod scrub;
 pub mod settings;
 pub mod shard;
 pub mod slurm;
 pub mod store;
+pub mod times;
 pub mod write;
 
 use std::io;
@@ -67,6 +73,14 @@ pub enum ClassError {
         path: PathBuf,
         /// Why.
         refused: crate::submission::archive::Refused,
+    },
+    /// It cannot be told when submissions were handed in.
+    #[error("{}: {why}", path.display())]
+    Times {
+        /// The table.
+        path: PathBuf,
+        /// Why.
+        why: String,
     },
     /// The learning system's export cannot be filled in.
     #[error(transparent)]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::result::{Outcome, Verdicts};
+use super::folders::Folders;
+use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{Roster, Seen, Submission};
-use super::settings::Settings;
+use super::settings::{Settings, Showing};
 use crate::catalogue::model::Level;
-use crate::grade::unsteadiness;
+use crate::grade::{late, unsteadiness};
+use crate::report::html::Runs;
 use crate::report::model::{Report, Status};
 use crate::report::summary;
 
@@ -26,6 +28,8 @@ pub struct Overview {
 pub struct Row {
     /// Its name in the class.
     pub name: String,
+    /// The folder of its report, below `students`.
+    pub folder: String,
     /// What the roster says.
     pub submission: Submission,
     /// How it came out.
@@ -59,6 +63,10 @@ pub struct Digest {
     pub verdict: &'static str,
     /// The verdict in one line, with what qualifies it.
     pub headline: String,
+    /// The same, as a student may read it.
+    pub feedback: String,
+    /// What was taken off for lateness, in words, or that it is not known whether anything is to be.
+    pub late: Option<String>,
     /// Requirements in the report's order.
     pub requirements: Vec<Verdict>,
     /// Requirements that others of the class were judged by, and this one was not: no program was handed in for them.
@@ -89,6 +97,27 @@ pub struct Verdict {
 }
 
 impl Digest {
+    /// The figures of a result, and the report that its student is shown, with what is kept of the runs.
+    fn shown(name: &str, submission: &Submission, graded: Graded, showing: &Showing) -> (Self, (Report, Graded)) {
+        let submitted = submission.submitted.as_deref().and_then(|time| time.parse().ok());
+        let settle = |mut report: Report| {
+            showing.late.iter().for_each(|policy| late::apply(&mut report, policy, submitted));
+            report
+        };
+        let whole = settle(graded.report(name));
+        let mut digest = Self::of(&whole);
+        digest.late = match (&whole.late, &showing.late, submitted) {
+            (Some(late), ..) => Some(late.reason.clone()),
+            (None, Some(_), None) => Some("it is not known when it was handed in".to_owned()),
+            _ => None,
+        };
+        let Some(held) = &showing.hide else { return (digest, (whole, graded)) };
+        let shown = settle(graded.report_for_student(name, held));
+        let points = summary::headline(&whole).points;
+        digest.feedback = summary::Headline { points, ..summary::headline(&shown) }.text();
+        (digest, (shown, graded.hiding(held)))
+    }
+
     fn of(report: &Report) -> Self {
         let mut runs = BTreeMap::new();
         let mut unsteady = BTreeMap::new();
@@ -110,6 +139,8 @@ impl Digest {
             out_of: report.max_score,
             verdict: summary::verdict(report).as_str(),
             headline: summary::headline(report).text(),
+            feedback: summary::headline(report).text(),
+            late: None,
             requirements: requirements.collect(),
             absent: Vec::new(),
             tasks: report.tasks.iter().map(|task| (task.id.clone(), (task.score, task.max_score))).collect(),
@@ -174,11 +205,12 @@ impl Overview {
     pub fn draw<E>(
         roster: &Roster,
         result: impl Fn(&str) -> Option<Verdicts>,
-        mut each: impl FnMut(&str, &Submission, &State, Option<&Report>) -> Result<(), E>,
+        mut each: impl FnMut(&Row, Option<(&Report, &Runs<'_>)>) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut rows = Vec::new();
+        let mut folders = Folders::default();
         for (name, submission) in &roster.submissions {
-            let mut report = None;
+            let mut whole = None;
             let state = match &submission.seen {
                 None => State::Missing,
                 Some(Seen::Refused(why)) => State::Refused(why.clone()),
@@ -187,12 +219,15 @@ impl Overview {
                     Some(Outcome::NotGradable(why)) => State::NotGradable(why),
                     Some(Outcome::HarnessError(why)) => State::HarnessError(why),
                     Some(Outcome::Graded(graded)) => {
-                        State::Graded(Box::new(Digest::of(report.insert(graded.report(name)))))
+                        let (digest, shown) = Digest::shown(name, submission, *graded, &roster.showing);
+                        whole = Some(shown);
+                        State::Graded(Box::new(digest))
                     }
                 },
             };
-            each(name, submission, &state, report.as_ref())?;
-            rows.push(Row { name: name.clone(), submission: submission.clone(), state });
+            let row = Row { name: name.clone(), folder: folders.of(name), submission: submission.clone(), state };
+            each(&row, whole.as_ref().map(|(report, graded)| (report, graded.runs())).as_ref().map(|(a, b)| (*a, b)))?;
+            rows.push(row);
         }
         let passed_over = roster.passed_over.iter().cloned().collect();
         let mut overview = Self { settings: roster.settings.clone(), rows, passed_over };
@@ -246,7 +281,7 @@ impl Overview {
 }
 
 #[cfg(test)]
-pub(super) mod sample {
+pub(crate) mod sample {
     use super::super::settings;
     use super::*;
 
@@ -268,6 +303,8 @@ pub(super) mod sample {
             out_of: sum(false),
             verdict: "failed",
             headline: format!("{name}: failed"),
+            feedback: String::new(),
+            late: None,
             requirements: verdicts.collect(),
             absent: Vec::new(),
             tasks: BTreeMap::new(),
@@ -275,8 +312,9 @@ pub(super) mod sample {
             unsteady: BTreeMap::new(),
             undecided: Vec::new(),
         };
-        let submission = Submission { person: name.to_owned(), ids: Vec::new(), sources: Vec::new(), seen: None };
-        Row { name: name.to_owned(), submission, state: State::Graded(Box::new(digest)) }
+        let submission =
+            Submission { person: name.to_owned(), ids: Vec::new(), sources: Vec::new(), submitted: None, seen: None };
+        Row { name: name.to_owned(), folder: name.to_owned(), submission, state: State::Graded(Box::new(digest)) }
     }
 
     /// A class with these rows.

@@ -7,26 +7,28 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::settings::Settings;
+use super::settings::{Settings, Showing};
 use super::{ClassError, at};
 use crate::submission::{archive, discover};
 
 /// The roster: all submissions of a class, and what became of each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roster {
     /// Version of this format.
     pub format: u32,
     /// How the class is graded.
     pub settings: Settings,
+    /// How results are shown.
+    pub showing: Showing,
     /// The submissions by name.
     pub submissions: BTreeMap<String, Submission>,
     /// Files of the folder that are no submission.
     pub passed_over: BTreeSet<String>,
 }
 
-/// Version of the roster's format.
-pub const FORMAT: u32 = 1;
+/// Version of the format of rosters and results.
+pub const FORMAT: u32 = 2;
 
 /// One student's or group's submission.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Submission {
     pub ids: Vec<String>,
     /// Files and folders, below the class's folder.
     pub sources: Vec<String>,
+    /// When it was handed in (RFC 3339), where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted: Option<String>,
     /// What was found on opening them; nothing if they were not looked at.
     pub seen: Option<Seen>,
 }
@@ -60,7 +65,13 @@ pub enum Seen {
 impl Roster {
     /// An empty one.
     pub fn new(settings: Settings) -> Self {
-        Self { format: FORMAT, settings, submissions: BTreeMap::new(), passed_over: BTreeSet::new() }
+        Self {
+            format: FORMAT,
+            settings,
+            showing: Showing::default(),
+            submissions: BTreeMap::new(),
+            passed_over: BTreeSet::new(),
+        }
     }
 
     /// Takes over what another one says of the same class. What neither has looked at stays so; where both have, and
@@ -120,14 +131,26 @@ impl Roster {
             if deliveries.iter().all(|it| it.named_by_system) {
                 let sources = deliveries.iter().map(|it| it.source.clone()).collect();
                 let first = deliveries.swap_remove(0);
-                roster.add(name, Submission { person: first.person, ids: first.ids, sources, seen: None });
+                roster.add(
+                    name,
+                    Submission { person: first.person, ids: first.ids, sources, submitted: None, seen: None },
+                );
                 continue;
             }
             // Two things of one name that no system has named are two submissions.
             let alone = deliveries.len() == 1;
             for it in deliveries {
                 let name = if alone { name.clone() } else { it.source.clone() };
-                roster.add(name, Submission { person: it.person, ids: it.ids, sources: vec![it.source], seen: None });
+                roster.add(
+                    name,
+                    Submission {
+                        person: it.person,
+                        ids: it.ids,
+                        sources: vec![it.source],
+                        submitted: None,
+                        seen: None,
+                    },
+                );
             }
         }
         Ok(roster)
@@ -166,6 +189,11 @@ pub fn own_name(source: &str) -> String {
         found.get(group).map(|rest| rest.as_str().to_owned()).filter(|rest| !rest.is_empty())
     };
     rest(&MOODLE, 3).or_else(|| rest(&BLACKBOARD, 4)).or_else(|| rest(&CANVAS, 4)).unwrap_or_else(|| source.to_owned())
+}
+
+/// The date in the name of a Blackboard attempt.
+pub fn attempt(source: &str) -> Option<String> {
+    BLACKBOARD.captures(source).map(|found| found[3].to_owned())
 }
 
 /// What an entry of the class's folder is; nothing if it is no submission.
@@ -323,6 +351,7 @@ mod tests {
             person: source.clone(),
             ids: Vec::new(),
             sources: vec![source],
+            submitted: None,
             seen,
         });
         (prop::collection::btree_map("[a-d]", submission, 0..4), prop::collection::btree_set("[x-z]", 0..3)).prop_map(

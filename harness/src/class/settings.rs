@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::grade::held_back::HeldBack;
+use crate::grade::late::Policy;
+
 /// How a class is graded. Two results are comparable only if these are the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Version of the harness.
@@ -13,7 +16,7 @@ pub struct Settings {
     pub catalogue_sha256: String,
     /// Name of the rubric.
     pub rubric: String,
-    /// SHA-256 of the rubric's file; empty without one.
+    /// SHA-256 of what the rubric says on verdicts and their points; empty without one.
     pub rubric_sha256: String,
     /// Seed of every random choice.
     pub seed: u64,
@@ -31,6 +34,9 @@ pub struct Settings {
     pub requirements: Vec<String>,
     /// Only these scenarios; empty: all.
     pub scenarios: Vec<String>,
+    /// Which key pseudonyms were made with; nothing where names are names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<String>,
 }
 
 impl Settings {
@@ -55,7 +61,27 @@ impl Settings {
             (self.tasks != other.tasks, "the choice of tasks"),
             (self.requirements != other.requirements, "the choice of requirements"),
             (self.scenarios != other.scenarios, "the choice of scenarios"),
+            (self.anonymous != other.anonymous, "the key of the pseudonyms"),
         ];
+        differs.into_iter().find_map(|(differs, what)| differs.then_some(what))
+    }
+}
+
+/// How results are shown. It decides no verdict: a result stays where this changes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Showing {
+    /// What is taken off for lateness.
+    pub late: Option<Policy>,
+    /// What students' reports leave out.
+    pub hide: Option<HeldBack>,
+}
+
+impl Showing {
+    /// The first thing in which two differ.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let differs =
+            [(self.late != other.late, "the late policy"), (self.hide != other.hide, "what students are shown")];
         differs.into_iter().find_map(|(differs, what)| differs.then_some(what))
     }
 }
@@ -75,6 +101,7 @@ pub(super) fn sample() -> Settings {
         tasks: vec!["message".to_owned()],
         requirements: Vec::new(),
         scenarios: Vec::new(),
+        anonymous: None,
     }
 }
 
@@ -85,7 +112,7 @@ mod tests {
     #[test]
     fn whatever_decides_a_result_changes_its_key() {
         let one = sample();
-        let mut others = vec![one.clone(); 9];
+        let mut others = vec![one.clone(); 10];
         others[0].harness.push('x');
         others[1].catalogue_sha256.push('x');
         others[2].rubric_sha256.push('x');
@@ -95,6 +122,7 @@ mod tests {
         others[6].build_limit_ms = Some(1000);
         others[7].tasks.clear();
         others[8].scenarios.push("x".to_owned());
+        others[9].anonymous = Some("x".to_owned());
         for other in others {
             assert_ne!(one.key("a"), other.key("a"), "{other:?}");
             assert!(one.difference(&other).is_some());

@@ -177,7 +177,8 @@ impl Store {
 /// # Errors
 /// If they were not.
 pub fn join(first: &Path, whole: &mut Roster, second: &Path, other: Roster) -> Result<(), ClassError> {
-    if let Some(what) = whole.settings.difference(&other.settings) {
+    let differs = whole.settings.difference(&other.settings).or(whole.showing.difference(&other.showing));
+    if let Some(what) = differs {
         let what = what.to_owned();
         return Err(ClassError::Unlike { first: first.to_owned(), second: second.to_owned(), what });
     }

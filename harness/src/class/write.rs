@@ -1,15 +1,14 @@
 //! Draws everything that a class's folder shows from the roster and the results.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
-use super::overview::{Overview, State};
+use super::overview::{Overview, Row, State};
 use super::roster::{Roster, Seen};
+use super::settings::Settings;
 use super::store::{Store, write};
-use super::{ClassError, at, export, gradebook, page};
+use super::{ClassError, at, export, gradebook, html, page};
 use crate::report::format::{Format, render};
+use crate::report::html::{self as report_page, Runs};
 use crate::report::model::Report;
 use crate::report::style::Style;
 
@@ -37,39 +36,24 @@ pub struct Written {
 /// If a file cannot be written, or the export cannot be filled in.
 pub fn write_all(store: &Store, roster: &Roster, fill: Option<&Export>) -> Result<Written, ClassError> {
     let students = store.root().join("students");
-    let mut folders = BTreeSet::new();
     let overview = Overview::draw(
         roster,
         |key| store.result(key),
-        |name, _, state, report| {
-            let mut slug = slug(name);
-            if !folders.insert(slug.clone()) {
-                slug = format!("{slug}-{}", short_hash(name));
-                folders.insert(slug.clone());
-            }
-            let folder = students.join(slug);
+        |row, graded| {
+            let folder = students.join(&row.folder);
             std::fs::create_dir_all(&folder).map_err(at(&folder))?;
-            let settings = &roster.settings;
-            let whole = match report {
-                Some(report) => report.clone(),
-                None => {
-                    let why = match state {
-                        State::NotGradable(why) | State::HarnessError(why) | State::Refused(why) => why.clone(),
-                        State::Graded(_) | State::Missing => "it was not graded yet".to_owned(),
-                    };
-                    let report = Report::without_verdicts(name.to_owned(), &settings.backend, settings.seed, why);
-                    // A compiler says much, line by line.
-                    let notes = report.notes.iter().flat_map(|why| why.lines().map(str::to_owned)).collect();
-                    Report { rubric: settings.rubric.clone(), notes, ..report }
-                }
+            let none = Runs::new();
+            let (report, runs) = match graded {
+                Some((report, runs)) => (report.clone(), runs),
+                None => (without_verdicts(row, &roster.settings), &none),
             };
             let style = Style { color: false, width: 100 };
             for (file, format) in
                 [("report.json", Format::Json), ("report.md", Format::Markdown), ("report.txt", Format::Human)]
             {
-                write(&folder.join(file), render(&whole, format, style).as_bytes())?;
+                write(&folder.join(file), render(&report, format, style).as_bytes())?;
             }
-            Ok::<(), ClassError>(())
+            write(&folder.join("report.html"), report_page::render(&report, runs).as_bytes())
         },
     )?;
     let mut notes = Vec::new();
@@ -84,8 +68,21 @@ pub fn write_all(store: &Store, roster: &Roster, fill: Option<&Export>) -> Resul
     };
     write(&store.root().join("gradebook.csv"), &gradebook)?;
     write(&store.root().join("class.md"), page::render(&overview).as_bytes())?;
+    write(&store.root().join("class.html"), html::render(&overview).as_bytes())?;
     write(&store.root().join("durations.csv"), durations(store, roster)?.as_bytes())?;
     Ok(Written { overview, notes })
+}
+
+/// The report of a student whose submission was not graded.
+fn without_verdicts(row: &Row, settings: &Settings) -> Report {
+    let why = match &row.state {
+        State::NotGradable(why) | State::HarnessError(why) | State::Refused(why) => why.clone(),
+        State::Graded(_) | State::Missing => "it was not graded yet".to_owned(),
+    };
+    let report = Report::without_verdicts(row.name.clone(), &settings.backend, settings.seed, why);
+    // A compiler says much, line by line.
+    let notes = report.notes.iter().flat_map(|why| why.lines().map(str::to_owned)).collect();
+    Report { rubric: settings.rubric.clone(), notes, ..report }
 }
 
 /// Wall-clock times, slowest first.
@@ -107,36 +104,4 @@ fn durations(store: &Store, roster: &Roster) -> Result<String, ClassError> {
         table.write_record([crate::report::csv::inert(name), milliseconds.to_string()]).expect("a line in memory");
     }
     Ok(String::from_utf8(table.into_inner().expect("lines in memory")).expect("text from text"))
-}
-
-/// A name as the name of a folder.
-fn slug(name: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let slug: String = name.chars().map(|c| if plain(c) { c } else { '_' }).take(80).collect();
-    let same = slug == name && !slug.is_empty() && !slug.starts_with('.');
-    if same { slug } else { format!("{}-{}", slug.trim_start_matches('.'), short_hash(name)) }
-}
-
-fn short_hash(name: &str) -> String {
-    Sha256::digest(name).iter().take(3).map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn names_stay_in_their_folder(name in any::<String>()) {
-            let slug = slug(&name);
-            prop_assert!(!slug.is_empty() && !slug.starts_with('.') && !slug.contains(['/', '\0', '\\']), "{slug}");
-        }
-    }
-
-    #[test]
-    fn plain_names_stay_as_they_are() {
-        assert_eq!(slug("s1234567"), "s1234567");
-        assert_eq!(slug("Ada Byron_70012"), "Ada_Byron_70012-3a5fbc".replace("3a5fbc", &short_hash("Ada Byron_70012")));
-    }
 }

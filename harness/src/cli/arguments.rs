@@ -6,9 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::class::shard::Shard;
+use crate::class::times;
 use crate::grade::cuts::Cuts;
+use crate::grade::late::Moment;
+use crate::package::Platform;
 use crate::report::format::Format;
 use crate::scenario::duration::Limit;
+use crate::starter::Language;
 
 /// Grades socket programs in any language against the lab sheets.
 #[derive(Debug, Parser)]
@@ -62,6 +66,14 @@ pub enum Verb {
     Class(Class),
     /// Put together what `class` graded in parts, and say what is missing
     Merge(Merge),
+    /// Say what changed between two reports, or between two gradings of a class
+    Diff(Diff),
+    /// Write a starter for a task: programs that build and run, and everything still to do
+    New(New),
+    /// Make what a course platform is given: Gradescope's zip, Classroom 50's or GitHub's files
+    Package(Package),
+    /// Play every client with every server of several submissions, and say at whose side it is where they do not work
+    Interop(Interop),
 }
 
 /// Flags of `grade`.
@@ -121,6 +133,9 @@ pub struct Grade {
     /// Folder for evidence: report.html, report.json, transcripts, captures and calls
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Grade again whenever a file of the submission changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     /// Print nothing but the exit status
     #[arg(long, short)]
     pub quiet: bool,
@@ -130,6 +145,15 @@ pub struct Grade {
     /// No progress on standard error
     #[arg(long)]
     pub no_progress: bool,
+    /// Judge what the rubric holds back, and show nothing of it: for reports that students read
+    #[arg(long)]
+    pub hide: bool,
+    /// When it was handed in, for the rubric's late policy: 2026-11-20T23:59:00+01:00
+    #[arg(long, value_name = "TIME")]
+    pub submitted: Option<Moment>,
+    /// Not with the seeds that the rubric adds
+    #[arg(long, hide = true)]
+    pub one_seed: bool,
 }
 
 /// Backends as the command line names them.
@@ -424,6 +448,17 @@ pub struct Class {
     /// No progress on standard error
     #[arg(long)]
     pub no_progress: bool,
+    /// Students' reports show nothing of what the rubric holds back; gradebook and class page have all of it
+    #[arg(long)]
+    pub hide: bool,
+    /// When submissions were handed in, for the rubric's late policy: a table with a column `submitted` (the learning
+    /// system's own will do), or the word `files` for the times of the files
+    #[arg(long, value_name = "FILE")]
+    pub times: Option<times::Source>,
+    /// Pseudonyms instead of names in everything that is written. The key and the way back stand in FILE, which is made
+    /// if it is not there; keep it apart
+    #[arg(long, value_name = "FILE", conflicts_with = "gradebook")]
+    pub anonymous: Option<PathBuf>,
 }
 
 /// What else `class` does.
@@ -455,4 +490,109 @@ pub struct Merge {
     /// Print nothing but the exit status
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing changed · 1 a verdict or a point changed · 2 usage, or what cannot be read"
+)]
+pub struct Diff {
+    /// A JSON report, a folder that `--out` wrote, or a folder that `harness class` wrote
+    pub before: PathBuf,
+    /// Another of the same kind
+    pub after: PathBuf,
+    /// Format of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextFormat,
+    /// Print nothing but the exit status
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Arguments of `new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// The task
+    pub task: String,
+    /// The language of the programs
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    pub lang: Language,
+    /// The folder that the starter goes into: a new or empty one
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// Arguments of `package`.
+#[derive(Debug, Args)]
+pub struct Package {
+    /// The platform
+    #[arg(value_enum, value_name = "PLATFORM")]
+    pub platform: Platform,
+    /// A zip for Gradescope, a folder for the others
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// The tasks that are graded
+    #[arg(long, value_name = "ID", value_delimiter = ',', required = true)]
+    pub task: Vec<String>,
+    /// An instructor's points, levels and commands
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Another catalogue than the built-in one, packed as well
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Languages that submissions are written in, for Gradescope's setup
+    #[arg(long, value_enum, value_name = "LANGUAGE", value_delimiter = ',', default_value = "python,c")]
+    pub lang: Vec<Language>,
+    /// The harness that is packed; default: this one
+    #[arg(long, value_name = "FILE")]
+    pub harness: Option<PathBuf>,
+}
+
+/// Arguments of `interop`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 every pair works · 1 not every pair does · 2 usage · 3 the harness could not finish · \
+                        4 there are no two programs that could be put together"
+)]
+pub struct Interop {
+    /// Submissions (folders, archives, programs); or one folder, or the learning system's export, with all of them
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Only these tasks
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub task: Vec<String>,
+    /// How the programs meet the network
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Pairs played at the same time [default: one for each processor]
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Bound of each build (90s, 2m)
+    #[arg(long, value_name = "D")]
+    pub timeout: Option<Limit>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+    /// Format of what is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextFormat,
+    /// Folder for `interop.md` and `interop.json`
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+    /// Print nothing but the exit status
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// No progress on standard error
+    #[arg(long)]
+    pub no_progress: bool,
 }

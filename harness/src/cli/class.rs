@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use harness_os::namespace::Containment;
-use sha2::{Digest, Sha256};
 
 use super::arguments::{Backend, Class, ClassVerb, Grade};
 use super::{Exit, grading, merge, term};
 use crate::class::ClassError;
+use crate::class::anonymous::{self, Anonymity};
 use crate::class::export::ExportError;
 use crate::class::grading::{Grader, Work, absolute, grade_all, side_by_side};
 use crate::class::overview::{Overview, State};
 use crate::class::roster::{self, Roster, Seen};
-use crate::class::settings::Settings;
+use crate::class::scrub::{self, Scrubber};
+use crate::class::settings::{Settings, Showing};
 use crate::class::slurm;
 use crate::class::store::{Store, write};
+use crate::class::times;
 use crate::class::write::{Export, Written, write_all};
 use crate::diagnose::counted;
 use crate::grade::Options;
@@ -42,14 +44,9 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
     let grading::Prepared { catalogue, rubric, backend } = grading::prepare(&grade, false, containment)?;
     let setup = grading::setup(containment, false);
     let options = Options { jobs: RUNS, ..grading::options(&grade, backend, setup) };
-    let rubric_sha256 = match &arguments.rubric {
-        Some(path) => std::fs::read(path).map(|bytes| hexadecimal(&bytes)).map_err(|error| {
-            grading::complain(&format!("{}: {error}", path.display()));
-            Exit::Usage
-        })?,
-        None => String::new(),
-    };
+    let rubric_sha256 = arguments.rubric.as_ref().map(|_| rubric.sha256()).unwrap_or_default();
     let in_order = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let mut anonymity = arguments.anonymous.as_deref().map(|file| key(file, out)).transpose()?;
     let settings = Settings {
         harness: env!("CARGO_PKG_VERSION").to_owned(),
         catalogue_sha256: catalogue.sha256.clone(),
@@ -63,7 +60,21 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
         tasks: in_order(&arguments.task),
         requirements: in_order(&arguments.requirement),
         scenarios: in_order(&arguments.scenario),
+        anonymous: anonymity.as_ref().map(Anonymity::fingerprint),
     };
+    if arguments.times.is_some() && rubric.late().is_none() {
+        grading::complain(
+            "--times says something to a rubric with a late policy only: --rubric FILE, with [late] in it",
+        );
+        return Err(Exit::Usage);
+    }
+    if arguments.times == Some(times::Source::Files) && !dir.is_dir() {
+        grading::complain(&format!(
+            "--times files: {} is an archive; unpack it with a program that keeps the times of files, or give a table",
+            dir.display()
+        ));
+        return Err(Exit::Usage);
+    }
     let (folder, _unpacked) = roster::open(dir).map_err(|error| failed(&error))?;
     let mut roster = Roster::find(settings.clone(), &folder, out).map_err(|error| failed(&error))?;
     if roster.submissions.is_empty() {
@@ -73,6 +84,10 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
         ));
         return Err(Exit::NotGradable);
     }
+    roster.showing = Showing { late: rubric.late().cloned(), hide: arguments.hide.then(|| rubric.held_back().clone()) };
+    if let (Some(source), Some(policy)) = (&arguments.times, rubric.late()) {
+        times::note(&mut roster, source, &folder, *policy.due.0.offset()).map_err(|error| failed(&error))?;
+    }
     let store = Store::create(out).map_err(|error| failed(&error))?;
     let workers = arguments.jobs.unwrap_or_else(|| grading::default_jobs().div_ceil(2)).max(1);
     if let Some(shares) = arguments.slurm {
@@ -80,9 +95,19 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
     }
     let filter = grading::filter(&grade);
     let build_limit = grading::build_limit(&grade);
-    let grader = Grader { catalogue: &catalogue, rubric: &rubric, filter, options, build_limit, settings, folder };
+    let scrubber =
+        anonymity.as_ref().map(|it| Scrubber::new(anonymous::terms(&roster, it), &scrub::vocabulary(&catalogue)));
+    if let Some(anonymity) = &mut anonymity {
+        anonymity.rename(&mut roster).map_err(|error| failed(&error))?;
+    }
+    let (catalogue, rubric) = (&catalogue, &rubric);
+    let grader = Grader { catalogue, rubric, filter, options, build_limit, settings, folder, scrubber };
     look_at_all(&grader, &mut roster, arguments, workers);
-    store.write_roster(&roster, arguments.shard).map_err(|error| failed(&error))?;
+    let written = match &grader.scrubber {
+        Some(scrubber) => Anonymity::written(&roster, scrubber),
+        None => roster.clone(),
+    };
+    store.write_roster(&written, arguments.shard).map_err(|error| failed(&error))?;
     let (work, there) = to_do(&roster, &store);
     if !arguments.quiet && there > 0 {
         term::say(&format!("{} there already, {} to be graded", counted(there, "result"), work.len()));
@@ -110,11 +135,30 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
     }
     let export =
         arguments.gradebook.as_ref().map(|file| Export { file: file.clone(), column: arguments.column.clone() });
-    let written = write_all(&store, &roster, export.as_ref()).map_err(|error| failed(&error))?;
+    let written = write_all(&store, &written, export.as_ref()).map_err(|error| failed(&error))?;
     if !arguments.quiet {
         term::print(&summary(&written, out));
+        if let Some(file) = &arguments.anonymous {
+            term::print(&format!("{}: whose the pseudonyms are; keep it apart\n", file.display()));
+        }
     }
     Ok(exit_of(&written.overview))
+}
+
+/// The key of the pseudonyms, which must not lie with the results.
+fn key(file: &Path, out: &Path) -> Result<Anonymity, Exit> {
+    let out = out.canonicalize().unwrap_or_else(|_| absolute(out));
+    let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
+    let folder = folder.canonicalize().unwrap_or(folder);
+    if folder.starts_with(&out) {
+        grading::complain(&format!(
+            "--anonymous {}: whoever gets {} would get the names with it; put the key elsewhere",
+            file.display(),
+            out.display()
+        ));
+        return Err(Exit::Usage);
+    }
+    Anonymity::open(file).map_err(|error| failed(&error))
 }
 
 /// The flags as those of `grade`, which reads the same of them.
@@ -229,6 +273,17 @@ fn words(arguments: &Class, program: &Path, dir: &Path, out: &Path) -> Vec<Strin
             add(flag, path(file));
         }
     }
+    match &arguments.times {
+        Some(times::Source::Files) => add("--times", "files".to_owned()),
+        Some(times::Source::Table(file)) => add("--times", path(file)),
+        None => {}
+    }
+    if let Some(file) = &arguments.anonymous {
+        add("--anonymous", path(file));
+    }
+    if arguments.hide {
+        words.push("--hide".to_owned());
+    }
     words.push("--no-progress".to_owned());
     words
 }
@@ -245,11 +300,20 @@ pub fn summary(written: &Written, out: &Path) -> String {
         let why = crate::report::style::cut(&escape::line(why.lines().next().unwrap_or_default()), 100);
         text.push_str(&format!("  {} ({}): {why}\n", escape::line(&row.name), row.status()));
     }
+    let unknown =
+        overview.digests().filter(|(row, digest)| digest.late.is_some() && row.submission.submitted.is_none());
+    match unknown.count() {
+        0 => {}
+        count => text.push_str(&format!(
+            "it is not known when {} handed in (--times): nothing is taken off for lateness there\n",
+            if count == 1 { "1 submission was".to_owned() } else { format!("{count} submissions were") }
+        )),
+    }
     for note in &written.notes {
         text.push_str(&format!("{note}\n"));
     }
     for (file, what) in
-        [("gradebook.csv", "the points"), ("class.md", "what the class missed"), ("students", "a report for each")]
+        [("gradebook.csv", "the points"), ("class.html", "what the class missed"), ("students", "a report for each")]
     {
         text.push_str(&format!("{}: {what}\n", out.join(file).display()));
     }
@@ -271,9 +335,11 @@ pub fn failed(error: &ClassError) -> Exit {
     grading::complain(&error.to_string());
     match error {
         ClassError::Io { error, .. } if error.kind() != std::io::ErrorKind::NotFound => Exit::Harness,
-        ClassError::Io { .. } | ClassError::Foreign { .. } | ClassError::Unlike { .. } | ClassError::NoClass(_) => {
-            Exit::Usage
-        }
+        ClassError::Io { .. }
+        | ClassError::Foreign { .. }
+        | ClassError::Unlike { .. }
+        | ClassError::NoClass(_)
+        | ClassError::Times { .. } => Exit::Usage,
         ClassError::Refused { .. } => Exit::NotGradable,
         ClassError::Export(
             ExportError::NoTable(_)
@@ -282,8 +348,4 @@ pub fn failed(error: &ClassError) -> Exit {
             | ExportError::NoColumn { .. },
         ) => Exit::Usage,
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,10 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use harness_os::confine::landlock_version;
 use harness_os::namespace::{self, Containment};
 use harness_os::sniff::Sniffer;
 
 use super::{Exit, term};
+use crate::sandbox;
 use crate::simulated;
 use crate::submission::toolchain;
 
@@ -38,6 +40,8 @@ pub fn run(containment: &Containment) -> Exit {
     let _ = writeln!(text, "  turmoil  in-process simulation of the reference: yes");
     let simulates = simulated::possible().map_or_else(|why| format!("no ({why})"), |()| "yes".to_owned());
     let _ = writeln!(text, "  sim      simulated network for any program, in virtual time: {simulates}");
+    let _ =
+        writeln!(text, "           descriptors of programs (pidfd_getfd): {}", copies(simulated::copies_descriptors()));
     let ssh = if cfg!(feature = "ssh") { "yes" } else { "no: build with --features remote" };
     let _ = writeln!(text, "\nPeers that a build may leave out\n  SSH      {ssh}");
     let _ = writeln!(text, "\nInsight");
@@ -54,6 +58,14 @@ pub fn run(containment: &Containment) -> Exit {
         "  packet captures: {}",
         captures.map_or_else(|why| format!("no ({why})"), |()| "yes".to_owned())
     );
+    let _ = writeln!(text, "\nContainment of programs");
+    let missing = sandbox::missing(containment.network, containment.files);
+    let version = landlock_version().map_or_else(|| "none".to_owned(), |version| format!("version {version}"));
+    let whole = "complete: they reach neither the network nor other files and processes, and end with their run";
+    let _ = writeln!(text, "  {} (Landlock: {version})", if missing.is_empty() { whole } else { "not complete" });
+    for gap in &missing {
+        let _ = writeln!(text, "  no: {gap}");
+    }
     let _ = writeln!(text, "\nLanguages and tools");
     for (language, tools) in TOOLS {
         let missing: Vec<&str> =
@@ -75,6 +87,19 @@ pub fn run(containment: &Containment) -> Exit {
     Exit::Passed
 }
 
+/// What follows from whether descriptors can be copied.
+fn copies(possible: Result<(), String>) -> String {
+    match possible {
+        Ok(()) => "yes".to_owned(),
+        Err(why) => format!(
+            "no ({why}).\n           \
+             A program that waits in poll or select for a local socket, an eventfd or a signalfd is never told that\n           \
+             it is ready; everything else works. To allow it, start the container with --cap-add SYS_PTRACE, or\n           \
+             with a seccomp profile that lists pidfd_getfd."
+        ),
+    }
+}
+
 fn kernel() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()).unwrap_or_default()
 }
@@ -86,4 +111,20 @@ fn sniffs() -> Result<(), String> {
         Sniffer::open().map(drop).map_err(|error| error.to_string())
     };
     std::thread::spawn(look).join().unwrap_or_else(|_| Err("the attempt came to a sudden end".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forbidden_is_said_with_the_way_out() {
+        insta::assert_snapshot!(copies(Err("Operation not permitted (os error 1)".to_owned())), @"
+        no (Operation not permitted (os error 1)).
+                   A program that waits in poll or select for a local socket, an eventfd or a signalfd is never told that
+                   it is ready; everything else works. To allow it, start the container with --cap-add SYS_PTRACE, or
+                   with a seccomp profile that lists pidfd_getfd.
+        ");
+        assert_eq!(copies(Ok(())), "yes");
+    }
 }

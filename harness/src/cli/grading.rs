@@ -12,7 +12,8 @@ use super::origin::Origin;
 use super::{Exit, evidence, term};
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
-use crate::grade::{Filter, Options, Rubric, Subject, grade};
+use crate::grade::held_back::is_unfinished;
+use crate::grade::{Filter, Options, Rubric, Subject, grade, late};
 use crate::report::format::{Format, render};
 use crate::report::markdown;
 use crate::report::model::{Report, Status};
@@ -25,7 +26,15 @@ use crate::wire::Setup;
 
 /// Grades what the arguments name.
 pub fn run(arguments: &Grade, containment: &Containment) -> Exit {
-    match try_run(arguments, containment) {
+    if arguments.watch {
+        return super::watch::run(arguments, containment);
+    }
+    run_once(arguments, containment, &mut |_| {})
+}
+
+/// Grades once, and shows the report to `seen` as well.
+pub fn run_once(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&Report)) -> Exit {
+    match try_run(arguments, containment, seen) {
         Ok(exit) | Err(exit) => exit,
     }
 }
@@ -102,6 +111,7 @@ pub fn prepare(arguments: &Grade, reference: bool, containment: &Containment) ->
         })?,
         None => Rubric::default(),
     };
+    let rubric = if arguments.one_seed { rubric.with_one_seed() } else { rubric };
     let backend = backend(arguments.backend, reference, arguments.quiet).map_err(|why| {
         complain(&why);
         Exit::Usage
@@ -136,9 +146,13 @@ pub fn options(arguments: &Grade, backend: BackendName, setup: Setup) -> Options
     }
 }
 
-fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
+fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&Report)) -> Result<Exit, Exit> {
     let is_reference = arguments.target.as_deref() == Some(Path::new("reference"));
     let Prepared { catalogue, rubric, backend } = prepare(arguments, is_reference, containment)?;
+    if arguments.submitted.is_some() && rubric.late().is_none() {
+        complain("--submitted says something to a rubric with a late policy only: --rubric FILE, with [late] in it");
+        return Err(Exit::Usage);
+    }
     let request = request(arguments)?;
     let mut setup = setup(containment, !request.attached.is_empty());
     let empty = tempfile::tempdir().map_err(|error| {
@@ -179,10 +193,18 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
     let mut graded = grade(&catalogue, &subject, &filter, &rubric, &options, &|done, all, run| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
-        bar.set_message(run.to_owned());
+        // The name of what is held back would be a word about it.
+        bar.set_message(if arguments.hide { String::new() } else { run.to_owned() });
     });
     bar.finish_and_clear();
     drop(opened);
+    let unfinished = is_unfinished(&graded.report);
+    if arguments.hide {
+        rubric.held_back().hide_from(&mut graded);
+    }
+    if let Some(policy) = rubric.late() {
+        late::apply(&mut graded.report, policy, arguments.submitted);
+    }
     if let Some(out) = &arguments.out {
         evidence::write(out, &mut graded).and_then(|()| Origin::write(arguments, out)).map_err(|error| {
             complain(&format!("cannot write evidence: {error}"));
@@ -194,6 +216,7 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
         complain("nothing that was asked for can be judged with these programs");
         return Err(Exit::NotGradable);
     }
+    seen(report);
     if !arguments.quiet {
         term::print(&render(report, arguments.format, term::stdout_style(arguments.color)));
     }
@@ -205,7 +228,7 @@ fn try_run(arguments: &Grade, containment: &Containment) -> Result<Exit, Exit> {
             Exit::Harness
         })?;
     }
-    Ok(exit_of(report, arguments.strict))
+    Ok(if unfinished { Exit::Harness } else { exit_of(report, arguments.strict) })
 }
 
 fn append(file: &Path, text: &str) -> std::io::Result<()> {

@@ -5,20 +5,25 @@ mod bench;
 mod capture;
 mod check;
 mod class;
+mod diff;
 mod doctor;
 mod evidence;
 mod exit;
 mod explain;
 mod grading;
+mod interop;
 mod lab;
 mod list;
 mod merge;
+mod new;
 mod origin;
+mod package;
 mod peer;
 mod replay;
 mod schema;
 mod selftest;
 mod term;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -77,6 +82,10 @@ pub fn main(containment: Containment) -> ExitCode {
         Some(Verb::Lab(arguments)) => lab::run(&arguments, &containment),
         Some(Verb::Class(arguments)) => class::run(&arguments, &containment),
         Some(Verb::Merge(arguments)) => merge::run(&arguments),
+        Some(Verb::Diff(arguments)) => diff::run(&arguments),
+        Some(Verb::New(arguments)) => new::run(&arguments),
+        Some(Verb::Package(arguments)) => package::run(&arguments),
+        Some(Verb::Interop(arguments)) => interop::run(&arguments, &containment),
     };
     term::outcome(outcome).code()
 }

@@ -7,6 +7,7 @@ use harness_os::namespace::Containment;
 use super::arguments::{Backend, Color, Grade, Replay};
 use super::origin::{self, Origin};
 use super::{Exit, grading, term};
+use crate::grade::held_back::without_seed;
 use crate::report::format::Format;
 use crate::report::json;
 use crate::report::model::Report;
@@ -17,7 +18,13 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
     let text = match std::fs::read_to_string(&arguments.report) {
         Ok(text) => text,
         Err(error) => {
-            term::say(&format!("harness: {}: {error}", arguments.report.display()));
+            let why = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "there is no such file: grade with --out DIR, which writes DIR/report.json".to_owned()
+                }
+                _ => error.to_string(),
+            };
+            term::say(&format!("harness: {}: {why}", arguments.report.display()));
             return Exit::Usage;
         }
     };
@@ -55,7 +62,8 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
     };
     let again = Grade {
         target: origin.target,
-        scenario: vec![run.id.clone()],
+        scenario: vec![without_seed(&run.id).to_owned()],
+        one_seed: true,
         task: vec![run.id.split('/').next().unwrap_or_default().to_owned()],
         role: origin.role,
         cmd: origin.cmd,

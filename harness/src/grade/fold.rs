@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Filter, Options, Played, Rubric, Run};
+use super::{Filter, Options, Played, Rubric, Run, settle};
 use crate::catalogue::Task;
 use crate::catalogue::model::{Level, Requirement};
 use crate::diagnose::counted;
@@ -81,12 +81,6 @@ fn verdict(record: &Record, id: &str) -> Verdict {
     }
 }
 
-/// The worst decided verdict of several; `skip` if nothing decided.
-fn worst(statuses: impl Iterator<Item = Status> + Clone) -> Status {
-    let order = [Status::Fail, Status::HarnessError, Status::NotGradable, Status::Pass];
-    order.into_iter().find(|status| statuses.clone().any(|found| found == *status)).unwrap_or(Status::Skip)
-}
-
 /// Folds a task's runs into its report; nothing if no requirement is wanted.
 pub fn task(
     task: &Task,
@@ -116,43 +110,42 @@ pub fn task(
                 played.get(&run_id).map(|played| run_report(run, played, &id, requirement, cast, options))
             })
             .collect();
-        explain_by_needs(&mut reports, &speaking, played);
+        explain_by_needs(&mut reports, &speaking, played, rubric);
         requirements.push(requirement_report(task, requirement, &id, reports, rubric));
     }
     if requirements.is_empty() {
         return None;
     }
-    // A task stands or falls with its musts; without one, with its shoulds.
-    let of_level = |level| requirements.iter().filter(move |it| it.level == level).map(|it| it.status);
-    let status = match worst(of_level(Level::Must)) {
-        Status::Skip => worst(of_level(Level::Should)),
-        status => status,
-    };
-    Some(TaskReport {
+    let mut report = TaskReport {
         id: task.id().to_owned(),
-        status,
-        score: requirements.iter().map(|requirement| requirement.score).sum(),
-        max_score: requirements.iter().map(|requirement| requirement.max_score).sum(),
+        status: Status::Skip,
+        score: 0.0,
+        max_score: 0.0,
         requirements,
         title: task.file.title.clone(),
         met: met(cast),
-    })
+    };
+    settle::task(&mut report);
+    Some(report)
 }
 
 /// A failure that a failed prerequisite explains is no second failure.
-fn explain_by_needs(reports: &mut [RunReport], runs: &[&&Run<'_>], played: &BTreeMap<String, Played>) {
+fn explain_by_needs(reports: &mut [RunReport], runs: &[&&Run<'_>], played: &BTreeMap<String, Played>, rubric: &Rubric) {
     for (report, run) in reports.iter_mut().zip(runs) {
         if report.status != Status::Fail {
             continue;
         }
-        let failed = run.scenario.needs.iter().find(|need| {
+        let failed = |need: &&String| {
             played
                 .values()
                 .any(|played| verdict(&played.record, need).status == Status::Fail && decides(&played.record, need))
-        });
-        if let Some(need) = failed {
+        };
+        // One that is held back explains nothing to a student.
+        let (shown, held): (Vec<_>, Vec<_>) =
+            run.scenario.needs.iter().partition(|need| !rubric.held_back().holds(need));
+        if let Some(need) = shown.into_iter().chain(held).find(failed) {
             report.status = Status::Skip;
-            report.skip_reason = Some(format!("it needs {need}, which failed"));
+            report.skip_reason = Some(settle::needs(need));
         }
     }
 }
@@ -172,33 +165,31 @@ fn requirement_report(
     rubric: &Rubric,
 ) -> RequirementReport {
     let level = rubric.level(id).unwrap_or(requirement.level);
-    let points = rubric
-        .points(id)
-        .or(rubric.level_points(level))
-        .or(requirement.points)
-        .unwrap_or_else(|| level.default_points());
-    let points = if level == Level::May { 0.0 } else { points };
-    let status = worst(runs.iter().map(|run| run.status));
-    // What nothing could decide costs nothing, unless a failed prerequisite is the reason.
-    let explained = runs.iter().any(|run| run.skip_reason.as_ref().is_some_and(|why| why.starts_with("it needs ")));
-    let max_score = match status {
-        Status::Skip if !explained => 0.0,
-        Status::HarnessError => 0.0,
-        _ => points,
+    // The catalogue gives no points for what may be; a rubric can, in so many words.
+    let worth = match level {
+        Level::May => rubric.own_points(id).or(rubric.level_points(level)).unwrap_or(0.0),
+        _ => rubric
+            .points(id)
+            .or(rubric.level_points(level))
+            .or(requirement.points)
+            .unwrap_or_else(|| level.default_points()),
     };
     let handout = format!("scenarios/{}/handout.md, \"{}\"", task.id(), requirement.handout);
-    RequirementReport {
+    let mut report = RequirementReport {
         id: id.to_owned(),
         level,
-        status,
-        score: if status == Status::Pass { max_score } else { 0.0 },
-        max_score,
+        status: Status::Skip,
+        score: 0.0,
+        max_score: 0.0,
         runs,
+        worth,
         title: requirement.title.clone(),
         teach: requirement.teach.clone(),
         look_at: requirement.look_at.clone(),
         handout,
-    }
+    };
+    settle::requirement(&mut report);
+    report
 }
 
 fn run_report(
@@ -315,20 +306,4 @@ fn met(cast: &Cast) -> Vec<String> {
 
 fn command_text(part: &crate::submission::Part) -> String {
     part.command.words.join(" ")
-}
-
-/// Whether every decided must-requirement passed, and at least one was decided.
-pub fn passed(tasks: &[TaskReport]) -> bool {
-    let musts =
-        || tasks.iter().flat_map(|task| &task.requirements).filter(|requirement| requirement.level == Level::Must);
-    musts().any(|requirement| requirement.status == Status::Pass)
-        && musts().all(|requirement| matches!(requirement.status, Status::Pass | Status::Skip))
-}
-
-/// Must-requirements that nothing decided.
-pub fn undecided(tasks: &[TaskReport]) -> Vec<String> {
-    let all = tasks.iter().flat_map(|task| &task.requirements);
-    all.filter(|requirement| requirement.level == Level::Must && requirement.status == Status::Skip)
-        .map(|requirement| requirement.id.clone())
-        .collect()
 }

@@ -2,10 +2,13 @@
 
 pub mod cuts;
 mod fold;
+pub mod held_back;
 mod insight;
+pub mod late;
 mod output;
 mod plan;
 mod rubric;
+mod settle;
 mod shrink;
 
 pub use plan::{Filter, Light, Run, plan};
@@ -17,14 +20,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::capture::Link;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Task};
 use crate::diagnose::counted;
 use crate::report::model::{Report, SCHEMA, TaskReport};
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::Cast;
 use crate::submission::open::Opened;
-use crate::{simulated, wire};
+use crate::{sandbox, simulated, wire};
 
 /// How runs are played.
 #[derive(Debug, Clone)]
@@ -105,6 +108,9 @@ pub struct Graded {
     pub played: BTreeMap<String, Played>,
 }
 
+/// What the remark on runs that were not played on the simulated network begins with; their ids follow.
+const ON_REAL_SOCKETS: &str = "played on real sockets, not on the simulated network: ";
+
 /// Grades a subject.
 pub fn grade(
     catalogue: &Catalogue,
@@ -119,23 +125,36 @@ pub fn grade(
     if let Some(cuts) = &options.cuts {
         runs.iter_mut().for_each(|run| cuts.apply(run.scenario.to_mut()));
     }
-    let mut played = play_all(&runs, subject, options, progress);
-    for (index, remark) in output::unflushed(&runs, &played, &|run| play_once(run, subject, options)) {
-        played[index].remarks.push(remark);
+    let fold = |options: &Options, by_id: &BTreeMap<String, Played>| -> Vec<TaskReport> {
+        let cast = |task: &'_ Task| subject.casts.get(task.id());
+        let of_task = |task: &Task| runs.iter().filter(|run| run.scenario.task == task.id()).collect::<Vec<_>>();
+        let fold = |task| fold::task(task, cast(task)?, &of_task(task), by_id, filter, rubric, options);
+        catalogue.tasks.iter().filter_map(fold).collect()
+    };
+    let seeds: BTreeSet<u64> = rubric.held_back().seeds.iter().copied().filter(|seed| *seed != options.seed).collect();
+    let all = runs.len() * (1 + seeds.len());
+    let mut by_id = play_seed(&runs, subject, options, &|done, run| progress(done, all, run));
+    let mut tasks = fold(options, &by_id);
+    for (seed, earlier) in seeds.into_iter().zip(1..) {
+        let options = Options { seed, ..options.clone() };
+        let played = play_seed(&runs, subject, &options, &|done, run| progress(done + earlier * runs.len(), all, run));
+        held_back::join(&mut tasks, fold(&options, &played), seed);
+        by_id.extend(played.into_iter().map(|(id, played)| (held_back::with_seed(&id, seed), played)));
     }
-    let by_id: BTreeMap<String, Played> = runs.iter().map(|run| run.scenario.run_id()).zip(played).collect();
     let real: Vec<&str> = by_id
         .iter()
         .filter(|(_, played)| played.backend != options.backend && !matches!(played.record.end, End::Skipped(_)))
         .map(|(id, _)| id.as_str())
+        .filter(|id| held_back::without_seed(id) == *id)
         .collect();
     let main = by_id.values().map(|played| played.backend).find(|it| *it == options.backend);
     let backend = main.or(by_id.values().map(|played| played.backend).next()).unwrap_or(options.backend);
     let mut notes = subject.notes.clone();
     if !real.is_empty() && backend == options.backend {
-        notes.push(format!("played on real sockets, not on the simulated network: {}", real.join(", ")));
+        notes.push(format!("{ON_REAL_SOCKETS}{}", real.join(", ")));
     }
     let masked: BTreeSet<&str> = by_id.values().flat_map(|played| &played.record.masked).map(String::as_str).collect();
+    notes.extend(sandbox::remark(&options.setup, backend));
     if !masked.is_empty() {
         let names: Vec<String> = masked.iter().map(|name| format!("[masked: {name}]")).collect();
         notes.push(format!(
@@ -143,14 +162,7 @@ pub fn grade(
             names.join(", ")
         ));
     }
-    let mut tasks: Vec<TaskReport> = Vec::new();
-    for task in &catalogue.tasks {
-        if let Some(cast) = subject.casts.get(task.id()) {
-            let of_task: Vec<&Run<'_>> = runs.iter().filter(|run| run.scenario.task == task.id()).collect();
-            tasks.extend(fold::task(task, cast, &of_task, &by_id, filter, rubric, options));
-        }
-    }
-    let report = Report {
+    let mut report = Report {
         schema: SCHEMA,
         harness: env!("CARGO_PKG_VERSION").to_owned(),
         rubric: rubric.name().to_owned(),
@@ -158,15 +170,32 @@ pub fn grade(
         submission_sha256: subject.sha256.clone(),
         seed: options.seed,
         backend: backend.as_str().to_owned(),
-        score: tasks.iter().map(|task| task.score).sum(),
-        max_score: tasks.iter().map(|task| task.max_score).sum(),
-        passed: fold::passed(&tasks),
-        undecided: fold::undecided(&tasks),
+        score: 0.0,
+        max_score: 0.0,
+        passed: false,
+        undecided: Vec::new(),
+        late: None,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         tasks,
         notes,
+        held_back: None,
     };
+    settle::report(&mut report);
     Graded { report, played: by_id }
+}
+
+/// Plays all runs with one seed.
+fn play_seed(
+    runs: &[Run<'_>],
+    subject: &Subject<'_>,
+    options: &Options,
+    progress: &(dyn Fn(usize, &str) + Sync),
+) -> BTreeMap<String, Played> {
+    let mut played = play_all(runs, subject, options, progress);
+    for (index, remark) in output::unflushed(runs, &played, &|run| play_once(run, subject, options)) {
+        played[index].remarks.push(remark);
+    }
+    runs.iter().map(|run| run.scenario.run_id()).zip(played).collect()
 }
 
 /// Plays all runs, `jobs` at a time; the order of the results is that of the runs.
@@ -174,7 +203,7 @@ fn play_all(
     runs: &[Run<'_>],
     subject: &Subject<'_>,
     options: &Options,
-    progress: &(dyn Fn(usize, usize, &str) + Sync),
+    progress: &(dyn Fn(usize, &str) + Sync),
 ) -> Vec<Played> {
     let finished = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Played>>> = runs.iter().map(|_| Mutex::new(None)).collect();
@@ -191,7 +220,7 @@ fn play_all(
                 *slot = Some(played);
             }
             let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(done, runs.len(), &run.scenario.run_id());
+            progress(done, &run.scenario.run_id());
         }
     };
     let next = [AtomicUsize::new(0), AtomicUsize::new(0)];

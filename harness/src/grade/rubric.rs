@@ -6,11 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema};
-use serde::Deserialize;
-use toml::de::DeTable;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use toml::de::{DeTable, DeValue};
 
+use super::held_back::HeldBack;
+use super::late::Policy;
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
+use crate::report::summary;
 use crate::scenario::load;
 use crate::scenario::problem::{Problem, Problems, Source, suggestion};
 
@@ -21,32 +25,39 @@ pub struct Rubric {
 }
 
 /// A rubric file.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RubricFile {
     /// The name that reports carry.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// Points of every must-, should- and may-requirement that is not named below.
+    /// Points of every must-, should- and may-requirement that is not named below. Without a word here, what may be is
+    /// worth nothing.
     #[serde(default)]
     points: BTreeMap<Level, f64>,
     /// By full id (`message.twenty-kb`), or `TASK.*` for all of a task.
     #[serde(default)]
     requirements: BTreeMap<String, Overlay>,
+    /// What is taken off for lateness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late: Option<Policy>,
+    /// What is judged, and not shown with `--hide`.
+    #[serde(default)]
+    held_back: HeldBack,
     /// Default commands by task and role, for courses whose sheet names the programs otherwise.
     #[serde(default)]
     commands: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a rubric says about a requirement.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Overlay {
     /// Its level.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     level: Option<Level>,
     /// Its points.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     points: Option<f64>,
     /// It is not judged at all.
     #[serde(default)]
@@ -84,6 +95,17 @@ fn key_span(table: &DeTable<'_>, path: &[&str]) -> Range<usize> {
     }
 }
 
+/// Where an item of a list stands; the beginning of the file if it does not.
+fn item_span(table: &DeTable<'_>, path: &[&str], index: usize) -> Range<usize> {
+    let Some((name, rest)) = path.split_first() else { return 0..0 };
+    let Some((_, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { return 0..0 };
+    match value.get_ref() {
+        DeValue::Table(inner) => item_span(inner, rest, index),
+        DeValue::Array(items) => items.get(index).map_or(value.span(), toml::Spanned::span),
+        _ => value.span(),
+    }
+}
+
 impl Rubric {
     /// Reads a rubric.
     ///
@@ -108,17 +130,31 @@ impl Rubric {
             catalogue.tasks.iter().flat_map(|task| task.file.requirements.iter().map(|it| task.full_id(it))).collect();
         let wildcards: Vec<String> = catalogue.tasks.iter().map(|task| format!("{}.*", task.id())).collect();
         let known = || all.iter().chain(&wildcards).map(String::as_str);
+        let unknown = |id: &str, span: Range<usize>| {
+            let otherwise = || "see `harness list TASK`; \"TASK.*\" stands for all of a task".to_owned();
+            let help = || suggestion(id, known(), otherwise);
+            let problem = || Problem::new(source, span, format!("there is no requirement `{id}`")).help(Some(help()));
+            (!known().any(|known| known == id)).then(problem)
+        };
         for (id, overlay) in &file.requirements {
             let span = place(&["requirements", id]);
-            if !known().any(|known| known == id) {
-                let otherwise = || "see `harness list TASK`; \"TASK.*\" stands for all of a task".to_owned();
-                let help = suggestion(id, known(), otherwise);
-                let title = format!("there is no requirement `{id}`");
-                problems.push(Problem::new(source, span.clone(), title).help(Some(help)));
-            }
+            problems.extend(unknown(id, span.clone()));
             if overlay.points.is_some_and(|points| !(0.0..=1e6).contains(&points)) {
                 problems.push(Problem::new(source, span, format!("points of `{id}` are between 0 and a million")));
             }
+        }
+        for (level, points) in &file.points {
+            if !(0.0..=1e6).contains(points) {
+                let name = summary::level(*level);
+                let title = format!("points of `{name}` are between 0 and a million");
+                problems.push(Problem::new(source, place(&["points", name]), title));
+            }
+        }
+        for (index, id) in file.held_back.requirements.iter().enumerate() {
+            problems.extend(unknown(id, item_span(tree.get_ref(), &["held-back", "requirements"], index)));
+        }
+        for (key, title) in file.late.iter().flat_map(Policy::problems) {
+            problems.push(Problem::new(source, item_span(tree.get_ref(), &["late", key], 0), title));
         }
         let tasks = || catalogue.tasks.iter().map(Task::id);
         for (task, roles) in &file.commands {
@@ -144,6 +180,33 @@ impl Rubric {
         self.file.name.as_deref().unwrap_or("built-in")
     }
 
+    /// What is taken off for lateness, if anything is.
+    pub fn late(&self) -> Option<&Policy> {
+        self.file.late.as_ref()
+    }
+
+    /// What is held back.
+    pub fn held_back(&self) -> &HeldBack {
+        &self.file.held_back
+    }
+
+    /// The rubric without further seeds: one run is one run.
+    pub fn with_one_seed(mut self) -> Self {
+        self.file.held_back.seeds.clear();
+        self
+    }
+
+    /// SHA-256 of what decides verdicts and the points for them: not of what is taken off for lateness, nor of which
+    /// requirements are shown.
+    pub fn sha256(&self) -> String {
+        let mut file = self.file.clone();
+        file.late = None;
+        file.held_back.requirements.clear();
+        // Strings and numbers, in order: this is always JSON.
+        let text = serde_json::to_string(&file).expect("a rubric is JSON");
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn overlays(&self, id: &str) -> impl Iterator<Item = &Overlay> {
         let of_task = id.split_once('.').and_then(|(task, _)| self.file.requirements.get(&format!("{task}.*")));
         self.file.requirements.get(id).into_iter().chain(of_task)
@@ -162,6 +225,11 @@ impl Rubric {
     /// Its points, if the rubric changes them.
     pub fn points(&self, id: &str) -> Option<f64> {
         self.overlays(id).find_map(|overlay| overlay.points)
+    }
+
+    /// Its points, if the rubric names it itself.
+    pub fn own_points(&self, id: &str) -> Option<f64> {
+        self.file.requirements.get(id).and_then(|overlay| overlay.points)
     }
 
     /// Points of a level, if the rubric changes them.

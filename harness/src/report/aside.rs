@@ -12,7 +12,7 @@ use super::model::{Report, Status};
 const LINE: usize = 1000;
 
 /// What stands beside a report.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Aside {
     notes: Vec<String>,
     tasks: BTreeMap<String, OfTask>,
@@ -26,8 +26,9 @@ struct OfTask {
     met: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct OfRequirement {
+    worth: f64,
     title: String,
     teach: String,
     look_at: String,
@@ -50,6 +51,7 @@ impl Aside {
             aside.tasks.insert(task.id.clone(), OfTask { title: task.title.clone(), met: task.met.clone() });
             for found in &task.requirements {
                 let of = OfRequirement {
+                    worth: found.worth,
                     title: found.title.clone(),
                     teach: found.teach.clone(),
                     look_at: found.look_at.clone(),
@@ -89,6 +91,7 @@ impl Aside {
             }
             for found in &mut task.requirements {
                 if let Some(of) = self.requirements.get(&found.id) {
+                    found.worth = of.worth;
                     found.title.clone_from(&of.title);
                     found.teach.clone_from(&of.teach);
                     found.look_at.clone_from(&of.look_at);

@@ -18,7 +18,7 @@ pub enum Format {
     Json,
     /// JUnit XML, for CI services.
     Junit,
-    /// TAP 14, the Test Anything Protocol.
+    /// TAP 13, the Test Anything Protocol.
     Tap,
     /// `results.json` of a Gradescope autograder.
     Gradescope,

@@ -128,8 +128,10 @@ impl Page {
     }
 
     fn skips(&mut self, report: &Report) {
+        let (heading, meaning) = summary::LOST;
+        self.groups(&summary::lost(report), heading, meaning);
         self.groups(
-            &summary::undecided(report, Status::Skip),
+            &summary::skipped(report),
             "Not decided",
             "Nothing here speaks for or against the program, and no points were lost.",
         );
@@ -243,6 +245,15 @@ mod tests {
     #[test]
     fn page_of_a_pass() {
         insta::assert_snapshot!(render(&sample::passed(), WIDE));
+    }
+
+    #[test]
+    fn points_that_are_lost_with_another_requirement_are_not_said_to_be_kept() {
+        let mut report = sample::full();
+        let all = report.tasks.iter_mut().flat_map(|task| &mut task.requirements);
+        all.filter(|found| found.status == Status::Skip).for_each(|found| found.max_score = 3.0);
+        let page = render(&report, WIDE);
+        assert!(page.contains(summary::LOST.0) && !page.contains("no points were lost"), "{page}");
     }
 
     #[test]

@@ -36,9 +36,10 @@ pub fn render(report: &Report) -> String {
         "Harness errors",
         "The harness or the machine could not finish these runs; that says nothing about the program.",
     );
+    groups(&mut text, &summary::lost(report), summary::LOST.0, summary::LOST.1);
     groups(
         &mut text,
-        &summary::undecided(report, Status::Skip),
+        &summary::skipped(report),
         "Not decided",
         "Nothing here speaks for or against the program, and no points were lost.",
     );

@@ -37,6 +37,9 @@ pub struct Report {
     pub passed: bool,
     /// Must-requirements that nothing could decide, as `task.requirement`.
     pub undecided: Vec<String>,
+    /// What was taken off for lateness; missing where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
     /// Wall-clock time of the grading, in milliseconds.
     pub duration_ms: u64,
     /// The tasks, in the catalogue's order.
@@ -44,6 +47,35 @@ pub struct Report {
     /// Remarks on the submission as a whole (what was inferred, what was not found).
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// Points of what is held back, where it is not shown: for platforms that keep them from students.
+    #[serde(skip)]
+    pub held_back: Option<HeldBack>,
+}
+
+/// What was taken off for lateness.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Late {
+    /// When it was handed in (RFC 3339).
+    pub submitted: String,
+    /// When it was due (RFC 3339).
+    pub due: String,
+    /// Seconds between.
+    pub seconds: u64,
+    /// Points before.
+    pub score_before: f64,
+    /// Points that were taken off.
+    pub points_off: f64,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Points of what is held back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeldBack {
+    /// Points earned.
+    pub score: f64,
+    /// Points that could be earned.
+    pub max_score: f64,
 }
 
 impl Report {
@@ -61,9 +93,11 @@ impl Report {
             max_score: 0.0,
             passed: false,
             undecided: Vec::new(),
+            late: None,
             duration_ms: 0,
             tasks: Vec::new(),
             notes: vec![why],
+            held_back: None,
         }
     }
 }
@@ -104,6 +138,9 @@ pub struct RequirementReport {
     pub max_score: f64,
     /// The runs that speak for it.
     pub runs: Vec<RunReport>,
+    /// Points that it is worth, whether or not anything decided it.
+    #[serde(skip)]
+    pub worth: f64,
     /// What is required, in one line.
     #[serde(skip)]
     pub title: String,

@@ -231,8 +231,10 @@ fn report(tasks: Vec<TaskReport>, undecided: &[&str]) -> Report {
         max_score: tasks.iter().map(|task| task.max_score).sum(),
         passed: must(Status::Pass) && !must(Status::Fail),
         undecided: undecided.iter().map(|id| (*id).to_owned()).collect(),
+        late: None,
         duration_ms: 812,
         notes: Vec::new(),
+        held_back: None,
         tasks,
     }
 }
@@ -258,6 +260,7 @@ fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64,
         score,
         max_score,
         runs: vec![run(&scenario, status)],
+        worth: max_score,
         title: "serves one client after another until it is stopped".to_owned(),
         teach: TEACH.to_owned(),
         look_at: "every place where you call `send`: what do you do with its result?".to_owned(),

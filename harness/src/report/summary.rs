@@ -84,6 +84,7 @@ pub fn headline(report: &Report) -> Headline {
             .collect();
         remarks.push(format!("undecided: {}", named.join(", ")));
     }
+    remarks.extend(report.late.iter().map(|late| escape::line(&late.reason)));
     let errors = with_status(report, Status::HarnessError).count();
     if errors > 0 {
         remarks.push(format!("harness errors: {errors}"));
@@ -153,6 +154,29 @@ fn run_reason(run: &RunReport) -> String {
 /// Undecided requirements of one kind, by reason.
 pub fn undecided(report: &Report, status: Status) -> Vec<Group> {
     grouped(with_status(report, status).map(|found| (undecided_reason(found), found.id.clone())))
+}
+
+/// Requirements that nothing decided, and that cost nothing, by reason.
+pub fn skipped(report: &Report) -> Vec<Group> {
+    let found = with_status(report, Status::Skip).filter(|found| !is_lost(found));
+    grouped(found.map(|found| (undecided_reason(found), found.id.clone())))
+}
+
+/// Requirements that were not decided because one that they need failed: their points are not given. By reason.
+pub fn lost(report: &Report) -> Vec<Group> {
+    let found = with_status(report, Status::Skip).filter(|found| is_lost(found));
+    grouped(found.map(|found| (undecided_reason(found), found.id.clone())))
+}
+
+/// What is said of [`lost`] requirements.
+pub const LOST: (&str, &str) = (
+    "Lost with another requirement",
+    "Each of these needs a requirement that failed. As long as it does, nothing is said about these, and their points are \
+     not given.",
+);
+
+fn is_lost(found: &RequirementReport) -> bool {
+    found.max_score > 0.0 || undecided_reason(found).starts_with("it needs ")
 }
 
 /// Runs that were skipped although other runs decided their requirement, by reason.

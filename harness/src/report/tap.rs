@@ -1,4 +1,6 @@
-//! TAP 14, the Test Anything Protocol: a test point per requirement, with a YAML block where there is something to say.
+//! TAP, the Test Anything Protocol: a test point per requirement, with a YAML block where there is something to say.
+//!
+//! Version 13: `prove` of the long-lived distributions calls a stream of version 14 a parse error, and nothing here needs it.
 
 use super::model::{Report, RequirementReport, Status};
 use super::{escape, prose, summary};
@@ -7,7 +9,7 @@ use crate::catalogue::model::Level;
 /// Renders the document; it ends in a line end.
 pub fn render(report: &Report) -> String {
     let found: Vec<&RequirementReport> = summary::requirements(report).collect();
-    let mut text = format!("TAP version 14\n# {}\n1..{}\n", summary::headline(report).text(), found.len());
+    let mut text = format!("TAP version 13\n# {}\n1..{}\n", summary::headline(report).text(), found.len());
     for (found, number) in found.into_iter().zip(1..) {
         point(&mut text, number, found);
     }

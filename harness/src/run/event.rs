@@ -1,9 +1,12 @@
 //! The one ordered stream of events of a run. Verdicts, transcripts, reports and captures
 //! are all derived from it; nothing else remembers what happened.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::secrets::Secrets;
 use super::{End, Record};
@@ -13,7 +16,7 @@ use crate::scenario::model::Stream;
 const SHOWN: usize = 512;
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Time since the run began, on the run's own clock.
     pub at: Duration,
@@ -24,7 +27,8 @@ pub struct Event {
 }
 
 /// Kinds of events.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
     /// A program was started with this command.
     Started(String),
@@ -37,7 +41,7 @@ pub enum What {
     /// A program's standard input was ended.
     InputEnded,
     /// A program was sent a signal.
-    Signalled(&'static str),
+    Signalled(Cow<'static, str>),
     /// A program ended.
     Ended(String),
     /// A peer opened a socket here.
@@ -79,9 +83,10 @@ pub enum What {
 }
 
 /// The beginning of some bytes and how many there were.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt {
     /// The first bytes.
+    #[serde(with = "as_text")]
     pub shown: Vec<u8>,
     /// Number of all bytes.
     pub length: usize,
@@ -97,13 +102,42 @@ impl Excerpt {
     }
 }
 
+/// Bytes where an event is kept in a file: as text if they are some, else in Base64.
+mod as_text {
+    use super::{Deserialize, Serialize};
+    use serde::de::{Deserializer, Error};
+    use serde::ser::Serializer;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Kept {
+        Text(String),
+        Base64(String),
+    }
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let kept = match std::str::from_utf8(bytes) {
+            Ok(text) => Kept::Text(text.to_owned()),
+            Err(_) => Kept::Base64(crate::base64::encode(bytes)),
+        };
+        kept.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        match Kept::deserialize(deserializer)? {
+            Kept::Text(text) => Ok(text.into_bytes()),
+            Kept::Base64(text) => crate::base64::decode(&text).ok_or_else(|| D::Error::custom("this is not Base64")),
+        }
+    }
+}
+
 /// Bytes of each side that are kept round the place where they part.
 const KEPT: usize = 480;
 /// Of these, before that place.
 const KEPT_BEFORE: usize = 160;
 
 /// Two byte strings round the first place where they differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Place of the first byte that differs, counted from 0; the length of the shorter one where it
     /// is the beginning of the other.
@@ -142,7 +176,7 @@ impl Difference {
 }
 
 /// How an expectation came out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// The requirements that it speaks for, as `task.requirement`.
     pub decides: Vec<String>,
@@ -196,6 +230,19 @@ pub fn findings(events: &[Event]) -> Vec<String> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::text(b"hello\n")]
+    #[case::binary(b"\xff\x00x")]
+    fn events_are_read_back(#[case] bytes: &[u8]) {
+        let event = Event {
+            at: Duration::from_millis(7),
+            who: "server".to_owned(),
+            what: What::Printed(Stream::Stdout, Excerpt::of(bytes)),
+        };
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
+    }
 
     #[rstest]
     #[case::equal("same", "same", None)]

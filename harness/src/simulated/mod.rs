@@ -7,4 +7,4 @@ mod runner;
 mod sockets;
 mod stage;
 
-pub use runner::{Outcome, play, possible};
+pub use runner::{Outcome, copies_descriptors, play, possible};

@@ -15,9 +15,11 @@ use nix::sys::resource::{Resource, setrlimit};
 use tokio::sync::Notify;
 
 use super::calls;
-use crate::machine::{self, OPEN_FILES, Prepared};
+use crate::machine::{self, FILE_SIZE, OPEN_FILES, Prepared};
 use crate::run::calls::{Runtime, SocketCall};
 use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
+use crate::sandbox;
+use crate::sandbox::guard::{Guard, MARKER, Printed};
 use crate::scenario::model::{OutputKind, SignalName, TransportName};
 
 /// What one call counts as processor time asked for: a program that asks again and again instead
@@ -47,11 +49,12 @@ impl SimulatedProgram {
         host: HostId,
         launch: Launch,
         scratch: &Path,
+        guard: &Guard,
         stir: &Rc<Notify>,
     ) -> Result<Self, LaunchError> {
         let machine =
             |what: &str, error: &dyn std::fmt::Display| LaunchError::Machine(format!("cannot {what}: {error}"));
-        let Prepared { program, args, env, cwd } = Prepared::new(&launch.invocation, scratch)?;
+        let Prepared { program, args, mut env, cwd } = Prepared::new(&launch.invocation, scratch)?;
         let content = launch.input_file.as_deref();
         let file = content.map(|content| machine::input_file(&launch.invocation, &cwd, content)).transpose();
         let stdin = match file.map_err(|error| machine("make the input file", &error))?.flatten() {
@@ -64,6 +67,8 @@ impl SimulatedProgram {
         } else {
             Stdio::Pipe
         };
+        env.insert(MARKER.into(), guard.marker().into());
+        let confinement = sandbox::of_run(scratch, &program).map_err(|error| machine("confine the program", &error))?;
         let executable = program.clone();
         let (program, args) = match launch.open_files {
             0 => (program, args),
@@ -84,7 +89,8 @@ impl SimulatedProgram {
                         setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES).map_err(io::Error::from)?;
                         // Virtual time does not bound a loop that goes round between two events.
                         setrlimit(Resource::RLIMIT_CPU, PROCESSOR_TIME, PROCESSOR_TIME + 5)?;
-                        Ok(())
+                        setrlimit(Resource::RLIMIT_FSIZE, FILE_SIZE, FILE_SIZE)?;
+                        confinement.apply().map_err(io::Error::from)
                     })),
                 },
             )
@@ -92,9 +98,12 @@ impl SimulatedProgram {
                 SimError::Trap(TrapError::Exec { .. }) => LaunchError::NotStartable(error.to_string()),
                 other => machine("start the program", &other),
             })?;
+        if let Some(pid) = handle.process(id) {
+            guard.add(pid);
+        }
         let drained = |stream| {
             let output = Rc::new(RefCell::new(Output::default()));
-            tokio::task::spawn_local(drain(handle, id, stream, Rc::clone(&output), Rc::clone(stir)));
+            tokio::task::spawn_local(drain(handle, id, stream, Rc::clone(&output), guard.printed(), Rc::clone(stir)));
             output
         };
         let (stdout, stderr) = (drained(Stream::Output), drained(Stream::Error));
@@ -116,13 +125,21 @@ impl SimulatedProgram {
     }
 }
 
-async fn drain(handle: Handle, id: ProgramId, stream: Stream, output: Rc<RefCell<Output>>, stir: Rc<Notify>) {
+async fn drain(
+    handle: Handle,
+    id: ProgramId,
+    stream: Stream,
+    output: Rc<RefCell<Output>>,
+    printed: Printed,
+    stir: Rc<Notify>,
+) {
     loop {
         let bytes = handle.read_output(id, stream).await;
         if bytes.is_empty() {
             break;
         }
         output.borrow_mut().push(&bytes);
+        printed.add(bytes.len());
         stir.notify_one();
     }
     output.borrow_mut().ended = true;

@@ -1,18 +1,22 @@
 //! One run on a thread of its own: the simulation is made, played in, and taken down.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use harness_os::sniff::Frame;
+use harness_os::trap::{borrow_descriptor, pidfd_open};
 use harness_sim::{Config, DatagramFaults, SimError, Simulation};
 
 use super::stage::{SimulatedStage, apart};
+use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::{Log, What};
 use crate::run::stage::Stage;
 use crate::run::{Director, End, Failure, Record};
+use crate::sandbox::guard::{self, Bounds, Guard};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
 use crate::scenario::model::Schedule;
@@ -50,14 +54,32 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
         let why = "the simulated network has no interfaces to list: this needs wire";
         return Outcome::of(End::Skipped(why.to_owned()));
     }
+    // Made and removed outside of the run's thread: in there its folders are mounts, which cannot be removed.
+    let scratch = match Scratch::of(&cast.root) {
+        Ok(scratch) => scratch,
+        Err(why) => return Outcome::of(End::Harness(why)),
+    };
     let run = || {
-        let scratch = Scratch::of(&cast.root)?;
         machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
         // Where the machine does not let a run have files of its own, its programs ask as the machine is set up.
-        let _ = resolver::lead_here(&scratch.beside("etc"), scratch.folder());
-        simulate(scenario, cast, seed, keep, scratch.folder())
-            .map_err(|error| format!("the simulation failed: {error}"))
+        let guard = Rc::new(Guard::new(&guard::marker(), scratch.whole(), Bounds::of_run()));
+        let _ = resolver::lead_here(&scratch);
+        let played = simulate(scenario, cast, seed, keep, scratch.folder(), &guard);
+        let survivors = guard::sweep(guard.marker());
+        let mut outcome = match (played, guard.excess()) {
+            (Ok(outcome), _) => outcome,
+            (Err(_), Some(_)) => Outcome::of(End::Played),
+            (Err(error), None) => return Err(format!("the simulation failed: {error}")),
+        };
+        if let Some(excess) = guard.excess() {
+            excess.blame(&mut outcome.record);
+            outcome.record.trace_sha256 = None;
+        }
+        match survivors.len() {
+            0 => Ok(outcome),
+            count => Err(format!("{} of the program could not be stopped", counted(count, "process"))),
+        }
     };
     // A thread holds one simulation, and is kept to one processor by it.
     let outcome = std::thread::scope(|scope| scope.spawn(run).join())
@@ -65,11 +87,21 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
     outcome.unwrap_or_else(|why| Outcome::of(End::Harness(why)))
 }
 
-fn simulate(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, scratch: &Path) -> Result<Outcome, SimError> {
-    let config = Config { keep_packets: keep, ..config(scenario, seed) };
+fn simulate(
+    scenario: &Scenario,
+    cast: &Cast,
+    seed: u64,
+    keep: bool,
+    scratch: &Path,
+    guard: &Rc<Guard>,
+) -> Result<Outcome, SimError> {
+    // The folder of a run has a name of its own, and a scenario may ask for a file by its whole path.
+    let whole = scratch.parent().and_then(Path::file_name).unwrap_or_default();
+    let unnamed = whole.to_string_lossy().into_owned();
+    let config = Config { keep_packets: keep, unnamed, ..config(scenario, seed) };
     let mtu = config.mtu;
     let mut sim = Simulation::new(config)?;
-    let stage = Rc::new(SimulatedStage::new(&mut sim, scenario, scratch.to_owned())?);
+    let stage = Rc::new(SimulatedStage::new(&mut sim, scenario, scratch.to_owned(), Rc::clone(guard))?);
     let log = Log::default();
     let director = Director::new(Rc::clone(&stage) as Rc<dyn Stage>, scenario, cast, seed, log.clone());
     let result = sim.run(director.play());
@@ -150,6 +182,18 @@ fn schedule(wish: Option<&Schedule>) -> harness_sim::Schedule {
                 .collect(),
         ),
     }
+}
+
+/// Whether a program's descriptors can be copied here (`pidfd_getfd`). Without it the simulation is whole but for one
+/// thing: it cannot tell in `poll` and `select` when a local socket, an `eventfd` or another thing without a name is ready.
+///
+/// # Errors
+/// What the kernel says.
+pub fn copies_descriptors() -> Result<(), String> {
+    let own = i32::try_from(std::process::id()).map_err(|error| error.to_string())?;
+    let pidfd = pidfd_open(own).map_err(|error| error.to_string())?;
+    let refused = |errno| std::io::Error::from_raw_os_error(errno).to_string();
+    borrow_descriptor(pidfd.as_fd(), pidfd.as_fd().as_raw_fd()).map(drop).map_err(refused)
 }
 
 /// Whether this machine lets a program's calls be answered by another.

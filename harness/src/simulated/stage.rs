@@ -19,6 +19,7 @@ use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
 };
+use crate::sandbox::guard::Guard;
 use crate::scenario::Scenario;
 use crate::scenario::model::{BackendName, Family, Step};
 
@@ -40,6 +41,7 @@ pub(super) struct SimulatedStage {
     /// Hosts of programs by name; without any, everybody lives on the peers' host.
     hosts: BTreeMap<String, HostId>,
     scratch: PathBuf,
+    guard: Rc<Guard>,
     stir: Rc<Notify>,
     pause: Cell<Duration>,
     programs: RefCell<Vec<(String, Rc<SimulatedProgram>)>>,
@@ -56,7 +58,12 @@ impl SimulatedStage {
     ///
     /// # Errors
     /// If the simulation has begun already.
-    pub fn new(sim: &mut Simulation, scenario: &Scenario, scratch: PathBuf) -> Result<Self, SimError> {
+    pub fn new(
+        sim: &mut Simulation,
+        scenario: &Scenario,
+        scratch: PathBuf,
+        guard: Rc<Guard>,
+    ) -> Result<Self, SimError> {
         let peers = sim.add_host("peers")?;
         let mut hosts = BTreeMap::new();
         if apart(scenario) {
@@ -77,6 +84,7 @@ impl SimulatedStage {
             peers,
             hosts,
             scratch,
+            guard,
             stir: Rc::default(),
             pause: Cell::new(SHORTEST),
             programs: RefCell::default(),
@@ -184,7 +192,8 @@ impl Stage for SimulatedStage {
                 return Err(LaunchError::Unsupported(why.to_owned()));
             }
             let (name, role, host) = (launch.name.clone(), launch.role.clone(), self.host(&launch.name));
-            let program = Rc::new(SimulatedProgram::launch(self.handle, host, launch, &self.scratch, &self.stir)?);
+            let program =
+                Rc::new(SimulatedProgram::launch(self.handle, host, launch, &self.scratch, &self.guard, &self.stir)?);
             if let Some((judged, nth)) = &self.interrupts
                 && *judged == role
             {

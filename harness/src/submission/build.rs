@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use harness_os::namespace::{self, NamespaceId};
+use harness_os::pipe;
 use harness_os::process::{self, Belonging};
 use harness_os::spawn::{self, ExitStatus, Limits, SpawnError};
-use harness_os::{namespace, pipe};
 
 use super::cast::Command;
 use super::toolchain;
+use crate::diagnose::counted;
+use crate::machine::FILE_SIZE;
+use crate::sandbox;
+use crate::sandbox::guard::{self, Bounds, Excess, Guard, MARKER};
 
 /// Default limit of the whole build.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -49,6 +54,16 @@ pub enum BuildError {
         /// The end of what it printed.
         output: String,
     },
+    /// The command used too much, and was ended.
+    #[error("the build failed: `{command}` used {excess}, and was ended\n{output}")]
+    Excess {
+        /// The command.
+        command: String,
+        /// What it used.
+        excess: Excess,
+        /// The end of what it printed.
+        output: String,
+    },
     /// The machine's fault.
     #[error("the build could not be started: {0}")]
     Machine(String),
@@ -79,6 +94,8 @@ fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit
     let text = invocation.to_string();
     let cwd = folder.join(&invocation.cwd);
     let home = tempfile::tempdir().map_err(|error| machine(&error))?;
+    let temporary = home.path().join("tmp");
+    std::fs::create_dir(&temporary).map_err(|error| machine(&error))?;
     let (program, args): (_, Vec<_>) = if invocation.shell {
         ("/bin/sh".into(), vec!["-c".into(), invocation.words[0].clone().into()])
     } else {
@@ -88,33 +105,49 @@ fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit
         (found, invocation.words[1..].iter().map(Into::into).collect())
     };
     let mut env = toolchain::environment(home.path());
-    // One cache for all builds of this user: compilers that keep one are slow without.
-    env.insert("GOCACHE".into(), std::env::temp_dir().join("harness-gocache").into());
+    env.insert("TMPDIR".into(), temporary.clone().into());
+    let cache = go_cache().unwrap_or_else(|| home.path().join("gocache"));
+    env.insert("GOCACHE".into(), cache.clone().into());
+    let guard = Guard::new(&guard::marker(), folder, Bounds::of_build());
+    env.insert(MARKER.into(), guard.marker().into());
     env.extend(invocation.env.iter().map(|(name, value)| (name.into(), value.into())));
     let (from_child, output) = pipe::pipe().map_err(|error| machine(&error))?;
     let errors = output.try_clone().map_err(|error| machine(&error))?;
     let stdin = std::fs::File::open("/dev/null").map_err(|error| machine(&error))?;
-    let launch = spawn::Launch {
-        program,
-        args,
-        env,
-        cwd,
-        stdin: stdin.into(),
-        stdout: output,
-        stderr: errors,
-        limits: Limits::default(),
-    };
+    let own = [folder, home.path(), cache.as_path()];
+    let streams = (stdin, output, errors);
     // A namespace without a way out is what makes a build offline; its thread is what enters it.
     let work = || -> Result<(), BuildError> {
         if offline {
             namespace::enter_private_network().map_err(|error| machine(&error))?;
         }
+        if offline && sandbox::furnishes().is_ok() {
+            let rooms = sandbox::rooms_of(&own, &temporary);
+            namespace::enter_private_files(&[])
+                .and_then(|()| rooms.furnish())
+                .and_then(|()| rooms.shut())
+                .map_err(|error| machine(&error))?;
+        }
+        let confinement = sandbox::of_build(&own, &program).map_err(|error| machine(&error))?;
+        let (stdin, stdout, stderr) = streams;
+        let launch = spawn::Launch {
+            program,
+            args,
+            env,
+            cwd,
+            stdin: stdin.into(),
+            stdout,
+            stderr,
+            limits: Limits { file_size_bytes: Some(FILE_SIZE), ..Limits::default() },
+            confinement: Some(confinement),
+        };
         let mut child = spawn::spawn(launch).map_err(|error| match error {
             SpawnError::NotFound { .. } => {
                 BuildError::Missing { tool: invocation.words[0].clone(), command: text.clone() }
             }
             other => machine(&other),
         })?;
+        guard.add(child.pid);
         let reader = std::thread::spawn(move || {
             let mut file = std::fs::File::from(from_child);
             let mut all = Vec::new();
@@ -127,11 +160,20 @@ fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit
             all
         });
         let ended = wait(&mut child, deadline);
-        process::kill_members(&Belonging { namespace: None, roots: &[child.pid], marker: None });
+        let namespace = offline.then(|| NamespaceId::of_thread().ok()).flatten();
+        let marker = Some((MARKER, guard.marker()));
+        let left = process::kill_members(&Belonging { namespace, roots: &[child.pid], marker });
         let status = ended.map_err(|error| machine(&error))?;
         let _ = child.try_wait();
         let printed = reader.join().unwrap_or_default();
         let output = String::from_utf8_lossy(&printed[printed.len().saturating_sub(KEPT)..]).trim_end().to_owned();
+        if let Some(excess) = guard.excess() {
+            return Err(BuildError::Excess { command: text.clone(), excess, output });
+        }
+        if !left.survivors.is_empty() {
+            let what = counted(left.survivors.len(), "process");
+            return Err(BuildError::Machine(format!("{what} of `{text}` could not be stopped")));
+        }
         match status {
             Some(ExitStatus::Code(0)) => Ok(()),
             Some(status) => Err(BuildError::Failed { command: text.clone(), status: status.to_string(), output }),
@@ -140,6 +182,16 @@ fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit
     };
     std::thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|_| Err(BuildError::Machine("the build's thread came to a sudden end".to_owned())))
+}
+
+/// One cache for all builds of this user: compilers that keep one are slow without. Not one that somebody else has made
+/// under that name.
+fn go_cache() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let cache = std::env::temp_dir().join("harness-gocache");
+    let _ = std::fs::create_dir(&cache);
+    let meta = cache.symlink_metadata().ok()?;
+    (meta.is_dir() && meta.uid() == nix::unistd::geteuid().as_raw()).then_some(cache)
 }
 
 /// Waits for the end of a child, at most until the deadline.

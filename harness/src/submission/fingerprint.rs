@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{archive, intake};
+use crate::sandbox::links;
 
 /// SHA-256 of a submission's files, names and contents, as reports carry it.
 ///
@@ -34,11 +35,14 @@ fn hexadecimal(hash: Sha256) -> String {
 
 fn add_file(file: &Path, name: &Path, hash: &mut Sha256) {
     // What cannot be read counts by its name alone.
-    let content = std::fs::read(file).unwrap_or_default();
+    add(name, &std::fs::read(file).unwrap_or_default(), hash);
+}
+
+fn add(name: &Path, content: &[u8], hash: &mut Sha256) {
     hash.update(name.as_os_str().as_encoded_bytes());
     hash.update([0]);
     hash.update((content.len() as u64).to_le_bytes());
-    hash.update(&content);
+    hash.update(content);
 }
 
 /// The same of a folder.
@@ -46,21 +50,28 @@ fn add_file(file: &Path, name: &Path, hash: &mut Sha256) {
 /// # Errors
 /// If it cannot be read.
 pub fn of_folder(root: &Path) -> std::io::Result<String> {
-    fn walk(at: &Path, below: &Path, hash: &mut Sha256) -> std::io::Result<()> {
+    fn walk(root: &Path, at: &Path, below: &Path, hash: &mut Sha256) -> std::io::Result<()> {
         let mut entries: Vec<_> = std::fs::read_dir(at)?.collect::<Result<_, _>>()?;
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let below = below.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                walk(&entry.path(), &below, hash)?;
-            } else {
-                add_file(&entry.path(), &below, hash);
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if kind.is_dir() {
+                walk(root, &path, &below, hash)?;
+            } else if kind.is_symlink() {
+                // By where it leads: what is there may be no file at all. One that leads out is no part of it.
+                let target = std::fs::read_link(&path)?;
+                if links::stays(root, &path, &target) {
+                    add(&below, target.as_os_str().as_encoded_bytes(), hash);
+                }
+            } else if kind.is_file() {
+                add_file(&path, &below, hash);
             }
         }
         Ok(())
     }
     let mut hash = Sha256::new();
-    walk(root, Path::new(""), &mut hash)?;
+    walk(root, root, Path::new(""), &mut hash)?;
     Ok(hexadecimal(hash))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -18,6 +19,8 @@ use crate::diagnose::counted;
 use crate::run::End;
 use crate::run::event::What;
 use crate::run::judge;
+use crate::run::ports::without_folder;
+use crate::sandbox;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
 
@@ -110,7 +113,13 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
         None => {
             std::fs::create_dir_all(&root).map_err(|error| OpenError::Machine(error.to_string()))?;
         }
-        Some(path) => take_over(path, &root)?,
+        Some(path) => {
+            for link in take_over(path, &root)? {
+                opened
+                    .notes
+                    .push(format!("{} is a link that leads out of the submission: it is left out", link.display()));
+            }
+        }
     }
     opened.sha256 = fingerprint::of_folder(&root)
         .map_err(|error| OpenError::Machine(format!("cannot read the submission: {error}")))?;
@@ -139,7 +148,8 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
 }
 
 /// Copies what was handed in, so that nothing a program does can touch it.
-fn take_over(path: &Path, root: &Path) -> Result<(), OpenError> {
+/// The answer is what was left out of it.
+fn take_over(path: &Path, root: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let meta = path.metadata().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             OpenError::Usage(format!("{}: there is no such file or folder", path.display()))
@@ -160,15 +170,16 @@ fn take_over(path: &Path, root: &Path) -> Result<(), OpenError> {
     }
     if is_archive(path) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        return intake::gather(&[(path.to_owned(), name)], root).map_err(|refused| match refused {
+        intake::gather(&[(path.to_owned(), name)], root).map_err(|refused| match refused {
             Refused::Machine(_) => OpenError::Machine(format!("{}: {refused}", path.display())),
             _ => OpenError::NotGradable(format!("{}: {refused}", path.display())),
-        });
+        })?;
+        return Ok(Vec::new());
     }
     std::fs::create_dir_all(root).map_err(|error| OpenError::Machine(error.to_string()))?;
     let name = path.file_name().ok_or_else(|| OpenError::Usage(format!("{}: not a file", path.display())))?;
     std::fs::copy(path, root.join(name)).map_err(unreadable)?;
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Whether a file is called like an archive.
@@ -222,6 +233,7 @@ fn from_commands(request: &Request, catalogue: &Catalogue, root: &Path, opened: 
                 for word in &mut command.words {
                     if !command.shell && here.join(&*word).is_file() {
                         let file = here.join(&*word);
+                        sandbox::grant(&file);
                         files.insert(std::mem::replace(word, file.display().to_string()), file);
                     }
                 }
@@ -427,10 +439,18 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                 let (cast, role) = (&*cast, &role);
                 with_stage(&watch, &cast.root, |stage| {
                     let talk = !task.meetings.contains_key(role);
-                    Box::pin(async move { survey::meet(stage, cast, task, role, talk).await })
+                    Box::pin(async move {
+                        let met = survey::meet(Rc::clone(&stage), cast, task, role, talk).await;
+                        (met, stage.excess())
+                    })
                 })
             };
-            match met.map_err(OpenError::Machine)? {
+            let (met, excess) = met.map_err(OpenError::Machine)?;
+            if let Some(excess) = excess {
+                opened.unmet.insert((id.clone(), role.clone()), excess.end());
+                continue;
+            }
+            match met {
                 Met::As(meeting, _) => {
                     if let Some(part) = cast.parts.get_mut(&role) {
                         part.meeting = meeting;
@@ -443,10 +463,12 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                 Met::Machine(why) => return Err(OpenError::Machine(why)),
                 Met::Not(seen) => {
                     let words = if seen.stderr.is_empty() { &seen.stdout } else { &seen.stderr };
+                    // The same words in every report: a traceback names the run's folder.
+                    let text = without_folder(&String::from_utf8_lossy(words)).into_bytes();
                     let said = if words.is_empty() {
                         String::new()
                     } else {
-                        format!("; it last said {}", judge::quote(&words[words.len().saturating_sub(300)..]))
+                        format!("; it last said {}", judge::quote(&text[text.len().saturating_sub(300)..]))
                     };
                     let did = match (&seen.ended, task.role(&role).map(|role| role.kind)) {
                         (Some(ended), _) => format!("the {role} ended ({ended}) before it could be met{said}"),

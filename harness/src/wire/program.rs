@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,16 +15,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::Notify;
 
-use super::stage::{MARKER, Table, listening};
-use crate::machine::{self, OPEN_FILES, Prepared};
+use super::stage::{Table, listening};
+use crate::machine::{self, FILE_SIZE, OPEN_FILES, Prepared};
 use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
+use crate::sandbox::guard::{Guard, MARKER, Printed};
+use crate::sandbox::{self, links};
 use crate::scenario::model::{OutputKind, SignalName, TransportName};
 
 /// Room of a pipe that takes a program's output, in bytes.
 const PIPE: i32 = 1 << 20;
-
-/// Largest file that a program may write, in bytes.
-const FILE_SIZE: u64 = 1 << 30;
 
 /// A program of a run.
 pub struct WireProgram {
@@ -44,7 +43,7 @@ impl WireProgram {
     pub fn launch(
         launch: Launch,
         scratch: &Path,
-        marker: &str,
+        guard: &Guard,
         table: &Rc<RefCell<Table>>,
         stir: &Rc<Notify>,
         began: tokio::time::Instant,
@@ -52,7 +51,8 @@ impl WireProgram {
         let machine =
             |what: &str, error: &dyn std::fmt::Display| LaunchError::Machine(format!("cannot {what}: {error}"));
         let Prepared { program, args, mut env, cwd } = Prepared::new(&launch.invocation, scratch)?;
-        env.insert(MARKER.into(), marker.into());
+        env.insert(MARKER.into(), guard.marker().into());
+        let confinement = sandbox::of_run(scratch, &program).map_err(|error| machine("confine the program", &error))?;
 
         let content = launch.input_file.as_deref();
         let file = content.map(|content| machine::input_file(&launch.invocation, &cwd, content)).transpose();
@@ -85,6 +85,7 @@ impl WireProgram {
             stdout,
             stderr,
             limits: Limits { open_files: Some(OPEN_FILES), file_size_bytes: Some(FILE_SIZE), ..Limits::default() },
+            confinement: Some(confinement),
         })
         .map_err(|error| match error {
             SpawnError::NotFound { .. } | SpawnError::NotExecutable { .. } | SpawnError::WrongFormat { .. } => {
@@ -93,12 +94,14 @@ impl WireProgram {
             other => machine("start the program", &other),
         })?;
 
+        guard.add(child.pid);
+
         let drained = |fd: OwnedFd| -> io::Result<Rc<RefCell<Output>>> {
             let output = Rc::new(RefCell::new(Output::default()));
             pipe::set_nonblocking(&fd).map_err(io::Error::other)?;
             // A terminal is read like a pipe.
             let receiver = Receiver::from_owned_fd_unchecked(fd)?;
-            tokio::task::spawn_local(drain(receiver, Rc::clone(&output), Rc::clone(stir)));
+            tokio::task::spawn_local(drain(receiver, Rc::clone(&output), guard.printed(), Rc::clone(stir)));
             Ok(output)
         };
         let stdout = drained(from_stdout).map_err(|error| machine("read standard output", &error))?;
@@ -170,11 +173,12 @@ impl WireProgram {
     }
 }
 
-async fn drain(mut from: Receiver, output: Rc<RefCell<Output>>, stir: Rc<Notify>) {
+async fn drain(mut from: Receiver, output: Rc<RefCell<Output>>, printed: Printed, stir: Rc<Notify>) {
     let mut buffer = vec![0; 256 * 1024];
     // EIO is how a terminal says that nobody holds its other side any more.
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         output.borrow_mut().push(&buffer[..count]);
+        printed.add(count);
         stir.notify_one();
     }
     output.borrow_mut().ended = true;
@@ -272,25 +276,37 @@ impl Program for WireProgram {
     }
 }
 
-/// Copies a folder with everything in it, for a run of its own.
+/// Copies a folder with everything in it, for a run of its own; what is neither file nor folder is left out, and links
+/// that lead out of it, whose names come back.
 ///
 /// # Errors
 /// If anything cannot be read or written.
-pub fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        let target = to.join(entry.file_name());
-        if kind.is_dir() {
-            copy_tree(&entry.path(), &target)?;
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), target)?;
+pub fn copy_tree(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
+    fn copy(root: &Path, from: &Path, to: &Path, left_out: &mut Vec<PathBuf>) -> io::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for entry in std::fs::read_dir(from)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            let (path, target) = (entry.path(), to.join(entry.file_name()));
+            if kind.is_dir() {
+                copy(root, &path, &target, left_out)?;
+            } else if kind.is_symlink() {
+                let leads_to = std::fs::read_link(&path)?;
+                if links::stays(root, &path, &leads_to) {
+                    std::os::unix::fs::symlink(leads_to, target)?;
+                } else {
+                    left_out.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
+                }
+            } else if kind.is_file() {
+                std::fs::copy(path, target)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+    let mut left_out = Vec::new();
+    copy(from, from, to, &mut left_out)?;
+    left_out.sort();
+    Ok(left_out)
 }
 
 /// The beginning of a file, to tell what it is.

@@ -5,8 +5,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use harness_os::namespace;
 
@@ -16,14 +14,12 @@ use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::Log;
 use crate::run::{Director, End, Record, bounded};
+use crate::sandbox::guard::{self, Bounds, Guard, HANGS};
 use crate::scenario::Scenario;
 use crate::submission::Cast;
 
 /// Port that programs are given in a namespace of their own: nobody else is there.
 const PRIVATE_PORT: u16 = 23_456;
-
-/// Bound on real time for a run that hangs in the harness itself.
-const HANGS: Duration = Duration::from_secs(600);
 
 /// What runs on real sockets may use.
 #[derive(Debug, Clone)]
@@ -55,7 +51,10 @@ pub fn play(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> (Reco
                 seed,
                 Log::default(),
             );
-            let record = bounded(HANGS, director.play()).await;
+            let mut record = bounded(HANGS, director.play()).await;
+            if let Some(excess) = stage.excess() {
+                excess.blame(&mut record);
+            }
             frames.clone_from(&stage.frames());
             record
         })
@@ -100,11 +99,11 @@ pub fn with_stage<'p, T: Send>(
     root: &Path,
     play: impl FnOnce(Rc<WireStage>) -> Pin<Box<dyn Future<Output = T> + 'p>> + Send,
 ) -> Result<T, String> {
-    static RUNS: AtomicU64 = AtomicU64::new(0);
     let scratch = Scratch::of(root)?;
     let folder = scratch.folder().to_owned();
-    let marker = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+    let marker = guard::marker();
     let run = || -> Result<T, String> {
+        let guard = Guard::new(&marker, scratch.whole(), Bounds::of_run());
         let namespace = match setup.private_network {
             true => Some(namespace::enter_private_network().map_err(|error| error.to_string())?),
             false => None,
@@ -115,8 +114,7 @@ pub fn with_stage<'p, T: Send>(
         };
         let private_names = namespace.is_some() && setup.private_files;
         if private_names {
-            resolver::lead_here(&scratch.beside("etc"), scratch.folder())
-                .map_err(|error| format!("cannot lead names to peers: {error}"))?;
+            resolver::lead_here(&scratch).map_err(|error| format!("cannot lead names to peers: {error}"))?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -125,7 +123,7 @@ pub fn with_stage<'p, T: Send>(
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
             let sniff = setup.sniff && namespace.is_some();
-            let stage = WireStage::new(port, namespace, marker, folder, sniff).with_private_names(private_names);
+            let stage = WireStage::new(port, namespace, guard, folder, sniff).with_private_names(private_names);
             let stage = Rc::new(stage);
             let outcome = play(Rc::clone(&stage)).await;
             match stage.strike().await {

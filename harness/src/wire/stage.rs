@@ -24,6 +24,7 @@ use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
 };
+use crate::sandbox::guard::{Excess, Guard, MARKER};
 use crate::scenario::model::{BackendName, Family, TransportName};
 
 /// The kernel's socket table, read at most once a moment.
@@ -57,7 +58,7 @@ pub struct WireStage {
     began: tokio::time::Instant,
     port: u16,
     namespace: Option<NamespaceId>,
-    marker: String,
+    guard: Guard,
     scratch: PathBuf,
     table: Rc<RefCell<Table>>,
     diag: Rc<Option<Diag>>,
@@ -75,18 +76,15 @@ pub struct WireStage {
 const SHORTEST: Duration = Duration::from_micros(200);
 const LONGEST: Duration = Duration::from_millis(4);
 
-/// Name of the environment variable that marks the programs of a run.
-pub(super) const MARKER: &str = "HARNESS_RUN";
-
 impl WireStage {
     /// A stage in the calling thread's namespace.
-    pub fn new(port: u16, namespace: Option<NamespaceId>, marker: String, scratch: PathBuf, sniff: bool) -> Self {
+    pub fn new(port: u16, namespace: Option<NamespaceId>, guard: Guard, scratch: PathBuf, sniff: bool) -> Self {
         let sniffer = if sniff { Sniffer::open().ok() } else { None };
         Self {
             began: tokio::time::Instant::now(),
             port,
             namespace,
-            marker,
+            guard,
             scratch,
             table: Rc::new(RefCell::new(Table { read: None, entries: Vec::new() })),
             diag: Rc::new(Diag::open().ok()),
@@ -106,6 +104,11 @@ impl WireStage {
     #[must_use]
     pub fn with_private_names(self, private_names: bool) -> Self {
         Self { private_names, ..self }
+    }
+
+    /// What the programs used too much of, if anything.
+    pub fn excess(&self) -> Option<Excess> {
+        self.guard.excess()
     }
 
     /// The run's working directory.
@@ -155,7 +158,7 @@ impl WireStage {
         let killed = process::kill_members(&process::Belonging {
             namespace: self.namespace,
             roots: &roots,
-            marker: Some((MARKER, &self.marker)),
+            marker: Some((MARKER, self.guard.marker())),
         });
         for program in &programs {
             program.reap().await;
@@ -216,7 +219,7 @@ impl Stage for WireStage {
                 return Ok(Rc::new(Elsewhere::new(address)) as Rc<dyn Program>);
             }
             let program =
-                Rc::new(WireProgram::launch(launch, &self.scratch, &self.marker, &self.table, &self.stir, self.began)?);
+                Rc::new(WireProgram::launch(launch, &self.scratch, &self.guard, &self.table, &self.stir, self.began)?);
             self.programs.borrow_mut().push(Rc::clone(&program));
             self.pause.set(SHORTEST);
             Ok(program as Rc<dyn Program>)

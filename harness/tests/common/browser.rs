@@ -1,6 +1,6 @@
 //! A browser without a window, where one is installed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::skipped;
@@ -51,5 +51,25 @@ impl Browser {
         let bytes = std::fs::read(&picture).expect("a screenshot");
         assert!(bytes.starts_with(b"\x89PNG"), "{} is no picture", picture.display());
         (document, bytes)
+    }
+
+    /// Prints an address to paper of the usual size: kept as `screenshots/NAME.pdf` beside the pictures.
+    #[track_caller]
+    pub fn print(&self, url: &str, name: &str) -> PathBuf {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).expect("a folder for pictures");
+        let paper = folder.join(format!("{name}.pdf"));
+        let _ = std::fs::remove_file(&paper);
+        let profile = tempfile::tempdir().expect("a folder for its profile");
+        let came = Command::new(self.0)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server", "--timeout=30000"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("--print-to-pdf={}", paper.display()))
+            .arg(url)
+            .output()
+            .expect("the browser starts");
+        assert!(came.status.success(), "{}", String::from_utf8_lossy(&came.stderr));
+        assert!(std::fs::read(&paper).is_ok_and(|bytes| bytes.starts_with(b"%PDF")), "{} is no paper", paper.display());
+        paper
     }
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod browser;
+pub mod classes;
 pub mod conformance;
 pub mod serving;
 pub mod sshd;

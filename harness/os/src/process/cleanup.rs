@@ -12,10 +12,11 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getsid};
 
-use super::members::{Belonging, census, members, own_pid};
+use super::members::{Belonging, belongs, census, members, own_pid};
 use super::procfs;
+use crate::forking;
 
 /// No clean-up takes longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -23,6 +24,14 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const ROUND: Duration = Duration::from_millis(500);
 /// Rounds before a clean-up gives up; a round kills everybody it saw, so two are the rule.
 const ROUNDS: usize = 64;
+
+/// Children of this process of which nobody minds a few dead ones.
+const FEW: usize = 64;
+
+/// Looks in a row that find nobody, while processes are being born elsewhere, before nobody is believed to be left.
+const LOOKS: usize = 3;
+/// Attempts to catch one that runs away, of some ten microseconds each.
+const CATCHES: usize = 200;
 
 /// What a clean-up achieved.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -134,12 +143,24 @@ pub fn kill_members(belonging: &Belonging<'_>) -> Killed {
     let deadline = Instant::now() + DEADLINE;
     let mut gone = BTreeSet::new();
     let mut to_reap = BTreeSet::new();
+    let (mut unsure, mut runaway) = (0, false);
     for _ in 0..ROUNDS {
+        reap_strays();
+        let born = last_born();
         let stopped = stop_all(belonging, deadline, &mut to_reap);
         let doomed: Vec<&Target> = stopped.values().filter(|target| target.signal(Signal::SIGKILL)).collect();
         if doomed.is_empty() {
-            break;
+            // Whoever forks and ends all the time may have been born behind the look; it leaves the dead to us.
+            runaway |= !dead_strays().is_empty();
+            let sure = !runaway || born.is_some() && born == last_born() || unsure == LOOKS;
+            if sure && (!runaway || members(belonging).is_empty()) || Instant::now() >= deadline {
+                break;
+            }
+            unsure = LOOKS.min(unsure + 1);
+            stop_the_youngest(belonging);
+            continue;
         }
+        unsure = 0;
         let limit = deadline.min(Instant::now() + ROUND);
         for target in doomed {
             to_reap.insert(target.pid);
@@ -153,6 +174,9 @@ pub fn kill_members(belonging: &Belonging<'_>) -> Killed {
         }
     }
     reap(&mut to_reap, belonging.roots);
+    if runaway {
+        reap_at_least(1);
+    }
     let survivors = members(belonging);
     gone.retain(|pid| !survivors.contains(pid));
     Killed { killed: gone.len(), survivors }
@@ -178,6 +202,58 @@ fn stop_all(belonging: &Belonging<'_>, deadline: Instant, to_reap: &mut BTreeSet
         }
         if !news || Instant::now() >= deadline {
             return stopped;
+        }
+    }
+}
+
+/// Takes the exit status of dead processes that became children of this one by their parents' deaths. Each keeps its
+/// number until then, and a program that forks and ends all the time would use up the machine's. Does nothing while
+/// there are few.
+pub fn reap_strays() {
+    reap_at_least(FEW);
+}
+
+fn reap_at_least(few: usize) {
+    if dead_strays().len() < few {
+        return;
+    }
+    // A child of our own may have died before it was written down as such.
+    let _alone = forking::begin_alone();
+    for pid in dead_strays() {
+        let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+    }
+}
+
+/// Dead children of this process whose end nobody here will ask for. Those of the standard library stay in this session.
+fn dead_strays() -> Vec<i32> {
+    let session = getsid(None);
+    let mut dead = procfs::children(own_pid()).unwrap_or_default();
+    dead.retain(|pid| {
+        !forking::is_started(*pid)
+            && procfs::stat(*pid).is_some_and(|stat| !stat.alive())
+            && getsid(Some(Pid::from_raw(*pid))) != session
+    });
+    dead
+}
+
+/// The number of the process or thread that was born last, as this process sees it (proc_loadavg(5)).
+fn last_born() -> Option<i32> {
+    let text = procfs::text("/proc/loadavg")?;
+    text.split_ascii_whitespace().last()?.parse().ok()
+}
+
+/// Catches a member that forks and ends faster than all processes can be looked at: only the youngest ones are, again
+/// and again. One that is caught stays where it is.
+fn stop_the_youngest(belonging: &Belonging<'_>) {
+    for _ in 0..CATCHES {
+        let Some(last) = last_born() else { return };
+        for pid in last.saturating_sub(2).max(2)..=last {
+            if let Some(target) = Target::open(pid)
+                && belongs(pid, belonging)
+                && target.signal(Signal::SIGSTOP)
+            {
+                return;
+            }
         }
     }
 }

@@ -64,6 +64,31 @@ pub fn tree(roots: &[i32]) -> Vec<i32> {
     found
 }
 
+/// Descendants of a run that have become this process's own children, because whoever started them has ended (see
+/// `set_subreaper`): they carry one of its marks. Ascending, without `roots`, and without a scan of all processes.
+pub fn strays(belonging: &Belonging<'_>) -> Vec<i32> {
+    let own = own_pid();
+    let namespace = belonging.namespace.filter(|namespace| NamespaceId::of_process(own).as_ref() != Some(namespace));
+    let mut buffer = Vec::with_capacity(512);
+    let mut found: Vec<i32> = procfs::children(own).unwrap_or_default();
+    found.retain(|pid| {
+        !belonging.roots.contains(pid)
+            && procfs::stat_with(*pid, &mut buffer)
+                .is_some_and(|stat| stat.alive() && is_marked(*pid, &stat, namespace, belonging.marker))
+    });
+    found.sort_unstable();
+    found
+}
+
+/// Whether a live process carries a mark of the run itself, whoever its ancestors are.
+pub(super) fn belongs(pid: i32, belonging: &Belonging<'_>) -> bool {
+    let own = own_pid();
+    let namespace = belonging.namespace.filter(|namespace| NamespaceId::of_process(own).as_ref() != Some(namespace));
+    pid > 1
+        && pid != own
+        && procfs::stat(pid).is_some_and(|stat| stat.alive() && is_marked(pid, &stat, namespace, belonging.marker))
+}
+
 /// This process's id as the kernel's signed type.
 pub(super) fn own_pid() -> i32 {
     nix::unistd::getpid().as_raw()

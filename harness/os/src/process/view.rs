@@ -58,6 +58,36 @@ pub struct ProcessView {
     pub cpu_ns: u64,
 }
 
+/// What a process holds at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Live threads.
+    pub threads: u64,
+    /// Resident memory that is its own or copied when written, in bytes.
+    pub memory_bytes: u64,
+    /// Resident memory that others may share: files and shared memory, in bytes.
+    pub shared_bytes: u64,
+}
+
+/// What a process holds, from two short files; `None` if it is gone.
+pub fn held(pid: i32) -> Option<Held> {
+    let threads = procfs::stat(pid)?.threads;
+    let sizes = procfs::text(&format!("/proc/{pid}/statm"))?;
+    let mut pages = sizes.split_ascii_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
+    let (resident, shared) = (pages.next()?, pages.next()?);
+    // SAFETY: takes a number and answers with one.
+    let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    Some(Held { threads, memory_bytes: resident.saturating_sub(shared) * page, shared_bytes: shared * page })
+}
+
+/// Resident memory of a process in bytes, where what several share counts in parts (`Pss`): exact, and slow to find
+/// out. `None` if it is gone or may not be looked at.
+pub fn share_of_memory(pid: i32) -> Option<u64> {
+    let text = procfs::text(&format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
 /// All threads of a process by ascending id; empty if it is gone.
 pub fn threads(pid: i32) -> Vec<ThreadView> {
     procfs::task_ids(pid).into_iter().filter_map(|tid| thread(pid, tid)).collect()

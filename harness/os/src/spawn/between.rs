@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::{Child, Phase, Prepared};
+use crate::confine::Confinement;
 
 /// Enough for the few frames of `run` and of libc's wrappers, also without optimisation.
 const STACK_BYTES: usize = 64 * 1024;
@@ -27,6 +28,7 @@ struct Plan<'a> {
     cwd: *const c_char,
     streams: [RawFd; 3],
     limits: &'a [(Resource, u64)],
+    confinement: Option<&'a Confinement>,
     open_files: c_int,
     /// The step under way.
     phase: AtomicI32,
@@ -38,8 +40,15 @@ struct Plan<'a> {
 type Step = fn(&Plan<'_>) -> Result<(), Errno>;
 
 /// In the order in which the child takes them.
-const PHASES: [Phase; 6] =
-    [Phase::Session, Phase::Descriptors, Phase::Limits, Phase::WorkingDirectory, Phase::Signals, Phase::Execute];
+const PHASES: [Phase; 7] = [
+    Phase::Session,
+    Phase::Limits,
+    Phase::WorkingDirectory,
+    Phase::Confinement,
+    Phase::Descriptors,
+    Phase::Signals,
+    Phase::Execute,
+];
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     let end = std::iter::once(ptr::null());
@@ -58,6 +67,7 @@ pub(super) fn start(prepared: &Prepared, streams: [RawFd; 3]) -> Result<Child, (
         cwd: prepared.cwd.as_ptr(),
         streams,
         limits: &prepared.limits,
+        confinement: prepared.confinement.as_deref(),
         open_files: prepared.open_files,
         phase: AtomicI32::new(0),
         errno: AtomicI32::new(0),
@@ -107,7 +117,7 @@ fn clone(plan: &Plan<'_>, stack: &Stack) -> io::Result<(i32, OwnedFd)> {
 extern "C" fn run(plan: *mut c_void) -> c_int {
     // SAFETY: `clone` above passes a Plan that outlives this function, and nobody writes to it but through atomics.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
-    let steps: [Step; PHASES.len()] = [session, descriptors, limits, working_directory, signals, execute];
+    let steps: [Step; PHASES.len()] = [session, limits, working_directory, confinement, descriptors, signals, execute];
     for (number, step) in (0..).zip(steps) {
         plan.phase.store(number, Ordering::Release);
         if let Err(errno) = step(plan) {
@@ -147,6 +157,11 @@ fn descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
 
 fn limits(plan: &Plan<'_>) -> Result<(), Errno> {
     plan.limits.iter().try_for_each(|&(resource, limit)| setrlimit(resource, limit, limit))
+}
+
+/// After all that takes a privilege, and while the descriptors of its rules are open.
+fn confinement(plan: &Plan<'_>) -> Result<(), Errno> {
+    plan.confinement.map_or(Ok(()), Confinement::apply)
 }
 
 fn working_directory(plan: &Plan<'_>) -> Result<(), Errno> {

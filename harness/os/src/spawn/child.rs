@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use crate::error::OsError;
 use crate::exit_status::ExitStatus;
+use crate::forking;
 
 /// From linux/pidfd.h, Linux 6.9.
 const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
@@ -60,6 +61,9 @@ impl Child {
             self.status = self
                 .wait(libc::WEXITED | libc::WNOHANG)
                 .map_err(|errno| OsError::new(format!("wait for process {}", self.pid), errno))?;
+            if self.status.is_some() {
+                forking::reaped(self.pid);
+            }
         }
         Ok(self.status)
     }
@@ -90,6 +94,7 @@ impl Child {
     pub(super) fn reap(&mut self) {
         if self.status.is_none() {
             self.status = self.wait(libc::WEXITED).ok().flatten();
+            forking::reaped(self.pid);
         }
     }
 

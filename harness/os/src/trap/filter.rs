@@ -25,8 +25,16 @@ const ARCHITECTURE: u32 = 0xc000_003e;
 const ARCHITECTURE: u32 = 0xc000_00b7;
 
 const ARCH_SET_FS: u32 = 0x1002;
-const FIONREAD: u32 = 0x541b;
-const FIONBIO: u32 = 0x5421;
+/// FIONREAD, FIONBIO and SIOCOUTQ, and the requests that tell of network interfaces (netdevice(7)): SIOCGIFNAME, -CONF, -FLAGS,
+/// -ADDR, -DSTADDR, -BRDADDR, -NETMASK, -METRIC, -MTU, -HWADDR, -INDEX, -TXQLEN, -MAP.
+const REQUESTS: [u32; 16] = [
+    0x541b, 0x5421, 0x5411, 0x8910, 0x8912, 0x8913, 0x8915, 0x8917, 0x8919, 0x891b, 0x891d, 0x8921, 0x8927, 0x8933,
+    0x8942, 0x8970,
+];
+
+/// Flags by which a file is opened to be read and nothing else, with and without O_CLOEXEC and, of a C library that
+/// still says it, O_LARGEFILE.
+const READING: [u32; 4] = [0, 0x8_0000, 0x8000, 0x8_8000];
 
 enum Rule {
     /// Ask for every such call.
@@ -133,6 +141,8 @@ fn rules() -> Vec<Rule> {
     .map(Ask)
     .collect();
     #[cfg(target_arch = "x86_64")]
+    rules.push(AskWhen(Sys::Open, 1, &READING));
+    #[cfg(target_arch = "x86_64")]
     rules.extend(
         [Sys::Poll, Sys::Select, Sys::EpollWait, Sys::EpollCreate, Sys::Time, Sys::Alarm, Sys::Fork, Sys::Vfork]
             .map(Ask),
@@ -143,10 +153,12 @@ fn rules() -> Vec<Rule> {
         Passport(Sys::Exit),
         // io_uring would move bytes behind the simulation's back; every runtime falls back to epoll.
         Fail(Sys::IoUringSetup, libc::ENOSYS),
-        // What is neither local nor the kernel talking of itself would reach the real network.
-        AskUnless(Sys::Socket, 0, &[libc::AF_UNIX as u32, libc::AF_NETLINK as u32]),
+        // What is not local would reach the real network, or tell of it.
+        AskUnless(Sys::Socket, 0, &[libc::AF_UNIX as u32]),
         AskWhen(Sys::ArchPrctl, 0, &[ARCH_SET_FS]),
-        AskWhen(Sys::Ioctl, 1, &[FIONREAD, FIONBIO]),
+        AskWhen(Sys::Ioctl, 1, &REQUESTS),
+        // Some files of /proc/net tell of the machine's network.
+        AskWhen(Sys::Openat, 2, &READING),
         AskUnless(
             Sys::Fcntl,
             1,

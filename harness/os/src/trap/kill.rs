@@ -35,6 +35,7 @@ pub fn reap(process: i32) -> Option<Reaped> {
     if got != process {
         return None;
     }
+    crate::forking::reaped(process);
     if libc::WIFEXITED(status) {
         Some(Reaped::Exited(libc::WEXITSTATUS(status)))
     } else {

@@ -42,6 +42,7 @@ const ADD_DESCRIPTOR: u64 = 0x4018_2103;
 const SET_FLAGS: u64 = 0x4008_2104;
 
 const CONTINUE: u32 = 1;
+const SET_NUMBER: u32 = 1;
 const ADD_AND_ANSWER: u32 = 2;
 const SYNC_WAKE_UP: u64 = 1;
 
@@ -155,12 +156,37 @@ impl Listener {
         self.add(id, source, close_on_exec, 0)
     }
 
+    /// Gives the caller a copy of `source` in place of what it has at this number; the call still waits.
+    ///
+    /// # Errors
+    /// The `errno` of the kernel.
+    pub fn replace_descriptor(
+        &self,
+        id: u64,
+        source: BorrowedFd<'_>,
+        number: i32,
+        close_on_exec: bool,
+    ) -> Result<i32, i32> {
+        self.add_at(id, source, number as u32, close_on_exec, SET_NUMBER)
+    }
+
     fn add(&self, id: u64, source: BorrowedFd<'_>, close_on_exec: bool, flags: u32) -> Result<i32, i32> {
+        self.add_at(id, source, 0, close_on_exec, flags)
+    }
+
+    fn add_at(
+        &self,
+        id: u64,
+        source: BorrowedFd<'_>,
+        target: u32,
+        close_on_exec: bool,
+        flags: u32,
+    ) -> Result<i32, i32> {
         let raw = RawAddDescriptor {
             id,
             flags,
             source: source.as_raw_fd() as u32,
-            target: 0,
+            target,
             target_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
         };
         // SAFETY: the request reads one `seccomp_notif_addfd`, whose layout `RawAddDescriptor` has.

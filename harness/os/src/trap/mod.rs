@@ -23,10 +23,12 @@ pub use kill::{Reaped, pidfd_open, queue_signal, reap, signal, signal_thread};
 pub use listener::{Answer, Listener, Notification};
 pub use memory::Memory;
 pub use number::Sys;
-pub use placeholder::{Descriptors, Placeholder, borrow_descriptor, native_readiness};
+pub use placeholder::{
+    Descriptors, Placeholder, becomes_ready, borrow_descriptor, file_of, native_readiness, readable_bytes,
+};
 pub use poller::{Poller, Ready, epoll_ready, mark_of};
 pub use spawn::{Spawned, TrapCommand};
-pub use terminal::{read_available, set_nonblocking, write_available};
+pub use terminal::{read_available, set_nonblocking, translates, write_available};
 pub use threads::{Activity, ThreadProbe, children_of, tasks_of, thread_group_of};
 pub use vdso::{ClockPage, ClockWords};
 

@@ -43,6 +43,9 @@ macro_rules! calls {
 calls! {
     Read = SYS_read;
     Readv = SYS_readv;
+    #[cfg(target_arch = "x86_64")]
+    Open = SYS_open;
+    Openat = SYS_openat;
     Write = SYS_write;
     Writev = SYS_writev;
     Sendto = SYS_sendto;

@@ -42,7 +42,20 @@ impl Poller {
     /// # Errors
     /// When the kernel cannot watch it.
     pub fn add(&self, descriptor: BorrowedFd<'_>, token: u64) -> Result<(), TrapError> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        self.watch(descriptor, token, libc::EPOLLIN as u32)
+    }
+
+    /// Watches a descriptor for hang-up alone.
+    ///
+    /// # Errors
+    /// When the kernel cannot watch it.
+    pub fn add_for_end(&self, descriptor: BorrowedFd<'_>, token: u64) -> Result<(), TrapError> {
+        // A hang-up is told in any case.
+        self.watch(descriptor, token, 0)
+    }
+
+    fn watch(&self, descriptor: BorrowedFd<'_>, token: u64, events: u32) -> Result<(), TrapError> {
+        let mut event = libc::epoll_event { events, u64: token };
         // SAFETY: the kernel copies `event`; both descriptors are open.
         let done = unsafe {
             libc::epoll_ctl(self.set.as_raw_fd(), libc::EPOLL_CTL_ADD, descriptor.as_raw_fd(), &raw mut event)

@@ -106,6 +106,9 @@ impl TrapCommand {
             )
         };
         let cloned = io::Error::last_os_error();
+        if process > 0 {
+            crate::forking::started(process);
+        }
         drop(under_way);
         // SAFETY: restores the mask saved above.
         unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };

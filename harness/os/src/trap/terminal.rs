@@ -12,6 +12,17 @@ pub fn set_nonblocking(descriptor: BorrowedFd<'_>) {
     }
 }
 
+/// Whether a terminal changes what is printed on it, as by a carriage return before each line feed. Both of its ends
+/// tell; a pipe changes nothing.
+pub fn translates(descriptor: BorrowedFd<'_>) -> bool {
+    // SAFETY: `termios` is plain data for which all zeroes is a value; the call fills it, or fails.
+    let settings = unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        (libc::tcgetattr(descriptor.as_raw_fd(), &raw mut settings) == 0).then_some(settings)
+    };
+    settings.is_some_and(|settings| settings.c_oflag & libc::OPOST != 0)
+}
+
 /// Appends what can be read at once to `out`. `Ok(false)` at the end of the stream; a terminal whose other
 /// side is closed answers `EIO`, which is its end.
 ///

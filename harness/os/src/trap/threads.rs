@@ -66,6 +66,17 @@ impl ThreadProbe {
         read == Some(text.len()) && &text == b"running"
     }
 
+    /// The descriptor that the thread reads from, when it sleeps in a `read` of the real kernel.
+    pub fn reads_from(&self) -> Option<i32> {
+        let mut text = [0u8; 64];
+        let length = self.call.as_ref()?.read_at(&mut text, 0).ok()?;
+        // proc(5): the call's number, then its arguments with `0x` before them.
+        let mut words = std::str::from_utf8(&text[..length]).ok()?.split_whitespace();
+        let number: i64 = words.next()?.parse().ok()?;
+        let descriptor = words.next().filter(|_| number == libc::SYS_read)?;
+        i64::from_str_radix(descriptor.trim_start_matches("0x"), 16).ok()?.try_into().ok()
+    }
+
     /// Nanoseconds of processor time that the thread has used, where the kernel tells.
     pub fn processor_time(&self) -> Option<u64> {
         let mut text = [0u8; 96];

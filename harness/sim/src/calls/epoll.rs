@@ -72,6 +72,9 @@ impl World {
                     }
                 };
                 held.deadline = patience.map(|time| self.net.now + time);
+                if held.note.sys != Sys::EpollWait {
+                    held.mask = super::readiness::mask_at(memory(held), args[4]);
+                }
                 let count = args[2] as i32;
                 if count <= 0 {
                     return Some(Reply::Errno(libc::EINVAL));
@@ -214,7 +217,6 @@ impl World {
     }
 
     pub(super) fn resume_epoll(&mut self, key: ThreadKey, held: &mut Held, expired: bool) -> Option<Reply> {
-        let _ = key;
         let Op::Epoll { set: id, events, count } = held.op else { return Some(Reply::Unknown) };
         let Some(mut set) = self.epolls.remove(&id) else { return Some(Reply::Errno(libc::EBADF)) };
         held.native = set.natives;
@@ -257,8 +259,13 @@ impl World {
             }
         }
         self.epolls.insert(id, set);
-        if reported == 0 && !expired {
-            return None;
+        if reported == 0 {
+            if self.is_interrupted(key, held) {
+                return Some(Reply::Native);
+            }
+            if !expired {
+                return None;
+            }
         }
         if !memory(held).write(events, &out) {
             return Some(Reply::Errno(libc::EFAULT));

@@ -6,10 +6,13 @@
 mod epoll;
 mod files;
 mod futex;
+mod interfaces;
+mod netlink;
 mod options;
 mod process;
 mod readiness;
 mod sockets;
+mod splice;
 mod time;
 mod transfer;
 
@@ -19,7 +22,9 @@ use std::os::fd::OwnedFd;
 use harness_os::trap::{Memory, Sys};
 
 pub(crate) use epoll::EpollSet;
-pub(crate) use time::{PosixTimer, TimerDescriptor};
+pub(crate) use files::native_bits;
+pub(crate) use netlink::NetlinkSocket;
+pub(crate) use time::{PosixTimer, TimerDescriptor, show_remaining};
 
 use crate::process::{Held, ThreadKey};
 use crate::record::{CallRecord, Outcome};
@@ -33,6 +38,10 @@ pub(crate) enum Reply {
     Errno(i32),
     /// The real kernel executes it.
     Native,
+    /// As `Native`, but that the simulation has done what the kernel would have.
+    Done(i64),
+    /// `EPIPE`. The kernel gives it, because only it can send the signal that belongs to it at the same time.
+    Broken,
     /// As `Native`, and the record says that the simulation does not know the call.
     Unknown,
     /// A new descriptor of the caller.
@@ -91,7 +100,6 @@ pub(crate) enum Op {
         socket: SocketId,
         spans: Vec<Span>,
         done: usize,
-        flags: i32,
         wait: bool,
     },
     ReceiveMany {
@@ -110,6 +118,7 @@ pub(crate) enum Op {
         done: usize,
         wait: bool,
     },
+    Splice(splice::Splice),
     Poll {
         entries: u64,
         count: usize,
@@ -142,6 +151,12 @@ pub(crate) enum Op {
     Signal {
         set: u64,
     },
+    Netlink {
+        socket: SocketId,
+        target: Target,
+        flags: i32,
+        wait: bool,
+    },
 }
 
 impl Op {
@@ -156,6 +171,7 @@ impl Op {
             | Self::Poll { .. }
             | Self::Select { .. }
             | Self::Epoll { .. }
+            | Self::Netlink { .. }
             | Self::Sleep => Some(Reply::Errno(libc::EINTR)),
             _ => None,
         }
@@ -182,7 +198,7 @@ pub(crate) fn progress(held: &Held, reply: &Reply) -> Progress {
         }
         (Sys::Futex | Sys::Getrandom, _) => Progress::Unclear,
         // Whoever asks again after an error, or after the end of the stream, gets the same answer.
-        (_, Reply::Errno(_)) => Progress::None,
+        (_, Reply::Errno(_) | Reply::Broken) => Progress::None,
         (Sys::Read | Sys::Recvfrom | Sys::Recvmsg, Reply::Value(0)) => Progress::None,
         (
             Sys::Poll | Sys::Ppoll | Sys::Select | Sys::Pselect6 | Sys::EpollWait | Sys::EpollPwait | Sys::EpollPwait2,
@@ -192,7 +208,11 @@ pub(crate) fn progress(held: &Held, reply: &Reply) -> Progress {
             Sys::Poll | Sys::Ppoll | Sys::Select | Sys::Pselect6 | Sys::EpollWait | Sys::EpollPwait | Sys::EpollPwait2,
             _,
         ) => Progress::Unclear,
-        (Sys::Read | Sys::Readv | Sys::Write | Sys::Writev, Reply::Native) => Progress::Elsewhere,
+        (Sys::Read | Sys::Readv | Sys::Write | Sys::Writev | Sys::Openat, Reply::Native | Reply::Done(_)) => {
+            Progress::Elsewhere
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Sys::Open, Reply::Native) => Progress::Elsewhere,
         (_, Reply::Native) => Progress::Unclear,
         _ => Progress::Some,
     }
@@ -212,7 +232,9 @@ impl CallRecord {
             Sys::Read | Sys::Readv | Sys::Ioctl | Sys::Fcntl => {
                 !matches!(outcome, Outcome::Native) || self.descriptor == Some(0)
             }
-            Sys::Recvmsg | Sys::Sendmsg | Sys::Recvfrom | Sys::Sendto | Sys::EpollCtl => {
+            #[cfg(target_arch = "x86_64")]
+            Sys::Open => !matches!(outcome, Outcome::Native),
+            Sys::Openat | Sys::Recvmsg | Sys::Sendmsg | Sys::Recvfrom | Sys::Sendto | Sys::EpollCtl => {
                 !matches!(outcome, Outcome::Native)
             }
             _ => true,
@@ -268,7 +290,8 @@ impl World {
             | Sys::Sendto
             | Sys::Sendmsg
             | Sys::Sendmmsg => self.start_transfer(key, held),
-            Sys::Sendfile | Sys::Splice => self.start_splice(key, held),
+            Sys::Sendfile => self.start_sendfile(key, held),
+            Sys::Splice => self.start_pipe_splice(key, held),
             Sys::Socket
             | Sys::Bind
             | Sys::Listen
@@ -280,6 +303,9 @@ impl World {
             | Sys::Shutdown => self.start_socket(key, held),
             Sys::Setsockopt | Sys::Getsockopt => self.start_option(key, held),
             Sys::Ioctl | Sys::Fcntl => self.start_control(key, held),
+            #[cfg(target_arch = "x86_64")]
+            Sys::Open => Some(self.start_open(held, note.args[0], note.args[1])),
+            Sys::Openat => Some(self.start_open(held, note.args[1], note.args[2])),
             Sys::Poll | Sys::Ppoll | Sys::Select | Sys::Pselect6 => self.start_readiness(held),
             Sys::EpollCreate
             | Sys::EpollCreate1
@@ -351,7 +377,8 @@ impl World {
             }
             Op::Accept { .. } | Op::Connect { .. } => self.resume_socket(key, held, expired),
             Op::Receive { .. } | Op::Send { .. } | Op::ReceiveMany { .. } => self.resume_transfer(key, held, expired),
-            Op::SendFile { .. } => self.resume_splice(key, held),
+            Op::SendFile { .. } => self.resume_sendfile(key, held),
+            Op::Splice(_) => self.resume_pipe_splice(key, held),
             Op::Poll { .. } | Op::Select { .. } => self.resume_readiness(key, held, expired),
             Op::Epoll { .. } => self.resume_epoll(key, held, expired),
             Op::Sleep => expired.then_some(Reply::Value(0)),
@@ -366,6 +393,7 @@ impl World {
             Op::Input => self.resume_input(key, held),
             Op::Wait { .. } => self.resume_wait(key, held),
             Op::Timer { .. } => self.resume_timer(held),
+            Op::Netlink { .. } => self.resume_netlink(held, expired),
         }
     }
 }

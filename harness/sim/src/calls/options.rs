@@ -22,6 +22,9 @@ impl World {
         if self.timer_sockets.contains_key(&id) {
             return Some(Reply::Errno(libc::ENOTSOCK));
         }
+        if self.netlinks.contains_key(&id) {
+            return self.start_netlink(key, held, id);
+        }
         held.record.socket = self.net.socket(id).ok().map(|socket| socket.label);
         held.record.asked = (args[1] << 32) | (args[2] & 0xffff_ffff);
         let (level, name) = (args[1] as i32, args[2] as i32);

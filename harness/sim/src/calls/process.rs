@@ -55,23 +55,32 @@ impl World {
             Sys::ExitGroup => {
                 // Its parent may have a handler for SIGCHLD.
                 if let Some(parent) = self.processes.get(&process).and_then(|entry| entry.parent) {
-                    self.show_time(parent);
+                    self.expect_signal(parent);
                 }
                 self.let_run(process, key);
                 Some(Reply::Native)
             }
-            Sys::Exit => Some(Reply::Native),
+            Sys::Exit => {
+                if let Some(thread) = self.threads.get_mut(&key) {
+                    thread.leaving = true;
+                }
+                Some(Reply::Native)
+            }
             Sys::Kill
             | Sys::Tkill
             | Sys::Tgkill
             | Sys::RtSigqueueinfo
             | Sys::RtTgsigqueueinfo
             | Sys::PidfdSendSignal => {
-                self.show_time_to_all();
+                self.expect_signals();
                 self.signals_expected = true;
                 Some(Reply::Native)
             }
             Sys::Wait4 | Sys::Waitid => {
+                // Whoever is collected gives up a number that another child may get.
+                if let Some(entry) = self.processes.get_mut(&process) {
+                    entry.dead.clear();
+                }
                 let options = if held.note.sys == Sys::Wait4 { held.note.args[2] } else { held.note.args[3] };
                 if options as i32 & libc::WNOHANG != 0 {
                     return Some(Reply::Native);

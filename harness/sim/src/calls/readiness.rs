@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness_os::trap::Sys;
+use harness_os::trap::{Memory, Sys};
 
 use super::files::native_bits;
 use super::time::{read_timespec, read_timeval};
@@ -32,6 +32,11 @@ impl Readiness {
 
 const ALWAYS: i16 = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL;
 
+/// The signals of a set in the memory of a program, one bit each; `None` when there is no set.
+pub(super) fn mask_at(memory: Memory, at: u64) -> Option<u64> {
+    (at != 0).then(|| memory.word64(at)).flatten()
+}
+
 impl World {
     pub(super) fn start_readiness(&mut self, held: &mut Held) -> Option<Reply> {
         let args = held.note.args;
@@ -47,6 +52,12 @@ impl World {
             Sys::Select => read_timeval(memory, args[4]),
             _ if args[4] == 0 => None,
             _ => read_timespec(memory, args[4]),
+        };
+        held.mask = match held.note.sys {
+            Sys::Ppoll => mask_at(memory, args[3]),
+            // struct { const sigset_t *mask; size_t length; }
+            Sys::Pselect6 if args[5] != 0 => memory.word64(args[5]).and_then(|at| mask_at(memory, at)),
+            _ => None,
         };
         held.deadline = patience.map(|time| self.net.now + time);
         if matches!(held.note.sys, Sys::Poll | Sys::Ppoll) {
@@ -70,11 +81,25 @@ impl World {
             _ => return Some(Reply::Unknown),
         };
         held.record.sockets = held.watching.len();
-        match ready {
+        let answered = match ready {
             Err(errno) => Some(Reply::Errno(errno)),
+            Ok(0) if self.is_interrupted(key, held) => Some(Reply::Native),
             Ok(0) if !expired => None,
             Ok(count) => Some(Reply::Value(count)),
+        };
+        if answered.is_some() {
+            super::show_remaining(held, self.net.now);
         }
+        answered
+    }
+
+    /// Whether a signal waits that only the mask of this very call lets through. The kernel has to do the call then: it
+    /// finds nothing ready, because a placeholder never is, has the signal taken, and answers `EINTR`.
+    pub(super) fn is_interrupted(&mut self, key: ThreadKey, held: &mut Held) -> bool {
+        let Some(mask) = held.mask else { return false };
+        // Nothing announces such a signal: it is looked for at every step.
+        held.native = true;
+        crate::signals::pending(self.process_of(key), held.note.thread) & !mask != 0
     }
 
     /// The bits of one descriptor, and what to watch for it.
@@ -92,6 +117,9 @@ impl World {
     }
 
     pub(super) fn simulated_bits(&self, id: SocketId) -> i16 {
+        if let Some(socket) = self.netlinks.get(&id) {
+            return socket.bits();
+        }
         match self.timer_sockets.get(&id) {
             Some(timer) if timer.expirations > 0 => libc::POLLIN,
             Some(_) => 0,

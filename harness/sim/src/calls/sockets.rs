@@ -46,6 +46,9 @@ impl World {
         if self.timer_sockets.contains_key(&id) {
             return Some(Reply::Errno(libc::ENOTSOCK));
         }
+        if self.netlinks.contains_key(&id) {
+            return self.start_netlink(key, held, id);
+        }
         let Ok(socket) = self.net.socket(id) else { return Some(Reply::Errno(libc::EBADF)) };
         held.record.socket = Some(socket.label);
         held.record.nonblocking = socket.nonblocking;
@@ -108,6 +111,9 @@ impl World {
     fn make_socket(&mut self, key: ThreadKey, held: &mut Held) -> Reply {
         let args = held.note.args;
         let (domain, kind) = (args[0] as i32, args[1] as i32);
+        if domain == libc::AF_NETLINK {
+            return self.make_netlink(key, held);
+        }
         if !matches!(domain, libc::AF_INET | libc::AF_INET6) {
             // Packets, virtual machines, radio: a run has nothing of the kind.
             return Reply::Errno(libc::EAFNOSUPPORT);

@@ -61,6 +61,25 @@ fn setting(timer: Option<Timer>, now: VirtualTime, micros: bool) -> [u8; 32] {
     bytes
 }
 
+/// Puts the time that is left of a wait where the kernel would, for who was broken off: nanosleep(2), and select(2) and
+/// its like whatever they return.
+pub(crate) fn show_remaining(held: &Held, now: VirtualTime) {
+    let args = held.note.args;
+    let (at, unit) = match held.note.sys {
+        Sys::Nanosleep => (args[1], 1),
+        Sys::ClockNanosleep if args[1] & ABSOLUTE == 0 => (args[3], 1),
+        #[cfg(target_arch = "x86_64")]
+        Sys::Select => (args[4], 1000),
+        Sys::Pselect6 => (args[4], 1),
+        Sys::Ppoll => (args[2], 1),
+        _ => return,
+    };
+    if let Some(deadline) = held.deadline.filter(|_| at != 0) {
+        let left = deadline.since(now);
+        memory(held).write(at, &pair(left.as_secs(), u64::from(left.subsec_nanos()) / unit));
+    }
+}
+
 fn offset_of(clock: i32) -> Option<Duration> {
     match clock {
         libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_REALTIME_ALARM | libc::CLOCK_TAI => {
@@ -369,7 +388,7 @@ impl World {
             }
         }
         // A handler runs before the next answer: it must find the present time.
-        self.show_time_to_all();
+        self.expect_signals();
         let mut sent = Vec::new();
         for (number, process) in &mut self.processes {
             if advance(&mut process.alarm, now) {

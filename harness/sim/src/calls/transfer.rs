@@ -15,13 +15,13 @@ const CHUNK: usize = 256 * 1024;
 const MANY: u64 = 64;
 
 /// The fields of a `struct msghdr`.
-struct Header {
+pub(super) struct Header {
     name: u64,
     name_length: u64,
-    target: Target,
+    pub(super) target: Target,
 }
 
-fn read_header(memory: Memory, at: u64) -> Result<Header, i32> {
+pub(super) fn read_header(memory: Memory, at: u64) -> Result<Header, i32> {
     let words: [u8; 56] = memory.array(at).ok_or(libc::EFAULT)?;
     let word = |at: usize| u64::from_le_bytes(words[at..at + 8].try_into().unwrap_or([0; 8]));
     let spans = read_spans(memory, word(16), word(24))?;
@@ -43,11 +43,16 @@ impl World {
         if self.timer_sockets.contains_key(&id) {
             return self.start_timer_read(held, id);
         }
+        if self.netlinks.contains_key(&id) {
+            return self.start_netlink(key, held, id);
+        }
         let Ok(socket) = self.net.socket(id) else { return Some(Reply::Errno(libc::EBADF)) };
         held.record.socket = Some(socket.label);
+        let stream = socket.stream;
         match self.plan_transfer(held, id) {
             Ok(Some(reply)) => Some(reply),
             Ok(None) => self.resume_transfer(key, held, false),
+            Err(libc::EPIPE) if stream && held.note.sys == Sys::Sendmmsg => Some(self.broken(key, held, id)),
             Err(errno) => Some(Reply::Errno(errno)),
         }
     }
@@ -137,7 +142,7 @@ impl World {
                 if !stream {
                     return self.send_one(held, id, &header).map(|done| Some(Reply::Value(done as i64)));
                 }
-                held.op = Op::Send { socket: id, spans: header.target.spans, done: 0, flags, wait };
+                held.op = Op::Send { socket: id, spans: header.target.spans, done: 0, wait };
                 held.watching = vec![id];
                 held.deadline = send_timeout.filter(|_| wait).map(|time| self.net.now + time);
             }
@@ -177,27 +182,39 @@ impl World {
         match result {
             Ok(None) => None,
             Ok(Some(value)) => Some(Reply::Value(value)),
-            Err(errno) => {
-                if errno == libc::EPIPE
-                    && let Op::Send { flags, .. } = held.op
-                    && flags & libc::MSG_NOSIGNAL == 0
-                {
-                    self.raise_sigpipe(key, held);
-                }
-                Some(Reply::Errno(errno))
-            }
+            Err(libc::EPIPE) if let Op::Send { socket, .. } = held.op => Some(self.broken(key, held, socket)),
+            Err(errno) => Some(Reply::Errno(errno)),
         }
     }
 
-    /// As the kernel does with `EPIPE`. A caught signal interrupts the call that is held, so the answer has to go
-    /// first; one that kills must come before the program sees the answer.
-    fn raise_sigpipe(&mut self, key: ThreadKey, held: &Held) {
+    /// A write into a connection that nobody reads any more.
+    pub(super) fn broken(&mut self, key: ThreadKey, held: &Held, id: SocketId) -> Reply {
+        let args = held.note.args;
+        let named = match held.note.sys {
+            Sys::Sendto => args[4] != 0,
+            Sys::Sendmsg | Sys::Sendmmsg => memory(held).word64(args[1]).unwrap_or(0) != 0,
+            // With nothing left in the pipe, the kernel would wait there.
+            Sys::Splice => true,
+            _ => false,
+        };
+        if let Some(placeholder) = self.kept.get(&id).filter(|_| !named) {
+            placeholder.break_off();
+            return Reply::Broken;
+        }
+        // With an address, which a connection ignores, the kernel would say that the placeholder is connected. A signal
+        // from here is right only where it is the program's end: a handler would run too early or too late.
         let process = self.process_of(key);
-        if crate::signals::is_caught(process, libc::SIGPIPE) {
-            self.after_answer.push((key, libc::SIGPIPE));
-        } else if !crate::signals::is_ignored(process, libc::SIGPIPE) {
+        let silent = match held.note.sys {
+            Sys::Sendto | Sys::Sendmmsg => args[3],
+            Sys::Splice => 0,
+            _ => args[2],
+        } as i32
+            & libc::MSG_NOSIGNAL
+            != 0;
+        if !silent && crate::signals::is_deadly(process, libc::SIGPIPE) {
             signal_thread(process, held.note.thread, libc::SIGPIPE);
         }
+        Reply::Errno(libc::EPIPE)
     }
 
     fn receive_stream(&mut self, held: &mut Held, id: SocketId, expired: bool) -> Result<Option<i64>, i32> {
@@ -348,7 +365,8 @@ impl World {
         let id = *socket;
         let room = total(spans);
         if room == 0 {
-            return Ok(Some(0));
+            // Nothing is sent; that nobody can be sent to any more is said all the same.
+            return self.net.send_stream(id, &[]).map(|_| Some(0));
         }
         let (nth, label) = {
             let socket = self.net.socket(id)?;
@@ -392,7 +410,7 @@ impl Header {
 }
 
 /// Fills what a `msghdr` gives back: no ancillary data, these flags, and for a stream no name.
-fn finish_header(memory: Memory, at: u64, flags: i32, named: usize) {
+pub(super) fn finish_header(memory: Memory, at: u64, flags: i32, named: usize) {
     if named == 0 {
         memory.write(at + 8, &[0; 4]);
     }

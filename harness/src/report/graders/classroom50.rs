@@ -63,7 +63,8 @@ struct Test {
 /// Renders the file; it ends in a line end. Where a rubric gives parts of points, all points are in hundredths.
 pub fn render(report: &Report, surroundings: &Surroundings) -> String {
     let found = || summary::requirements(report);
-    let whole = found().all(|found| found.score.fract() == 0.0 && found.max_score.fract() == 0.0);
+    let whole = report.score.fract() == 0.0
+        && found().all(|found| found.score.fract() == 0.0 && found.max_score.fract() == 0.0);
     let scale = if whole { 1.0 } else { 100.0 };
     // Points are small and never negative.
     let points = |points: f64| (points * scale).round().max(0.0) as u64;

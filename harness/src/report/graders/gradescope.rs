@@ -48,9 +48,22 @@ pub fn render(report: &Report) -> String {
             });
         }
     }
+    // The platform counts it, and shows students neither it nor the sum.
+    if let Some(held) = report.held_back {
+        tests.push(Test {
+            number: (report.tasks.len() + 1).to_string(),
+            name: "held back".to_owned(),
+            score: held.score,
+            max_score: held.max_score,
+            status: None,
+            visibility: "hidden",
+            tags: ["held-back".to_owned(), "hidden".to_owned()],
+            output: String::new(),
+        });
+    }
     let notes = report.notes.iter().map(|note| escape::lines(note).join("\n"));
     json(&Results {
-        score: report.score,
+        score: report.score + report.held_back.map_or(0.0, |held| held.score),
         execution_time: report.duration_ms as f64 / 1000.0,
         output: [summary::headline(report).text()].into_iter().chain(notes).collect::<Vec<_>>().join("\n"),
         output_format: "text",

@@ -9,13 +9,13 @@ mod drawing;
 mod evidence;
 mod failure;
 mod listing;
-mod policy;
+pub(crate) mod policy;
 #[cfg(test)]
 mod sample;
 mod sequence;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,8 @@ pub fn render(report: &Report, runs: &Runs<'_>) -> String {
                     (groups(&summary::undecided(report, Status::HarnessError), "Harness errors",
                         "The harness or this machine could not finish these runs. That says nothing about the program \
                          and costs it no points. Show this page to whoever runs the harness."))
-                    (groups(&summary::undecided(report, Status::Skip), "Not decided",
+                    (groups(&summary::lost(report), summary::LOST.0, summary::LOST.1))
+                    (groups(&summary::skipped(report), "Not decided",
                         "Nothing here speaks for or against the program, and no points were lost."))
                     (groups(&summary::partly_skipped(report), "Runs that were left out",
                         "Other runs decided these requirements."))
@@ -78,7 +79,8 @@ pub fn render(report: &Report, runs: &Runs<'_>) -> String {
                 footer {
                     p {
                         "Made by harness " (Line(&report.harness)) ". The same is in "
-                        a href="report.json" { "report.json" } ", for programs. Grading took " (report.duration_ms) " ms."
+                        a href="report.json" { "report.json" } ", for programs."
+                        @if report.duration_ms > 0 { " Grading took " (report.duration_ms) " ms." }
                     }
                 }
             }

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::machine::OPEN_FILES;
 use crate::peers::remote::figures::Figures;
 use crate::peers::remote::{files, tools};
+use crate::sandbox;
 
 /// How often the files that move are written anew: as often as the counters of a real kernel move.
 const TICK: Duration = Duration::from_millis(10);
@@ -98,6 +99,8 @@ impl Place {
             None if term => vec!["+m", "-i"],
             None => vec!["-s"],
         };
+        // What the program under test has run here is as much a stranger's as the program itself.
+        let confinement = sandbox::of_shell(self.folder.path()).map_err(|error| error.to_string())?;
         let launch = Launch {
             program: PathBuf::from("/bin/sh"),
             args: args.into_iter().map(Into::into).collect(),
@@ -107,6 +110,7 @@ impl Place {
             stdout: streams.stdout,
             stderr: streams.stderr,
             limits: Limits { open_files: Some(OPEN_FILES), file_size_bytes: Some(FILE_SIZE), ..Limits::default() },
+            confinement: Some(confinement),
         };
         let (reply, outcome) = oneshot::channel();
         let gone = || "its thread has ended".to_owned();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::judge;
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, Halt};
+use crate::sandbox::links;
 use crate::scenario::model::{ExpectFile, ExpectNoFile};
 
 const USUAL: Duration = Duration::from_secs(5);
@@ -30,10 +31,12 @@ impl Director {
         let wanted = self.bytes(&step.equals, 0)?;
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         let patience = Patience::new(&*self.stage, limit);
-        let written = self.until(patience, || std::fs::read(&path).ok().filter(|content| *content == wanted)).await;
+        let root = self.stage.folder().unwrap_or_default();
+        let written =
+            self.until(patience, || links::read(&root, &path).ok().filter(|content| *content == wanted)).await;
         let Err(why) = written else { return Ok(()) };
         let why = self.explain(&why);
-        let (actual, reason) = match std::fs::read(&path) {
+        let (actual, reason) = match links::read(&root, &path) {
             Ok(content) => {
                 self.differed(&wanted, &content);
                 let difference = judge::first_difference(&content, &wanted);
@@ -55,7 +58,7 @@ impl Director {
         if path.symlink_metadata().is_err() {
             return Ok(());
         }
-        let content = std::fs::read(&path).unwrap_or_default();
+        let content = links::read(&self.stage.folder().unwrap_or_default(), &path).unwrap_or_default();
         Err(Failure {
             expected: format!("no file {}", step.path),
             actual: format!("it is there, with {}", judge::describe(&content)),

@@ -24,6 +24,7 @@ mod refusal;
 mod remote;
 mod resources;
 mod said;
+mod send;
 mod tls;
 mod upload;
 mod xmlrpc;

@@ -249,7 +249,7 @@ impl Director {
             SignalName::Kill => "SIGKILL",
         };
         for (name, actor) in self.actors.programs_named(&step.program) {
-            self.note(&name, What::Signalled(text));
+            self.note(&name, What::Signalled(text.into()));
             actor.program.signal(step.signal);
         }
         Ok(())

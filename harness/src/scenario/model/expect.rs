@@ -1,7 +1,7 @@
 //! Expectations about what programs print, how they end and where they listen.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::scenario::bytes::Payload;
 use crate::scenario::duration::Limit;
@@ -100,7 +100,7 @@ pub struct ExpectOutput {
 }
 
 /// Output streams.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stream {
     /// Standard output.

@@ -1,0 +1,333 @@
+//! Watching how much the programs of a run use, and ending them when it is too much.
+//!
+//! Owns the bounds and one thread for each run, which looks from outside: no program notices it, and none that keeps
+//! within the bounds is touched. They are far above what any scenario asks for (two thousand clients, a process for
+//! each) and far below what a machine of today bears.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use harness_os::process::{self, Belonging};
+
+use crate::run::event::What;
+use crate::run::{End, Failure, Record};
+
+/// Name of the environment variable that marks the programs of a run.
+pub const MARKER: &str = "HARNESS_RUN";
+
+/// Bound on real time for a run that hangs, in the harness or in a way that nothing else sees.
+pub const HANGS: Duration = Duration::from_secs(600);
+
+/// Between two looks; more where a look takes long.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A marker for one run. Always of the same length: it must not move what else a program finds in its memory.
+pub fn marker() -> String {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    format!("{:010}-{:010}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How much the programs of one run may use together.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Processes at a time.
+    pub processes: usize,
+    /// Threads of all of them at a time.
+    pub threads: u64,
+    /// Resident memory in bytes.
+    pub memory: u64,
+    /// Bytes below the run's folder.
+    pub disk: u64,
+    /// Files and folders there.
+    pub files: u64,
+    /// Bytes printed.
+    pub output: u64,
+    /// Real time, whatever the clock of the run says.
+    pub time: Duration,
+}
+
+impl Bounds {
+    /// For runs.
+    pub fn of_run() -> Self {
+        Self {
+            processes: 2_500,
+            threads: 10_000,
+            memory: memory(2 << 30),
+            disk: 1 << 30,
+            files: 50_000,
+            output: 512 << 20,
+            time: HANGS,
+        }
+    }
+
+    /// For builds: compilers take more.
+    pub fn of_build() -> Self {
+        Self {
+            processes: 1_000,
+            threads: 5_000,
+            memory: memory(4 << 30),
+            disk: 2 << 30,
+            files: 200_000,
+            output: u64::MAX,
+            time: Duration::MAX,
+        }
+    }
+}
+
+/// At most half of the machine's memory.
+fn memory(most: u64) -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let total = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    total.map_or(most, |kib| most.min(kib * 1024 / 2))
+}
+
+/// What a program used too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// More processes than this at a time.
+    Processes(usize),
+    /// More threads.
+    Threads(u64),
+    /// More memory, in bytes.
+    Memory(u64),
+    /// More on the disk, in bytes.
+    Disk(u64),
+    /// More files.
+    Files(u64),
+    /// More output, in bytes.
+    Output(u64),
+    /// More real time: this may as well be the machine's fault.
+    Time(Duration),
+}
+
+impl std::fmt::Display for Excess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Processes(most) => write!(f, "more than {most} processes at a time"),
+            Self::Threads(most) => write!(f, "more than {most} threads at a time"),
+            Self::Memory(most) => write!(f, "more than {} MiB of memory", most >> 20),
+            Self::Disk(most) => write!(f, "more than {} MiB on the disk", most >> 20),
+            Self::Files(most) => write!(f, "more than {most} files in its folder"),
+            Self::Output(most) => write!(f, "more than {} MiB of output", most >> 20),
+            Self::Time(most) => write!(f, "more than {} s of real time", most.as_secs()),
+        }
+    }
+}
+
+impl Excess {
+    /// How a run ends in which this happened.
+    pub fn end(self) -> End {
+        if let Self::Time(most) = self {
+            return End::Harness(format!("the run did not come to an end within {} s", most.as_secs()));
+        }
+        End::Failed(self.failure())
+    }
+
+    fn failure(self) -> Failure {
+        Failure {
+            expected: format!("not {self}"),
+            actual: "that much, and the programs of the run were ended".to_owned(),
+            reason: format!("the program used {self}: it was ended, with all that it had started"),
+        }
+    }
+
+    /// Makes this the reason of a run's end, and of whatever failed in it: what was ended cannot answer.
+    pub fn blame(self, record: &mut Record) {
+        let failure = self.failure();
+        for event in &mut record.events {
+            if let What::Judged(judgement) = &mut event.what
+                && !judgement.held
+            {
+                judgement.expected.clone_from(&failure.expected);
+                judgement.actual.clone_from(&failure.actual);
+                judgement.reason.clone_from(&failure.reason);
+            }
+        }
+        record.end = self.end();
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    roots: BTreeSet<i32>,
+    over: bool,
+    excess: Option<Excess>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    marker: String,
+    folder: PathBuf,
+    bounds: Bounds,
+    printed: AtomicU64,
+}
+
+/// Counts what the programs of a run print.
+#[derive(Debug, Clone)]
+pub struct Printed(Arc<Shared>);
+
+impl Printed {
+    /// So many bytes more.
+    pub fn add(&self, bytes: usize) {
+        self.0.printed.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Watches one run, or one build, until it is dropped.
+#[derive(Debug)]
+pub struct Guard {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Guard {
+    /// Watches the programs that carry `marker` or are named later, and what they write below `folder`. To be called
+    /// where `folder` is what the rest of the machine sees.
+    pub fn new(marker: &str, folder: &Path, bounds: Bounds) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            marker: marker.to_owned(),
+            folder: folder.to_owned(),
+            bounds,
+            printed: AtomicU64::new(0),
+        });
+        let watching = Arc::clone(&shared);
+        // Without a thread there is nobody to watch, and hardly a machine to run on.
+        let thread = std::thread::Builder::new().name("guard".to_owned()).spawn(move || watching.watch()).ok();
+        Self { shared, thread }
+    }
+
+    /// What the run's programs carry in their environment.
+    pub fn marker(&self) -> &str {
+        &self.shared.marker
+    }
+
+    /// Watches a program with all that it starts.
+    pub fn add(&self, pid: i32) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).roots.insert(pid);
+        self.shared.changed.notify_one();
+    }
+
+    /// To count what the programs print.
+    pub fn printed(&self) -> Printed {
+        Printed(Arc::clone(&self.shared))
+    }
+
+    /// What was too much, if anything was.
+    pub fn excess(&self) -> Option<Excess> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).excess
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).over = true;
+        self.shared.changed.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn watch(&self) {
+        let (mut pause, start) = (PAUSE, Instant::now());
+        loop {
+            let roots: Vec<i32> = {
+                let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let state = if state.roots.is_empty() && !state.over {
+                    self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+                } else {
+                    state
+                };
+                let (state, _) = self
+                    .changed
+                    .wait_timeout_while(state, pause, |state| !state.over)
+                    .unwrap_or_else(PoisonError::into_inner);
+                if state.over {
+                    return;
+                }
+                state.roots.iter().copied().collect()
+            };
+            let began = Instant::now();
+            process::reap_strays();
+            let bounds = self.bounds;
+            let talks = self.printed.load(Ordering::Relaxed) > bounds.output;
+            let excess = (talks.then_some(Excess::Output(bounds.output)))
+                .or_else(|| self.amounts(&roots))
+                .or_else(|| self.written())
+                .or_else(|| (start.elapsed() > bounds.time).then_some(Excess::Time(bounds.time)));
+            if let Some(excess) = excess {
+                self.state.lock().unwrap_or_else(PoisonError::into_inner).excess.get_or_insert(excess);
+                // Again at every look: what is ended may have gone on meanwhile.
+                process::kill_members(&self.belonging(&roots));
+            }
+            pause = PAUSE.max(began.elapsed() * 5);
+        }
+    }
+
+    fn belonging<'a>(&'a self, roots: &'a [i32]) -> Belonging<'a> {
+        Belonging { namespace: None, roots, marker: Some((MARKER, &self.marker)) }
+    }
+
+    fn amounts(&self, roots: &[i32]) -> Option<Excess> {
+        let mut all = roots.to_vec();
+        all.extend(process::strays(&self.belonging(roots)));
+        let family = process::tree(&all);
+        let bounds = self.bounds;
+        if family.len() > bounds.processes {
+            return Some(Excess::Processes(bounds.processes));
+        }
+        let (mut threads, mut memory, mut shared) = (0, 0, 0);
+        for held in family.iter().filter_map(|pid| process::held(*pid)) {
+            threads += held.threads;
+            memory += held.memory_bytes;
+            shared = shared.max(held.shared_bytes);
+        }
+        if threads > bounds.threads {
+            return Some(Excess::Threads(bounds.threads));
+        }
+        // What a process has from its parent counts for both so far; in parts, only when it matters.
+        let in_parts = || family.iter().filter_map(|pid| process::share_of_memory(*pid)).sum::<u64>();
+        (memory + shared > bounds.memory && in_parts() > bounds.memory).then_some(Excess::Memory(bounds.memory))
+    }
+
+    fn written(&self) -> Option<Excess> {
+        use std::os::unix::fs::MetadataExt;
+        let bounds = self.bounds;
+        let (mut bytes, mut files) = (0, 0);
+        let mut pending = vec![self.folder.clone()];
+        while let Some(folder) = pending.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let Ok(meta) = entry.metadata() else { continue };
+                files += 1;
+                bytes += meta.blocks() * 512;
+                if bytes > bounds.disk {
+                    return Some(Excess::Disk(bounds.disk));
+                }
+                if files > bounds.files {
+                    return Some(Excess::Files(bounds.files));
+                }
+                if meta.is_dir() {
+                    pending.push(entry.path());
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Ends what is left of a run whose programs have all ended or been ended: those that went away from them. Costs next
+/// to nothing where there are none.
+pub fn sweep(marker: &str) -> Vec<i32> {
+    let belonging = Belonging { namespace: None, roots: &[], marker: Some((MARKER, marker)) };
+    if process::strays(&belonging).is_empty() { Vec::new() } else { process::kill_members(&belonging).survivors }
+}
