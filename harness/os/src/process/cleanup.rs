@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -23,10 +24,13 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How long one round waits for those it killed before it looks for new ones.
 const ROUND: Duration = Duration::from_millis(500);
 /// Rounds before a clean-up gives up; a round kills everybody it saw, so two are the rule.
-const ROUNDS: usize = 64;
+const ROUNDS: usize = 1_024;
 
 /// Children of this process of which nobody minds a few dead ones.
 const FEW: usize = 64;
+
+/// Dead children of dead parents that were collected so far.
+static STRAYS_REAPED: AtomicU64 = AtomicU64::new(0);
 
 /// Looks in a row that find nobody, while processes are being born elsewhere, before nobody is believed to be left.
 const LOOKS: usize = 3;
@@ -134,7 +138,7 @@ fn poll_once(handle: Option<&OwnedFd>, timeout: Duration) -> bool {
 }
 
 /// Ends every live process that [belongs](members) to a run. All are stopped before any is killed, so that none
-/// can fork while the others die; this repeats until nobody is left, for at most 64 rounds and 5 seconds.
+/// can fork while the others die; this repeats until nobody is left, for at most 1024 rounds and 5 seconds.
 ///
 /// Members that became children of this process (see [`set_subreaper`]) are reaped, each by its own id. The
 /// roots are not: whoever started them reaps them. Name every child of this process in `roots`, or its exit
@@ -145,19 +149,23 @@ pub fn kill_members(belonging: &Belonging<'_>) -> Killed {
     let mut to_reap = BTreeSet::new();
     let (mut unsure, mut runaway) = (0, false);
     for _ in 0..ROUNDS {
-        reap_strays();
-        let born = last_born();
+        reap_at_least(if runaway { 1 } else { FEW });
+        let (born, reaped) = (last_born(), STRAYS_REAPED.load(Ordering::SeqCst));
         let stopped = stop_all(belonging, deadline, &mut to_reap);
         let doomed: Vec<&Target> = stopped.values().filter(|target| target.signal(Signal::SIGKILL)).collect();
         if doomed.is_empty() {
-            // Whoever forks and ends all the time may have been born behind the look; it leaves the dead to us.
-            runaway |= !dead_strays().is_empty();
-            let sure = !runaway || born.is_some() && born == last_born() || unsure == LOOKS;
-            if sure && (!runaway || members(belonging).is_empty()) || Instant::now() >= deadline {
+            // Whoever forks and ends all the time may have been born behind the look. It leaves its dead to us: where
+            // none has come during a whole look, nobody has run away from it.
+            let died = !dead_strays().is_empty() || reaped != STRAYS_REAPED.load(Ordering::SeqCst);
+            let sure = !died && (runaway || born.is_some() && born == last_born() || unsure == LOOKS);
+            if sure || Instant::now() >= deadline {
                 break;
             }
+            runaway |= died;
             unsure = LOOKS.min(unsure + 1);
-            stop_the_youngest(belonging);
+            if runaway {
+                stop_the_youngest(belonging);
+            }
             continue;
         }
         unsure = 0;
@@ -221,6 +229,7 @@ fn reap_at_least(few: usize) {
     let _alone = forking::begin_alone();
     for pid in dead_strays() {
         let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+        STRAYS_REAPED.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -243,11 +252,12 @@ fn last_born() -> Option<i32> {
 }
 
 /// Catches a member that forks and ends faster than all processes can be looked at: only the youngest ones are, again
-/// and again. One that is caught stays where it is.
+/// and again, and those that came to this process last. One that is caught stays where it is.
 fn stop_the_youngest(belonging: &Belonging<'_>) {
     for _ in 0..CATCHES {
-        let Some(last) = last_born() else { return };
-        for pid in last.saturating_sub(2).max(2)..=last {
+        let last = last_born().unwrap_or_default();
+        let came = procfs::children_of_thread(own_pid(), own_pid());
+        for pid in (last - 2..=last).chain(came.into_iter().rev().take(3)).filter(|pid| *pid > 1) {
             if let Some(target) = Target::open(pid)
                 && belongs(pid, belonging)
                 && target.signal(Signal::SIGSTOP)

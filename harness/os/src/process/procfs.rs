@@ -98,10 +98,23 @@ pub(super) fn children(pid: i32) -> Option<Vec<i32>> {
         // A single thread may vanish here; its children then belong to another thread of the process.
         if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/children")) {
             readable = true;
-            found.extend(text.split_ascii_whitespace().filter_map(|number| number.parse::<i32>().ok()));
+            found.extend(numbers(&text));
         }
     }
     readable.then_some(found)
+}
+
+/// The children of one thread, in the order in which they became its own; the orphans that a process takes in are
+/// its first thread's. None where the kernel does not tell.
+pub(super) fn children_of_thread(pid: i32, tid: i32) -> Vec<i32> {
+    fs::read_to_string(format!("/proc/{pid}/task/{tid}/children"))
+        .map(|text| numbers(&text).collect())
+        .unwrap_or_default()
+}
+
+/// The numbers in a text, blanks between them.
+fn numbers(text: &str) -> impl Iterator<Item = i32> {
+    text.split_ascii_whitespace().filter_map(|number| number.parse().ok())
 }
 
 /// True if the environment the process was started with holds exactly `NAME=VALUE`.
