@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
@@ -29,6 +30,8 @@ struct Expected {
     needs: Vec<String>,
     verdict: String,
     reason: Option<String>,
+    /// Symbolic links of its folder, by name, and where they lead. Made here: not every copy of the fixtures keeps them.
+    links: BTreeMap<String, PathBuf>,
 }
 
 impl Expected {
@@ -36,12 +39,23 @@ impl Expected {
         let text = fs::read_to_string(fixture(&format!("hostile/{name}/expected.toml"))).expect("expected.toml");
         let table: toml::Table = text.parse().expect("TOML");
         let word = |key: &str| table.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let links = table.get("links").and_then(toml::Value::as_table).into_iter().flatten();
         let needs = table["needs"].as_array().expect("a list");
         Self {
             needs: needs.iter().filter_map(|need| need.as_str().map(str::to_owned)).collect(),
             verdict: word("verdict").expect("a verdict"),
             reason: word("reason"),
+            links: links.map(|(name, to)| (name.clone(), to.as_str().expect("a path").into())).collect(),
         }
+    }
+}
+
+/// The program as it is handed in.
+fn hand_in(name: &str, folder: &Path) {
+    copy(&fixture(&format!("hostile/{name}")), folder);
+    for (link, to) in Expected::of(name).links {
+        let to = if to.is_absolute() { to } else { repository().join(to) };
+        std::os::unix::fs::symlink(to, folder.join(link)).expect("a link");
     }
 }
 
@@ -100,9 +114,6 @@ fn copy(from: &Path, to: &Path) {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         match entry.file_type().expect("a kind") {
             kind if kind.is_dir() => copy(&path, &target),
-            kind if kind.is_symlink() => {
-                std::os::unix::fs::symlink(fs::read_link(&path).expect("a link"), target).expect("a link");
-            }
             _ => drop(fs::copy(&path, target).expect("a copy")),
         }
     }
@@ -204,7 +215,7 @@ fn play(name: &str, backend: &str, user: User, expected: &Expected) {
     let top = place.path();
     let unique = format!("left-behind-{}-{name}-{backend}-{user:?}", std::process::id());
     let submission = top.join("submission");
-    copy(&fixture(&format!("hostile/{name}")), &submission);
+    hand_in(name, &submission);
     let outside = Outside::new(top, &unique);
     let out = top.join("out");
     let scenarios = repository().join("scenarios/uppercase-tcp");
@@ -265,7 +276,7 @@ fn play(name: &str, backend: &str, user: User, expected: &Expected) {
 #[test]
 fn links_that_lead_out_are_named() {
     let place = folder();
-    copy(&fixture("hostile/links"), &place.path().join("lab"));
+    hand_in("links", &place.path().join("lab"));
     write(place.path(), "lab/targets.json", "{}");
     let output = common::harness(place.path())
         .args(["--target", "lab", "--task", "uppercase-tcp", "--requirement", "uppercase-tcp.letters"])

@@ -31,7 +31,8 @@ pub struct TrapCommand {
     pub environment: Vec<Vec<u8>>,
     /// The working directory.
     pub directory: PathBuf,
-    /// Runs in the child, with the parent's memory, before the filter. It must not keep a lock.
+    /// Runs in the child, with the parent's memory, before the filter. It must not keep a lock, and what it leaves open
+    /// is closed.
     pub prepare: Option<Preparation>,
 }
 
@@ -158,9 +159,6 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 extern "C" fn enter(argument: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `argument` is the `Child` that `spawn` keeps alive and does not touch while this runs.
     let child = unsafe { &mut *argument.cast::<Child<'_>>() };
-    // Nothing of this process's is the program's; what `prepare` opens is.
-    // SAFETY: close_range takes numbers only, and marks the child's own descriptors.
-    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     let failure = match child.prepare.as_mut().map_or(Ok(()), |prepare| prepare()) {
         Err(error) => (Stage::Prepare, error.raw_os_error().unwrap_or(libc::EINVAL)),
         Ok(()) => become_program(child),
@@ -217,7 +215,10 @@ fn become_program(child: &Child<'_>) -> (Stage, i32) {
         if let Err(failed) = send_descriptor(child.handover, listener) {
             return (Stage::Filter, failed);
         }
-        libc::close(listener);
+        // Closed here and not by execve: that lets the harness go on before it closes anything, and what another thread
+        // closes meanwhile would not have its effect before the copy in this process is gone. Where the kernel has no
+        // close_range, everything of the harness is close-on-exec all the same.
+        libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
         libc::syscall(
             libc::SYS_execve,
