@@ -54,6 +54,7 @@ fn doctor_says_what_this_machine_can_do() {
 #[case("submission", "")]
 #[case("rubric", "requirements")]
 #[case("report", "tasks")]
+#[case("interop", "tasks")]
 fn every_schema_is_json(#[case] kind: &str, #[case] property: &str) {
     let folder = folder();
     let schema: Value = report(harness(folder.path()).args(["schema", kind]), 0);

@@ -140,6 +140,9 @@ fn the_matrix_says_at_whose_side_it_is() {
     let out_of = |name: &str| std::fs::read_to_string(out.join(name)).expect("written");
     assert!(out_of("interop.md").contains("| 1 `ada` |"), "{}", out_of("interop.md"));
     assert_eq!(serde_json::from_str::<Value>(&out_of("interop.json")).expect("JSON"), result);
+    let schema = stdout(&run(harness(&out).args(["schema", "interop"]), 0));
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    assert_eq!(common::conformance::violations(&schema, &result), Vec::<String>::new());
     let left: Vec<&Value> = array(&result["left-out"]).iter().map(|it| &it["name"]).collect();
     assert_eq!(left, ["nobody"]);
 }

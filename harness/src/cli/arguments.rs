@@ -235,6 +235,8 @@ pub enum SchemaKind {
     Rubric,
     /// The JSON report
     Report,
+    /// `interop.json`
+    Interop,
 }
 
 /// Arguments of `selftest`.

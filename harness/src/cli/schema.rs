@@ -15,6 +15,7 @@ pub fn run(arguments: &Schema) -> Exit {
         SchemaKind::Submission => crate::submission::manifest::schema(),
         SchemaKind::Rubric => crate::grade::rubric_schema(),
         SchemaKind::Report => crate::report::json::schema(),
+        SchemaKind::Interop => schema_for!(crate::interop::matrix::Interop),
     };
     let mut schema = schema.to_value();
     if matches!(arguments.kind, SchemaKind::Scenario | SchemaKind::Opening) {

@@ -1,9 +1,10 @@
 //! At whose side it is that two programs do not work together. The control is each side's run with the model answers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How a pair came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// They work together.
@@ -30,7 +31,7 @@ pub enum Standing {
 }
 
 /// At whose side a failure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The client's: it fails with the model server, too.

@@ -1,5 +1,6 @@
 //! The result as data: what `--format json` prints and `interop.json` holds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blame::{Fault, Outcome};
@@ -9,7 +10,7 @@ use super::speech::Speech;
 pub const SCHEMA: u32 = 1;
 
 /// All tasks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Interop {
     /// Version of this format.
@@ -29,7 +30,7 @@ pub struct Interop {
 }
 
 /// A submission that takes no part.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LeftOut {
     /// Its name.
     pub name: String,
@@ -38,7 +39,7 @@ pub struct LeftOut {
 }
 
 /// One task: who takes part, and every pair.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct TaskMatrix {
     /// The task's id.
@@ -60,7 +61,7 @@ pub struct TaskMatrix {
 }
 
 /// A scenario that every pair plays.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Situation {
     /// Its id in the task.
@@ -72,7 +73,7 @@ pub struct Situation {
 }
 
 /// One side that takes part.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Player {
     /// The submission's name.
@@ -88,7 +89,7 @@ pub struct Player {
 }
 
 /// A client with a server.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Pair {
     /// Whose client.
@@ -112,7 +113,7 @@ pub struct Pair {
 }
 
 /// Pairs of sound programs that do not work together, for one and the same reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Disagreement {
     /// Client and server of each pair; the first is the one that is shown.

@@ -1,6 +1,7 @@
 //! What the two sides of a conversation say, and how they mark the end of it: read from the packets.
 
 use harness_os::sniff::Frame;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::capture::conversation::{Conversation, conversations, packets};
@@ -16,7 +17,7 @@ use crate::submission::{Framing, Part};
 const SHOWN: usize = 48;
 
 /// The first conversation of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Speech {
     /// From the client to the server, until the server first answers.
@@ -26,7 +27,7 @@ pub struct Speech {
 }
 
 /// One direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Direction {
     /// The bytes, quoted; in the middle of many, an ellipsis.
