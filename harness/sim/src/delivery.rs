@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::datagrams::RECEIVE_BUFFER;
-use crate::hosts::unmapped;
+use crate::hosts::{unmapped, unspecified};
 use crate::network::{ConnectionId, Stage};
 use crate::packet::{Packet, Payload};
 use crate::sockets::{Net, Role, SocketId, Waiting};
@@ -91,11 +91,10 @@ impl Net {
     fn deliver_segment(&mut self, mut under_way: UnderWay) {
         let Payload::Tcp(segment) = &under_way.packet.payload else { return };
         let (host, to) = (under_way.to, under_way.packet.to());
-        if segment.flags.syn
-            && !segment.flags.ack
-            && let Some(listener) = self.model.listener_at(host, to.is_ipv6(), to.port())
-            && let Some(id) = self.listeners.get(&listener)
-            && let Some(Role::Listener { queue, backlog, .. }) = self.sockets.get(id).map(|one| &one.role)
+        let first = segment.flags.syn && !segment.flags.ack;
+        let asked = if first { self.listener_for(host, under_way.packet.from(), to) } else { None };
+        if let Some((_, id)) = asked
+            && let Some(Role::Listener { queue, backlog, .. }) = self.sockets.get(&id).map(|one| &one.role)
             && queue.len() > *backlog
         {
             // The queue is full: Linux drops the segment and the client sends it again after 1, 2, 4 … s.
@@ -105,7 +104,7 @@ impl Net {
             return;
         }
         let before = self.connection_facts(host, &under_way.packet);
-        let arrival = self.model.deliver(host, under_way.packet);
+        let arrival = self.model.deliver(host, under_way.packet, asked.map(|(listener, _)| listener));
         if let Some((listener, connection, from)) = arrival.accepted
             && let Some(id) = self.listeners.get(&listener).copied()
         {
@@ -178,31 +177,12 @@ impl Net {
         let Payload::Udp(datagram) = &packet.payload else { return };
         let (from, to) = (packet.from(), packet.to());
         let broadcast = !self.hosts[host].has(to.ip());
-        let users = self.ports.get(&(host, false, to.port())).cloned().unwrap_or_default();
-        let mut takers: Vec<(u8, SocketId)> = users
-            .into_iter()
-            .filter_map(|id| {
-                let socket = self.sockets.get(&id)?;
-                let bound = socket.bound.map(|bound| unmapped(bound.ip()));
-                let family = to.is_ipv6() == socket.v6 || (socket.v6 && !socket.v6_only);
-                let named =
-                    bound.is_none_or(|ip| ip.is_unspecified() || ip == to.ip() || ip.is_loopback() || broadcast);
-                // A connected socket takes datagrams of its other end only.
-                let meant = socket.remote_wire.is_none_or(|remote| remote == from);
-                let rank =
-                    u8::from(socket.remote_wire.is_some()) * 2 + u8::from(bound.is_some_and(|ip| !ip.is_unspecified()));
-                (family && named && meant).then_some((rank, id))
-            })
-            .collect();
-        takers.sort_by_key(|(rank, id)| (std::cmp::Reverse(*rank), std::cmp::Reverse(*id)));
-        if takers.is_empty() {
-            if !broadcast {
-                self.answer_unreachable(host, packet);
-            }
+        let takers = self.takers(host, from, to, broadcast);
+        if takers.is_empty() && !broadcast {
+            self.answer_unreachable(host, packet);
             return;
         }
-        let count = if broadcast { takers.len() } else { 1 };
-        for (_, id) in takers.into_iter().take(count) {
+        for id in takers {
             let v6 = self.sockets.get(&id).is_some_and(|socket| socket.v6);
             let from = self.shown(v6, from, loopback);
             let data = datagram.data.clone();
@@ -215,6 +195,33 @@ impl Net {
                 self.mark_edge(id);
             }
         }
+    }
+
+    /// Who is given a datagram: everybody of those who may have it if it is for everybody, and else the one that is named most exactly.
+    fn takers(&self, host: usize, from: SocketAddr, to: SocketAddr, broadcast: bool) -> Vec<SocketId> {
+        let Some(users) = self.ports.get(&(host, false, to.port())) else { return Vec::new() };
+        let fitting = |id: &SocketId| {
+            let socket = self.sockets.get(id)?;
+            let bound = socket.bound.map_or(unspecified(socket.v6), |bound| unmapped(bound.ip()));
+            let family = to.is_ipv6() == socket.v6 || (socket.v6 && !socket.v6_only);
+            let named = bound.is_unspecified() || bound == to.ip() || bound.is_loopback() || broadcast;
+            // A connected socket takes datagrams of its other end only.
+            let connected = socket.remote_wire.is_some();
+            let meant = socket.remote_wire.is_none_or(|remote| remote == from);
+            // As Linux counts (compute_score in udp.c): what is named counts, and then the packet's own family.
+            let rank = (connected, !bound.is_unspecified(), to.is_ipv6() == socket.v6);
+            (family && named && meant).then_some((rank, socket.reuse_port && !connected, *id))
+        };
+        // Who was bound last comes first.
+        let found: Vec<_> = users.iter().rev().filter_map(fitting).collect();
+        if broadcast {
+            return found.into_iter().map(|(.., id)| id).collect();
+        }
+        let best = found.iter().map(|(rank, ..)| *rank).max();
+        let best: Vec<_> = found.into_iter().filter(|(rank, ..)| Some(*rank) == best).collect();
+        let Some((_, shares, first)) = best.first() else { return Vec::new() };
+        let group: Vec<SocketId> = best.iter().filter(|(_, shares, _)| *shares).map(|(.., id)| *id).collect();
+        vec![if *shares { group[self.shared_out(from, to, group.len())] } else { *first }]
     }
 
     fn answer_unreachable(&mut self, host: usize, about: Packet) {

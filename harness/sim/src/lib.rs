@@ -61,6 +61,7 @@ pub mod net;
 mod netlink;
 mod network;
 mod packet;
+mod ports;
 mod process;
 mod quiescence;
 mod random;

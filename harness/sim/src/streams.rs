@@ -43,15 +43,15 @@ impl Net {
         let bound = self.socket(id)?.bound;
         let any = bound.is_none_or(|bound| bound.ip().is_unspecified());
         let mapped = bound.is_some_and(|bound| crate::hosts::unmapped(bound.ip()).is_ipv4());
-        let mut ids = Vec::new();
+        let mut ids = [None; 2];
         if v6 && !mapped {
-            ids.push(self.model.listen(host, true, port)?);
+            ids[1] = Some(self.model.listen(host, true, port)?);
         }
         if !v6 || mapped || (any && !only) {
-            ids.push(self.model.listen(host, false, port)?);
+            ids[0] = Some(self.model.listen(host, false, port)?);
         }
-        for listener in &ids {
-            self.listeners.insert(*listener, id);
+        for listener in ids.into_iter().flatten() {
+            self.listeners.insert(listener, id);
         }
         self.socket_mut(id)?.role = Role::Listener { ids, queue: VecDeque::new(), backlog: limit };
         self.mark(id);
@@ -289,7 +289,7 @@ impl Net {
                     for (connection, _) in queue {
                         self.model.abort(connection);
                     }
-                    for listener in ids {
+                    for listener in ids.into_iter().flatten() {
                         self.listeners.remove(&listener);
                         self.model.close_listener(listener);
                     }

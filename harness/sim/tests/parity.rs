@@ -84,3 +84,8 @@ fn splices_between_pipes_and_sockets() {
 fn several_messages_vectors_and_files() {
     looks_as_it_does_natively("messages");
 }
+
+#[test]
+fn ports_that_are_shared_and_left() {
+    looks_as_it_does_natively("reuse");
+}

@@ -78,6 +78,9 @@ impl World {
             }
             _ => {}
         }
+        if is_switch(level, name) && word.is_some() {
+            value = i32::from(on).to_le_bytes().to_vec();
+        }
         socket.options.insert((level, name), value);
         Ok(())
     }
@@ -120,6 +123,24 @@ impl World {
         }
         memory.write(args[4], &(length as u32).to_le_bytes());
         Ok(())
+    }
+}
+
+/// Options that are on or off: any number sets them, and 0 or 1 is read (socket(7), tcp(7), ipv6(7)).
+fn is_switch(level: i32, name: i32) -> bool {
+    match level {
+        libc::SOL_SOCKET => matches!(
+            name,
+            libc::SO_REUSEADDR
+                | libc::SO_REUSEPORT
+                | libc::SO_BROADCAST
+                | libc::SO_KEEPALIVE
+                | libc::SO_OOBINLINE
+                | libc::SO_DONTROUTE
+        ),
+        libc::IPPROTO_TCP => name == libc::TCP_NODELAY,
+        libc::IPPROTO_IPV6 => name == libc::IPV6_V6ONLY,
+        _ => false,
     }
 }
 
