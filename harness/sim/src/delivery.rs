@@ -44,7 +44,7 @@ impl Net {
 
     /// When something is due by itself.
     pub fn next_event(&self) -> Option<VirtualTime> {
-        let limit = self.connect_limits.first().map(|(at, _)| *at);
+        let limit = self.connect_limits.first_key_value().map(|((at, _), _)| *at);
         [self.wire.next(), limit].into_iter().flatten().min()
     }
 
@@ -56,21 +56,7 @@ impl Net {
             any = true;
             self.deliver(under_way);
         }
-        while let Some((at, id)) = self.connect_limits.first().copied() {
-            if at > self.now {
-                break;
-            }
-            self.connect_limits.remove(&(at, id));
-            if let Some(Role::Stream(connection)) = self.sockets.get(&id).map(|socket| &socket.role) {
-                let connection = *connection;
-                if self.model.stage(connection) == Stage::Opening {
-                    self.model.close(connection);
-                    self.fail(id, connection, libc::ETIMEDOUT);
-                    any = true;
-                }
-            }
-        }
-        any
+        self.end_attempts() || any
     }
 
     fn deliver(&mut self, under_way: UnderWay) {
@@ -134,7 +120,7 @@ impl Net {
     fn follow_change(&mut self, id: SocketId, connection: ConnectionId, before: (usize, bool, Option<Stage>)) {
         let stage = self.model.stage(connection);
         if stage != Stage::Opening {
-            self.connect_limits.retain(|(_, waiting)| *waiting != id);
+            self.connect_limits.retain(|(_, waiting), _| *waiting != id);
         }
         match stage {
             Stage::Refused => return self.fail(id, connection, libc::ECONNREFUSED),
@@ -150,7 +136,6 @@ impl Net {
         let (bytes, ended) = self.model.readable(connection);
         let writable = self.model.writable(connection);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        socket.connected_once |= stage == Stage::Open;
         let room = socket.starved && writable;
         if room {
             socket.starved = false;
@@ -162,7 +147,8 @@ impl Net {
         }
     }
 
-    fn fail(&mut self, id: SocketId, connection: ConnectionId, errno: i32) {
+    /// A connection that failed.
+    pub fn fail(&mut self, id: SocketId, connection: ConnectionId, errno: i32) {
         self.connections.remove(&connection);
         self.model.close(connection);
         if let Some(socket) = self.sockets.get_mut(&id) {
@@ -197,16 +183,18 @@ impl Net {
         }
     }
 
-    /// Who is given a datagram: everybody of those who may have it if it is for everybody, and else the one that is named most exactly.
+    /// Who is given a datagram: everybody of those who may have it if it is for everybody, and else the one that is
+    /// named most exactly.
     fn takers(&self, host: usize, from: SocketAddr, to: SocketAddr, broadcast: bool) -> Vec<SocketId> {
         let Some(users) = self.ports.get(&(host, false, to.port())) else { return Vec::new() };
         let fitting = |id: &SocketId| {
             let socket = self.sockets.get(id)?;
             let bound = socket.bound.map_or(unspecified(socket.v6), |bound| unmapped(bound.ip()));
             let family = to.is_ipv6() == socket.v6 || (socket.v6 && !socket.v6_only);
-            let named = bound.is_unspecified() || bound == to.ip() || bound.is_loopback() || broadcast;
-            // A connected socket takes datagrams of its other end only.
+            // A connected socket has an address of its own, too, and takes datagrams of its other end only.
             let connected = socket.remote_wire.is_some();
+            let any = bound.is_unspecified() && !(connected && broadcast);
+            let named = any || bound == to.ip() || (bound.is_loopback() && !broadcast);
             let meant = socket.remote_wire.is_none_or(|remote| remote == from);
             // As Linux counts (compute_score in udp.c): what is named counts, and then the packet's own family.
             let rank = (connected, !bound.is_unspecified(), to.is_ipv6() == socket.v6);

@@ -46,7 +46,9 @@ impl Net {
         if ip.is_ipv6() && !v6 {
             return Err(libc::EAFNOSUPPORT);
         }
-        if !ip.is_unspecified() && !ip.is_loopback() && !self.hosts[host].has(ip) {
+        let own = ip.is_loopback() || self.hosts[host].has(ip);
+        // Bound to everybody's address a socket is given what is sent there and nothing else (Linux: inet_bind).
+        if !ip.is_unspecified() && !own && self.hosts[host].everybody(ip).is_none() {
             return Err(libc::EADDRNOTAVAIL);
         }
         let port = if address.port() == 0 { self.free_port(host, stream)? } else { address.port() };

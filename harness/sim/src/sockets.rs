@@ -64,7 +64,8 @@ pub(crate) struct Socket {
     /// The other end on the wire, for a connected datagram socket.
     pub remote_wire: Option<SocketAddr>,
     pub loopback: bool,
-    pub connected_once: bool,
+    /// Its program was not told yet what became of its attempt to connect.
+    pub connecting: bool,
     pub error: Option<i32>,
     pub read_shut: bool,
     pub write_shut: bool,
@@ -121,8 +122,8 @@ pub(crate) struct Net {
     /// Client ends of connections that were meant for the own machine. Kept after the client's close: the server may
     /// accept later than that.
     pub loopback_ends: BTreeSet<SocketAddr>,
-    /// Handshakes under way, and when Linux gives each up.
-    pub connect_limits: BTreeSet<(VirtualTime, SocketId)>,
+    /// Handshakes under way, when Linux gives each up and with which error.
+    pub connect_limits: BTreeMap<(VirtualTime, SocketId), i32>,
     pub scratch: Vec<Packet>,
     /// A peer was woken: it is to run before time goes on.
     pub peers_woken: bool,
@@ -153,7 +154,7 @@ impl Net {
             resting: BTreeMap::new(),
             left: BTreeMap::new(),
             loopback_ends: BTreeSet::new(),
-            connect_limits: BTreeSet::new(),
+            connect_limits: BTreeMap::new(),
             scratch: Vec::new(),
             peers_woken: false,
             listen_wakers: Vec::new(),
@@ -193,7 +194,7 @@ impl Net {
                 remote: None,
                 remote_wire: None,
                 loopback: false,
-                connected_once: false,
+                connecting: false,
                 error: None,
                 read_shut: false,
                 write_shut: false,
@@ -255,8 +256,9 @@ impl Net {
     pub fn route(&self, host: usize, stream: bool, to: SocketAddr) -> Result<Route, i32> {
         let ip = unmapped(to.ip());
         let v6 = ip.is_ipv6();
-        let own = |loopback| Route { host, address: self.hosts[host].mirror(v6), loopback };
-        let other = |index: usize, loopback| Route { host: index, address: self.hosts[index].address(v6), loopback };
+        let own = |loopback| Route { host: Some(host), address: self.hosts[host].mirror(v6), loopback };
+        let other =
+            |index: usize, loopback| Route { host: Some(index), address: self.hosts[index].address(v6), loopback };
         if ip.is_loopback() || ip.is_unspecified() {
             if self.serves(host, stream, v6, to.port()) {
                 return Ok(own(true));
@@ -271,11 +273,13 @@ impl Net {
         if self.hosts[host].has(ip) {
             return Ok(own(false));
         }
+        let on_link = self.hosts[host].on_link(ip);
         self.hosts
             .iter()
             .position(|candidate| candidate.has(ip) || candidate.is_mirror(ip))
             .or(self.default_host)
             .map(|index| other(index, false))
+            .or_else(|| on_link.then_some(Route { host: None, address: ip, loopback: false }))
             .ok_or(libc::ENETUNREACH)
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use harness_os::trap::Sys;
 
 use super::{Reply, memory};
+use crate::opening::{MOST_TRIES, TRIES};
 use crate::process::{Held, ThreadKey};
 use crate::sockets::{Role, SocketId};
 use crate::world::World;
@@ -43,7 +44,8 @@ impl World {
             return Err(libc::EFAULT);
         }
         let word = value.get(..4).map(|bytes| i32::from_le_bytes(bytes.try_into().unwrap_or([0; 4])));
-        let on = word.unwrap_or(0) != 0;
+        let number = word.unwrap_or(0);
+        let on = number != 0;
         let socket = self.net.socket_mut(id)?;
         match (level, name) {
             (libc::SOL_SOCKET, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) => {
@@ -76,6 +78,11 @@ impl World {
                 }
                 socket.v6_only = on;
             }
+            (libc::IPPROTO_TCP, libc::TCP_SYNCNT | libc::TCP_USER_TIMEOUT) if word.is_none() => {
+                return Err(libc::EINVAL);
+            }
+            (libc::IPPROTO_TCP, libc::TCP_SYNCNT) if !(1..=MOST_TRIES).contains(&number) => return Err(libc::EINVAL),
+            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) if number < 0 => return Err(libc::EINVAL),
             _ => {}
         }
         if is_switch(level, name) && word.is_some() {
@@ -106,6 +113,7 @@ impl World {
             (libc::SOL_SOCKET, libc::SO_RCVBUF | libc::SO_SNDBUF) if stored.is_none() => {
                 Some(if socket.stream { 131_072 } else { BUFFER })
             }
+            (libc::IPPROTO_TCP, libc::TCP_SYNCNT) if stored.is_none() => Some(TRIES),
             (libc::IPPROTO_TCP, libc::TCP_MAXSEG) if stored.is_none() => Some(1460),
             (libc::SOL_SOCKET, libc::SO_LINGER | libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) if stored.is_none() => None,
             (libc::IPPROTO_TCP, libc::TCP_INFO) => None,
