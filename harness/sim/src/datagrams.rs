@@ -1,10 +1,10 @@
 //! What can be done with a datagram socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use crate::hosts::unmapped;
+use crate::hosts::{Everybody, unmapped};
 use crate::packet::{Datagram, Packet, Payload};
 use crate::sockets::{Net, Role, SocketId, Waiting};
 use crate::wire::UnderWay;
@@ -25,6 +25,17 @@ impl Net {
             let socket = self.socket_mut(id)?;
             socket.remote = Some(to);
             socket.remote_wire = Some(SocketAddr::new(unmapped(to.ip()), to.port()));
+            return Ok(());
+        }
+        if let Some(whom) = self.hosts[host].everybody(unmapped(to.ip())) {
+            if !self.socket(id)?.broadcast {
+                return Err(libc::EACCES);
+            }
+            self.bind_if_needed(id)?;
+            let socket = self.socket_mut(id)?;
+            socket.remote = Some(to);
+            socket.remote_wire = Some(SocketAddr::new(unmapped(to.ip()), to.port()));
+            socket.loopback = whom == Everybody::Here;
             return Ok(());
         }
         let route = self.route(host, false, to)?;
@@ -59,6 +70,7 @@ impl Net {
         if let Some(error) = self.take_error(id) {
             return Err(error);
         }
+        let connected = to.is_none();
         let to = to.or(self.socket(id)?.remote).ok_or(libc::EDESTADDRREQ)?;
         if to.port() == 0 {
             return Err(libc::EINVAL);
@@ -72,39 +84,47 @@ impl Net {
             return Ok(data.len());
         }
         let ip = unmapped(to.ip());
-        let everybody = match ip {
-            std::net::IpAddr::V4(v4) => v4.is_broadcast() || (v4.octets()[0] == 10 && v4.octets()[3] == 255),
-            std::net::IpAddr::V6(_) => false,
-        };
-        if everybody && !broadcast {
+        let everybody = self.hosts[host].everybody(ip);
+        // Who is connected was asked for it then (Linux: udp_sendmsg).
+        if everybody.is_some() && !broadcast && !connected {
             return Err(libc::EACCES);
         }
         let payload = Datagram { source_port: port, destination_port: to.port(), data: Bytes::copy_from_slice(data) };
-        if everybody {
-            for index in (0..self.hosts.len()).filter(|index| *index != host) {
-                let packet = Packet {
-                    source: self.hosts[host].address(false),
-                    destination: ip,
-                    ttl: 64,
-                    payload: Payload::Udp(payload.clone()),
-                };
-                self.send_packet(host, UnderWay { to: index, packet, loopback: false, attempts: 0 });
-            }
+        if let Some(whom) = everybody {
+            self.send_to_everybody(host, whom, ip, &payload);
             return Ok(data.len());
         }
         let route = self.route(host, false, SocketAddr::new(ip, to.port()))?;
         if route.address.is_ipv6() && !self.socket(id)?.v6 {
             return Err(libc::EAFNOSUPPORT);
         }
+        // It waits for somebody to have the address, until Linux gives that up and tells nobody.
+        let Some(to) = route.host else { return Ok(data.len()) };
         let v6 = route.address.is_ipv6();
         let packet = Packet {
-            source: if route.host == host { self.hosts[host].mirror(v6) } else { self.hosts[host].address(v6) },
-            destination: self.hosts[route.host].address(v6),
+            source: if to == host { self.hosts[host].mirror(v6) } else { self.hosts[host].address(v6) },
+            destination: self.hosts[to].address(v6),
             ttl: 64,
             payload: Payload::Udp(payload),
         };
-        self.send_packet(host, UnderWay { to: route.host, packet, loopback: route.loopback, attempts: 0 });
+        self.send_packet(host, UnderWay { to, packet, loopback: route.loopback, attempts: 0 });
         Ok(data.len())
+    }
+
+    /// A copy for every host that is meant, the sender's own among them (Linux: ip_mc_output).
+    fn send_to_everybody(&mut self, host: usize, whom: Everybody, address: IpAddr, payload: &Datagram) {
+        let others = (0..self.hosts.len()).filter(|index| *index != host && whom == Everybody::OnLink);
+        // What nobody here can be given is left out: it would only be one more packet to look at.
+        let here = self.ports.contains_key(&(host, false, payload.destination_port));
+        for to in others.chain(here.then_some(host)) {
+            let packet = Packet {
+                source: self.hosts[host].address(false),
+                destination: address,
+                ttl: 64,
+                payload: Payload::Udp(payload.clone()),
+            };
+            self.send_packet(host, UnderWay { to, packet, loopback: whom == Everybody::Here, attempts: 0 });
+        }
     }
 
     /// Takes the first waiting datagram. `Ok(None)`: none waits.

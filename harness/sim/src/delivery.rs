@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::datagrams::RECEIVE_BUFFER;
-use crate::hosts::unmapped;
+use crate::hosts::{unmapped, unspecified};
 use crate::network::{ConnectionId, Stage};
 use crate::packet::{Packet, Payload};
 use crate::sockets::{Net, Role, SocketId, Waiting};
@@ -44,7 +44,7 @@ impl Net {
 
     /// When something is due by itself.
     pub fn next_event(&self) -> Option<VirtualTime> {
-        let limit = self.connect_limits.first().map(|(at, _)| *at);
+        let limit = self.connect_limits.first_key_value().map(|((at, _), _)| *at);
         [self.wire.next(), limit].into_iter().flatten().min()
     }
 
@@ -56,21 +56,7 @@ impl Net {
             any = true;
             self.deliver(under_way);
         }
-        while let Some((at, id)) = self.connect_limits.first().copied() {
-            if at > self.now {
-                break;
-            }
-            self.connect_limits.remove(&(at, id));
-            if let Some(Role::Stream(connection)) = self.sockets.get(&id).map(|socket| &socket.role) {
-                let connection = *connection;
-                if self.model.stage(connection) == Stage::Opening {
-                    self.model.close(connection);
-                    self.fail(id, connection, libc::ETIMEDOUT);
-                    any = true;
-                }
-            }
-        }
-        any
+        self.end_attempts() || any
     }
 
     fn deliver(&mut self, under_way: UnderWay) {
@@ -91,11 +77,10 @@ impl Net {
     fn deliver_segment(&mut self, mut under_way: UnderWay) {
         let Payload::Tcp(segment) = &under_way.packet.payload else { return };
         let (host, to) = (under_way.to, under_way.packet.to());
-        if segment.flags.syn
-            && !segment.flags.ack
-            && let Some(listener) = self.model.listener_at(host, to.is_ipv6(), to.port())
-            && let Some(id) = self.listeners.get(&listener)
-            && let Some(Role::Listener { queue, backlog, .. }) = self.sockets.get(id).map(|one| &one.role)
+        let first = segment.flags.syn && !segment.flags.ack;
+        let asked = if first { self.listener_for(host, under_way.packet.from(), to) } else { None };
+        if let Some((_, id)) = asked
+            && let Some(Role::Listener { queue, backlog, .. }) = self.sockets.get(&id).map(|one| &one.role)
             && queue.len() > *backlog
         {
             // The queue is full: Linux drops the segment and the client sends it again after 1, 2, 4 … s.
@@ -105,7 +90,7 @@ impl Net {
             return;
         }
         let before = self.connection_facts(host, &under_way.packet);
-        let arrival = self.model.deliver(host, under_way.packet);
+        let arrival = self.model.deliver(host, under_way.packet, asked.map(|(listener, _)| listener));
         if let Some((listener, connection, from)) = arrival.accepted
             && let Some(id) = self.listeners.get(&listener).copied()
         {
@@ -135,7 +120,7 @@ impl Net {
     fn follow_change(&mut self, id: SocketId, connection: ConnectionId, before: (usize, bool, Option<Stage>)) {
         let stage = self.model.stage(connection);
         if stage != Stage::Opening {
-            self.connect_limits.retain(|(_, waiting)| *waiting != id);
+            self.connect_limits.retain(|(_, waiting), _| *waiting != id);
         }
         match stage {
             Stage::Refused => return self.fail(id, connection, libc::ECONNREFUSED),
@@ -151,7 +136,6 @@ impl Net {
         let (bytes, ended) = self.model.readable(connection);
         let writable = self.model.writable(connection);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        socket.connected_once |= stage == Stage::Open;
         let room = socket.starved && writable;
         if room {
             socket.starved = false;
@@ -163,7 +147,8 @@ impl Net {
         }
     }
 
-    fn fail(&mut self, id: SocketId, connection: ConnectionId, errno: i32) {
+    /// A connection that failed.
+    pub fn fail(&mut self, id: SocketId, connection: ConnectionId, errno: i32) {
         self.connections.remove(&connection);
         self.model.close(connection);
         if let Some(socket) = self.sockets.get_mut(&id) {
@@ -178,31 +163,12 @@ impl Net {
         let Payload::Udp(datagram) = &packet.payload else { return };
         let (from, to) = (packet.from(), packet.to());
         let broadcast = !self.hosts[host].has(to.ip());
-        let users = self.ports.get(&(host, false, to.port())).cloned().unwrap_or_default();
-        let mut takers: Vec<(u8, SocketId)> = users
-            .into_iter()
-            .filter_map(|id| {
-                let socket = self.sockets.get(&id)?;
-                let bound = socket.bound.map(|bound| unmapped(bound.ip()));
-                let family = to.is_ipv6() == socket.v6 || (socket.v6 && !socket.v6_only);
-                let named =
-                    bound.is_none_or(|ip| ip.is_unspecified() || ip == to.ip() || ip.is_loopback() || broadcast);
-                // A connected socket takes datagrams of its other end only.
-                let meant = socket.remote_wire.is_none_or(|remote| remote == from);
-                let rank =
-                    u8::from(socket.remote_wire.is_some()) * 2 + u8::from(bound.is_some_and(|ip| !ip.is_unspecified()));
-                (family && named && meant).then_some((rank, id))
-            })
-            .collect();
-        takers.sort_by_key(|(rank, id)| (std::cmp::Reverse(*rank), std::cmp::Reverse(*id)));
-        if takers.is_empty() {
-            if !broadcast {
-                self.answer_unreachable(host, packet);
-            }
+        let takers = self.takers(host, from, to, broadcast);
+        if takers.is_empty() && !broadcast {
+            self.answer_unreachable(host, packet);
             return;
         }
-        let count = if broadcast { takers.len() } else { 1 };
-        for (_, id) in takers.into_iter().take(count) {
+        for id in takers {
             let v6 = self.sockets.get(&id).is_some_and(|socket| socket.v6);
             let from = self.shown(v6, from, loopback);
             let data = datagram.data.clone();
@@ -215,6 +181,35 @@ impl Net {
                 self.mark_edge(id);
             }
         }
+    }
+
+    /// Who is given a datagram: everybody of those who may have it if it is for everybody, and else the one that is
+    /// named most exactly.
+    fn takers(&self, host: usize, from: SocketAddr, to: SocketAddr, broadcast: bool) -> Vec<SocketId> {
+        let Some(users) = self.ports.get(&(host, false, to.port())) else { return Vec::new() };
+        let fitting = |id: &SocketId| {
+            let socket = self.sockets.get(id)?;
+            let bound = socket.bound.map_or(unspecified(socket.v6), |bound| unmapped(bound.ip()));
+            let family = to.is_ipv6() == socket.v6 || (socket.v6 && !socket.v6_only);
+            // A connected socket has an address of its own, too, and takes datagrams of its other end only.
+            let connected = socket.remote_wire.is_some();
+            let any = bound.is_unspecified() && !(connected && broadcast);
+            let named = any || bound == to.ip() || (bound.is_loopback() && !broadcast);
+            let meant = socket.remote_wire.is_none_or(|remote| remote == from);
+            // As Linux counts (compute_score in udp.c): what is named counts, and then the packet's own family.
+            let rank = (connected, !bound.is_unspecified(), to.is_ipv6() == socket.v6);
+            (family && named && meant).then_some((rank, socket.reuse_port && !connected, *id))
+        };
+        // Who was bound last comes first.
+        let found: Vec<_> = users.iter().rev().filter_map(fitting).collect();
+        if broadcast {
+            return found.into_iter().map(|(.., id)| id).collect();
+        }
+        let best = found.iter().map(|(rank, ..)| *rank).max();
+        let best: Vec<_> = found.into_iter().filter(|(rank, ..)| Some(*rank) == best).collect();
+        let Some((_, shares, first)) = best.first() else { return Vec::new() };
+        let group: Vec<SocketId> = best.iter().filter(|(_, shares, _)| *shares).map(|(.., id)| *id).collect();
+        vec![if *shares { group[self.shared_out(from, to, group.len())] } else { *first }]
     }
 
     fn answer_unreachable(&mut self, host: usize, about: Packet) {

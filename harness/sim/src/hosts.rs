@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::interfaces::{LOOPBACK_PREFIX, PREFIX_V4, PREFIX_V6, mask};
+
 /// One simulated machine.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -17,11 +19,21 @@ pub(crate) struct Host {
 /// Where a destination leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Route {
-    pub host: usize,
+    /// `None`: the address is of the own link, and nobody there has it.
+    pub host: Option<usize>,
     /// The destination on the wire.
     pub address: IpAddr,
     /// The program meant its own machine, and is to see it that way.
     pub loopback: bool,
+}
+
+/// Whom an address means that is everybody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Everybody {
+    /// Every host of the link, the sender among them.
+    OnLink,
+    /// Whoever listens on the sender's own loopback.
+    Here,
 }
 
 impl Host {
@@ -56,6 +68,30 @@ impl Host {
 
     pub fn has(&self, address: IpAddr) -> bool {
         address == IpAddr::V4(self.v4) || address == IpAddr::V6(self.v6) || self.aliases.contains(&address)
+    }
+
+    /// Whether and how an address means everybody (RFC 919 section 7): that of the card's network, which is a /16, that
+    /// of no network in particular, which leaves by the card, and that of the loopback's.
+    pub fn everybody(&self, address: IpAddr) -> Option<Everybody> {
+        let IpAddr::V4(address) = address else { return None };
+        let directed = self.v4 | !mask(PREFIX_V4);
+        let here = Ipv4Addr::LOCALHOST | !mask(LOOPBACK_PREFIX);
+        if address.is_broadcast() || address == directed {
+            Some(Everybody::OnLink)
+        } else {
+            (address == here).then_some(Everybody::Here)
+        }
+    }
+
+    /// Whether an address is of the network that the card is in.
+    pub fn on_link(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => address & mask(PREFIX_V4) == self.v4 & mask(PREFIX_V4),
+            IpAddr::V6(address) => {
+                let network = |address: Ipv6Addr| u128::from(address) >> (128 - PREFIX_V6);
+                network(address) == network(self.v6)
+            }
+        }
     }
 
     pub fn is_mirror(&self, address: IpAddr) -> bool {

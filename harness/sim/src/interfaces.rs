@@ -12,8 +12,11 @@ use crate::hosts::Host;
 const LOOPBACK_MTU: u32 = 65_536;
 
 /// Length of the network's prefix on the card: every host of a run is on the same link.
-const PREFIX_V4: u8 = 16;
-const PREFIX_V6: u8 = 64;
+pub(crate) const PREFIX_V4: u8 = 16;
+pub(crate) const PREFIX_V6: u8 = 64;
+
+/// Length of the loopback's prefix.
+pub(crate) const LOOPBACK_PREFIX: u8 = 8;
 
 /// An address of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +86,7 @@ pub(crate) fn of_host(host: &Host, mtu: u32, ipv6: bool) -> Vec<Interface> {
             loopback: true,
             mtu: LOOPBACK_MTU,
             hardware: [0; 6],
-            addresses: loopback.map(|address| with(address, 8, 128)).into_iter().filter(seen).collect(),
+            addresses: loopback.map(|address| with(address, LOOPBACK_PREFIX, 128)).into_iter().filter(seen).collect(),
         },
         Interface {
             index: 2,

@@ -32,6 +32,8 @@
 //! | the model deviates from Linux | `corner_cases_look_as_they_do_natively` (pairs), every test of `tests/parity.rs`: the same program natively and simulated |
 //! | a wait that names its own signals, and the time that is left of one | `masks_of_a_wait_are_in_force_during_it`, `timers_and_times_that_are_left` (parity) |
 //! | a broken connection's error and signal come together | `writes_into_a_broken_connection` (parity) |
+//! | a port that several have, or that a connection has left | `ports_that_are_shared_and_left` (parity) |
+//! | an address that is everybody's, and one that is nobody's | `datagrams_to_everybody`, `connections_to_where_nobody_answers` (parity) |
 //! | loss, duplicates, other orders, small packets, a crash | every test of `tests/faults.rs` |
 //! | machine load reaches the run | every test of `tests/languages.rs`, `one_seed_is_one_trace_under_load` (pairs) |
 //! | less is allowed: no root, a user namespace, Docker's rules | every test of `tests/places.rs` |
@@ -60,7 +62,9 @@ mod names;
 pub mod net;
 mod netlink;
 mod network;
+mod opening;
 mod packet;
+mod ports;
 mod process;
 mod quiescence;
 mod random;

@@ -36,7 +36,7 @@ impl Net {
             return !(0..self.hosts.len()).any(bound);
         }
         match self.route(host, false, to) {
-            Ok(route) => !bound(route.host),
+            Ok(route) => !route.host.is_some_and(bound),
             Err(_) => true,
         }
     }

@@ -67,9 +67,6 @@ pub trait TcpModel {
     /// An `errno`.
     fn listen(&mut self, host: usize, v6: bool, port: u16) -> Result<ListenerId, i32>;
 
-    /// The listener whose queue a first segment to this port would enter.
-    fn listener_at(&self, host: usize, v6: bool, port: u16) -> Option<ListenerId>;
-
     /// The connection between these two ends, own side first.
     fn connection_at(&self, host: usize, local: SocketAddr, remote: SocketAddr) -> Option<ConnectionId>;
 
@@ -124,6 +121,6 @@ pub trait TcpModel {
     /// Takes the packets that were produced since the last call.
     fn egress(&mut self, out: &mut Vec<Packet>);
 
-    /// Hands a packet to a host.
-    fn deliver(&mut self, host: usize, packet: Packet) -> Arrival;
+    /// Hands a packet to a host. A first segment enters the queue of this listener; without one it is refused.
+    fn deliver(&mut self, host: usize, packet: Packet, listener: Option<ListenerId>) -> Arrival;
 }

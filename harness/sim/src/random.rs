@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     StartBytes,
     Getrandom,
     FirstPort,
+    SharedPort,
 }
 
 /// A sequence of draws for one event.

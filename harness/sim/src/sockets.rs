@@ -14,13 +14,11 @@ use crate::config::Config;
 use crate::hosts::{Host, Route, loopback, unmapped, unspecified};
 use crate::network::{ConnectionId, ListenerId, TcpModel};
 use crate::packet::Packet;
+use crate::ports::{PORTS, Sharing};
 use crate::random::{Draw, Purpose};
 use crate::record::SocketLabel;
 use crate::time::VirtualTime;
 use crate::wire::Wire;
-
-/// How long the port of the side that closed first rests (RFC 9293 section 3.6.1; Linux: 60 s).
-const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// Names a socket of the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +36,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Role {
     Fresh,
     Listener {
-        ids: Vec<ListenerId>,
+        /// Those of the model, for IPv4 and for IPv6.
+        ids: [Option<ListenerId>; 2],
         queue: VecDeque<(ConnectionId, SocketAddr)>,
         backlog: usize,
     },
@@ -65,7 +64,8 @@ pub(crate) struct Socket {
     /// The other end on the wire, for a connected datagram socket.
     pub remote_wire: Option<SocketAddr>,
     pub loopback: bool,
-    pub connected_once: bool,
+    /// Its program was not told yet what became of its attempt to connect.
+    pub connecting: bool,
     pub error: Option<i32>,
     pub read_shut: bool,
     pub write_shut: bool,
@@ -116,23 +116,22 @@ pub(crate) struct Net {
     pub started: bool,
     /// Ports in use: host, stream, port.
     pub ports: BTreeMap<(usize, bool, u16), Vec<SocketId>>,
-    resting: BTreeMap<(usize, u16), VirtualTime>,
+    pub resting: BTreeMap<(usize, u16), VirtualTime>,
+    /// How the last connection of a port that its program closed would have shared it: host, port.
+    pub left: BTreeMap<(usize, u16), Sharing>,
     /// Client ends of connections that were meant for the own machine. Kept after the client's close: the server may
     /// accept later than that.
     pub loopback_ends: BTreeSet<SocketAddr>,
-    /// Handshakes under way, and when Linux gives each up.
-    pub connect_limits: BTreeSet<(VirtualTime, SocketId)>,
+    /// Handshakes under way, when Linux gives each up and with which error.
+    pub connect_limits: BTreeMap<(VirtualTime, SocketId), i32>,
     pub scratch: Vec<Packet>,
     /// A peer was woken: it is to run before time goes on.
     pub peers_woken: bool,
     /// Who waits for somebody to listen.
     pub listen_wakers: Vec<Waker>,
     next_socket: u64,
-    next_port: u16,
+    pub next_port: u16,
 }
-
-const FIRST_PORT: u16 = 32768;
-const PORTS: u16 = 28232;
 
 impl Net {
     pub fn new(config: Config, model: Box<dyn TcpModel>) -> Self {
@@ -153,8 +152,9 @@ impl Net {
             started: false,
             ports: BTreeMap::new(),
             resting: BTreeMap::new(),
+            left: BTreeMap::new(),
             loopback_ends: BTreeSet::new(),
-            connect_limits: BTreeSet::new(),
+            connect_limits: BTreeMap::new(),
             scratch: Vec::new(),
             peers_woken: false,
             listen_wakers: Vec::new(),
@@ -194,7 +194,7 @@ impl Net {
                 remote: None,
                 remote_wire: None,
                 loopback: false,
-                connected_once: false,
+                connecting: false,
                 error: None,
                 read_shut: false,
                 write_shut: false,
@@ -244,34 +244,6 @@ impl Net {
         self.mark(id);
     }
 
-    /// Gives a socket its name.
-    pub fn bind(&mut self, id: SocketId, address: SocketAddr) -> Result<(), i32> {
-        let socket = self.socket(id)?;
-        if socket.bound.is_some() {
-            return Err(libc::EINVAL);
-        }
-        let (host, stream, v6) = (socket.host, socket.stream, socket.v6);
-        let ip = unmapped(address.ip());
-        if ip.is_ipv6() && !v6 {
-            return Err(libc::EAFNOSUPPORT);
-        }
-        if !ip.is_unspecified() && !ip.is_loopback() && !self.hosts[host].has(ip) {
-            return Err(libc::EADDRNOTAVAIL);
-        }
-        let port = if address.port() == 0 { self.free_port(host, stream)? } else { address.port() };
-        if self.bind_conflict(id, host, stream, ip, port) {
-            return Err(libc::EADDRINUSE);
-        }
-        self.hold_port(id, host, stream, port);
-        let socket = self.socket_mut(id)?;
-        socket.bound = Some(SocketAddr::new(address.ip(), port));
-        socket.loopback |= ip.is_loopback();
-        if !stream {
-            self.announce_listener();
-        }
-        Ok(())
-    }
-
     /// Tells everybody who waits for somebody to listen.
     pub fn announce_listener(&mut self) {
         for waker in self.listen_wakers.drain(..) {
@@ -280,75 +252,13 @@ impl Net {
         }
     }
 
-    fn bind_conflict(&self, id: SocketId, host: usize, stream: bool, ip: IpAddr, port: u16) -> bool {
-        let Some(own) = self.sockets.get(&id) else { return true };
-        let rests = || self.resting.get(&(host, port)).is_some_and(|until| *until > self.now);
-        // What is left of connections stands in nobody's way who shares (Linux: inet_csk_bind_conflict).
-        let shares = own.reuse_address || own.reuse_port;
-        let resting = stream && !shares && (rests() || self.model.lingers(host, port));
-        resting
-            || self.ports.get(&(host, stream, port)).is_some_and(|users| {
-                users.iter().filter_map(|user| self.sockets.get(user)).any(|other| {
-                    let theirs = other.bound.map_or(unspecified(other.v6), |bound| unmapped(bound.ip()));
-                    let families = |any: bool, only: bool, a: IpAddr| any && (a.is_ipv4() || !only);
-                    let overlap = if ip.is_ipv4() == theirs.is_ipv4() {
-                        ip.is_unspecified() || theirs.is_unspecified() || ip == theirs
-                    } else if ip.is_ipv6() {
-                        families(ip.is_unspecified(), own.v6_only, theirs) && !own.v6_only
-                    } else {
-                        families(theirs.is_unspecified(), other.v6_only, ip) && !other.v6_only
-                    };
-                    let listening = matches!(other.role, Role::Listener { .. });
-                    let shared = (own.reuse_port && other.reuse_port)
-                        || (own.reuse_address && other.reuse_address && !(stream && listening));
-                    overlap && !shared
-                })
-            })
-    }
-
-    pub fn hold_port(&mut self, id: SocketId, host: usize, stream: bool, port: u16) {
-        self.ports.entry((host, stream, port)).or_default().push(id);
-    }
-
-    /// A port that no host uses: two programs that see each other as 127.0.0.1 must not share one.
-    pub fn free_port(&mut self, host: usize, stream: bool) -> Result<u16, i32> {
-        for _ in 0..PORTS {
-            let port = FIRST_PORT + self.next_port;
-            self.next_port = (self.next_port + 1) % PORTS;
-            let used = (0..self.hosts.len()).any(|host| self.ports.contains_key(&(host, stream, port)));
-            let rests = self.resting.get(&(host, port)).is_some_and(|until| *until > self.now);
-            if !(used || stream && rests) {
-                return Ok(port);
-            }
-        }
-        Err(libc::EADDRINUSE)
-    }
-
-    /// Binds a socket that was not bound to a port of the simulation's choice.
-    pub fn bind_if_needed(&mut self, id: SocketId) -> Result<u16, i32> {
-        let socket = self.socket(id)?;
-        let (host, stream, v6) = (socket.host, socket.stream, socket.v6);
-        if let Some(bound) = socket.bound {
-            return Ok(bound.port());
-        }
-        let port = self.free_port(host, stream)?;
-        self.hold_port(id, host, stream, port);
-        self.socket_mut(id)?.bound = Some(SocketAddr::new(unspecified(v6), port));
-        Ok(port)
-    }
-
-    /// Keeps a port from being bound again without `SO_REUSEADDR`.
-    pub fn rest(&mut self, host: usize, port: u16) {
-        let until = self.now + TIME_WAIT;
-        self.resting.insert((host, port), until);
-    }
-
     /// Where a destination leads that a socket of `host` names.
     pub fn route(&self, host: usize, stream: bool, to: SocketAddr) -> Result<Route, i32> {
         let ip = unmapped(to.ip());
         let v6 = ip.is_ipv6();
-        let own = |loopback| Route { host, address: self.hosts[host].mirror(v6), loopback };
-        let other = |index: usize, loopback| Route { host: index, address: self.hosts[index].address(v6), loopback };
+        let own = |loopback| Route { host: Some(host), address: self.hosts[host].mirror(v6), loopback };
+        let other =
+            |index: usize, loopback| Route { host: Some(index), address: self.hosts[index].address(v6), loopback };
         if ip.is_loopback() || ip.is_unspecified() {
             if self.serves(host, stream, v6, to.port()) {
                 return Ok(own(true));
@@ -363,11 +273,13 @@ impl Net {
         if self.hosts[host].has(ip) {
             return Ok(own(false));
         }
+        let on_link = self.hosts[host].on_link(ip);
         self.hosts
             .iter()
             .position(|candidate| candidate.has(ip) || candidate.is_mirror(ip))
             .or(self.default_host)
             .map(|index| other(index, false))
+            .or_else(|| on_link.then_some(Route { host: None, address: ip, loopback: false }))
             .ok_or(libc::ENETUNREACH)
     }
 
@@ -426,6 +338,10 @@ impl Net {
         match &socket.role {
             Role::Stream(connection) => {
                 let connection = *connection;
+                let left = Sharing { address: socket.reuse_address, port: socket.reuse_port };
+                if let Some(bound) = socket.bound {
+                    self.left.insert((host, bound.port()), left);
+                }
                 self.connections.remove(&connection);
                 if hard {
                     self.model.abort(connection);
@@ -434,11 +350,11 @@ impl Net {
                 }
             }
             Role::Listener { ids, queue, .. } => {
-                let (ids, queue) = (ids.clone(), queue.clone());
+                let (ids, queue) = (*ids, queue.clone());
                 for (connection, _) in queue {
                     self.model.abort(connection);
                 }
-                for listener in ids {
+                for listener in ids.into_iter().flatten() {
                     self.listeners.remove(&listener);
                     self.model.close_listener(listener);
                 }

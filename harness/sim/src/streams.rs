@@ -2,14 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use crate::hosts::unspecified;
+use crate::hosts::{unmapped, unspecified};
 use crate::network::{Received, Stage};
 use crate::sockets::{Net, Readiness, Role, Socket, SocketId};
-
-/// How long Linux tries to open a connection that nobody answers (`tcp_syn_retries` = 6).
-const CONNECT_LIMIT: Duration = Duration::from_secs(127);
 
 impl Net {
     /// Makes a socket listen.
@@ -42,16 +38,16 @@ impl Net {
         }
         let bound = self.socket(id)?.bound;
         let any = bound.is_none_or(|bound| bound.ip().is_unspecified());
-        let mapped = bound.is_some_and(|bound| crate::hosts::unmapped(bound.ip()).is_ipv4());
-        let mut ids = Vec::new();
+        let mapped = bound.is_some_and(|bound| unmapped(bound.ip()).is_ipv4());
+        let mut ids = [None; 2];
         if v6 && !mapped {
-            ids.push(self.model.listen(host, true, port)?);
+            ids[1] = Some(self.model.listen(host, true, port)?);
         }
         if !v6 || mapped || (any && !only) {
-            ids.push(self.model.listen(host, false, port)?);
+            ids[0] = Some(self.model.listen(host, false, port)?);
         }
-        for listener in &ids {
-            self.listeners.insert(*listener, id);
+        for listener in ids.into_iter().flatten() {
+            self.listeners.insert(listener, id);
         }
         self.socket_mut(id)?.role = Role::Listener { ids, queue: VecDeque::new(), backlog: limit };
         self.mark(id);
@@ -78,7 +74,6 @@ impl Net {
         socket.role = Role::Stream(connection);
         socket.remote = Some(remote);
         socket.loopback = as_loopback;
-        socket.connected_once = true;
         socket.bound = bound.map(|bound| SocketAddr::new(unspecified(v6), bound.port()));
         socket.reuse_address = reuse_address;
         socket.reuse_port = reuse_port;
@@ -96,60 +91,6 @@ impl Net {
         }
     }
 
-    /// Begins to connect a stream. The result is asked with `connected`.
-    pub fn connect_stream(&mut self, id: SocketId, to: SocketAddr) -> Result<(), i32> {
-        let socket = self.socket(id)?;
-        let (host, v6) = (socket.host, socket.v6);
-        match socket.role {
-            Role::Fresh | Role::Dead => {}
-            Role::Stream(connection) => {
-                return Err(match self.model.stage(connection) {
-                    Stage::Opening => libc::EALREADY,
-                    _ => libc::EISCONN,
-                });
-            }
-            Role::Listener { .. } | Role::Datagram { .. } => return Err(libc::EISCONN),
-        }
-        let route = self.route(host, true, to)?;
-        if route.address.is_ipv6() && !v6 {
-            return Err(libc::EAFNOSUPPORT);
-        }
-        let port = self.bind_if_needed(id)?;
-        let local = SocketAddr::new(self.hosts[host].address(route.address.is_ipv6()), port);
-        let remote = SocketAddr::new(route.address, to.port());
-        let connection = self.model.connect(host, local, remote)?;
-        if route.loopback {
-            self.loopback_ends.insert(local);
-        } else {
-            self.loopback_ends.remove(&local);
-        }
-        self.connections.insert(connection, id);
-        let limit = self.now + CONNECT_LIMIT;
-        self.connect_limits.insert((limit, id));
-        let shown = self.shown(v6, remote, route.loopback);
-        let socket = self.socket_mut(id)?;
-        socket.role = Role::Stream(connection);
-        socket.loopback = route.loopback;
-        socket.error = None;
-        // The program's own spelling, except of "here" (0.0.0.0).
-        socket.remote = Some(if to.ip().is_unspecified() { shown } else { to });
-        self.flush();
-        Ok(())
-    }
-
-    /// The outcome of a connection attempt; `None` while it is under way.
-    pub fn connected(&mut self, id: SocketId) -> Option<Result<(), i32>> {
-        let socket = self.sockets.get(&id)?;
-        match socket.role {
-            Role::Stream(connection) if self.model.stage(connection) == Stage::Opening => None,
-            Role::Stream(_) if socket.error.is_none() => Some(Ok(())),
-            _ => {
-                let error = self.take_error(id).unwrap_or(libc::ECONNREFUSED);
-                Some(Err(error))
-            }
-        }
-    }
-
     /// Reads. `Ok(None)`: nothing yet; `Ok(Some(0))`: end of the stream.
     pub fn receive_stream(&mut self, id: SocketId, buffer: &mut [u8], peek: bool) -> Result<Option<usize>, i32> {
         let socket = self.socket(id)?;
@@ -159,8 +100,7 @@ impl Net {
             Role::Dead => {
                 return match self.take_error(id) {
                     Some(error) => Err(error),
-                    None if self.socket(id)?.connected_once => Ok(Some(0)),
-                    None => Err(libc::ENOTCONN),
+                    None => Ok(Some(0)),
                 };
             }
             _ => return Err(libc::ENOTCONN),
@@ -289,7 +229,7 @@ impl Net {
                     for (connection, _) in queue {
                         self.model.abort(connection);
                     }
-                    for listener in ids {
+                    for listener in ids.into_iter().flatten() {
                         self.listeners.remove(&listener);
                         self.model.close_listener(listener);
                     }

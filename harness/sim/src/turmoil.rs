@@ -64,8 +64,6 @@ struct Connection {
 
 struct Listening {
     host: usize,
-    v6: bool,
-    port: u16,
     inside: u16,
     listener: TcpListener,
 }
@@ -163,12 +161,8 @@ impl TcpModel for Turmoil {
         let inside = listener.local_addr().map_err(|error| errno(&error))?.port();
         self.outside.insert((host, v6, inside), port);
         let id = ListenerId(self.fresh());
-        self.listeners.insert(id, Listening { host, v6, port, inside, listener });
+        self.listeners.insert(id, Listening { host, inside, listener });
         Ok(id)
-    }
-
-    fn listener_at(&self, host: usize, v6: bool, port: u16) -> Option<ListenerId> {
-        self.listeners.iter().find(|(_, one)| one.host == host && one.v6 == v6 && one.port == port).map(|(id, _)| *id)
     }
 
     fn connection_at(&self, host: usize, local: SocketAddr, remote: SocketAddr) -> Option<ConnectionId> {
@@ -350,8 +344,8 @@ impl TcpModel for Turmoil {
         out.append(&mut self.outbox);
     }
 
-    fn deliver(&mut self, host: usize, packet: Packet) -> Arrival {
-        self.arrive(host, packet)
+    fn deliver(&mut self, host: usize, packet: Packet, listener: Option<ListenerId>) -> Arrival {
+        self.arrive(host, packet, listener)
     }
 }
 

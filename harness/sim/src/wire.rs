@@ -167,7 +167,8 @@ impl Wire {
     }
 }
 
-fn address_key(address: SocketAddr) -> u64 {
+/// A word that stands for an address in draws.
+pub(crate) fn address_key(address: SocketAddr) -> u64 {
     let ip = match address.ip() {
         std::net::IpAddr::V4(v4) => u64::from(u32::from(v4)),
         std::net::IpAddr::V6(v6) => {

@@ -88,6 +88,8 @@ pub(crate) enum Op {
     },
     Connect {
         socket: SocketId,
+        /// The error when the time is over before the attempt is.
+        unfinished: i32,
     },
     Receive {
         socket: SocketId,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use harness_os::trap::Sys;
 
 use super::{Reply, memory};
+use crate::opening::{MOST_TRIES, TRIES};
 use crate::process::{Held, ThreadKey};
 use crate::sockets::{Role, SocketId};
 use crate::world::World;
@@ -43,7 +44,8 @@ impl World {
             return Err(libc::EFAULT);
         }
         let word = value.get(..4).map(|bytes| i32::from_le_bytes(bytes.try_into().unwrap_or([0; 4])));
-        let on = word.unwrap_or(0) != 0;
+        let number = word.unwrap_or(0);
+        let on = number != 0;
         let socket = self.net.socket_mut(id)?;
         match (level, name) {
             (libc::SOL_SOCKET, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) => {
@@ -76,7 +78,15 @@ impl World {
                 }
                 socket.v6_only = on;
             }
+            (libc::IPPROTO_TCP, libc::TCP_SYNCNT | libc::TCP_USER_TIMEOUT) if word.is_none() => {
+                return Err(libc::EINVAL);
+            }
+            (libc::IPPROTO_TCP, libc::TCP_SYNCNT) if !(1..=MOST_TRIES).contains(&number) => return Err(libc::EINVAL),
+            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) if number < 0 => return Err(libc::EINVAL),
             _ => {}
+        }
+        if is_switch(level, name) && word.is_some() {
+            value = i32::from(on).to_le_bytes().to_vec();
         }
         socket.options.insert((level, name), value);
         Ok(())
@@ -103,6 +113,7 @@ impl World {
             (libc::SOL_SOCKET, libc::SO_RCVBUF | libc::SO_SNDBUF) if stored.is_none() => {
                 Some(if socket.stream { 131_072 } else { BUFFER })
             }
+            (libc::IPPROTO_TCP, libc::TCP_SYNCNT) if stored.is_none() => Some(TRIES),
             (libc::IPPROTO_TCP, libc::TCP_MAXSEG) if stored.is_none() => Some(1460),
             (libc::SOL_SOCKET, libc::SO_LINGER | libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) if stored.is_none() => None,
             (libc::IPPROTO_TCP, libc::TCP_INFO) => None,
@@ -120,6 +131,24 @@ impl World {
         }
         memory.write(args[4], &(length as u32).to_le_bytes());
         Ok(())
+    }
+}
+
+/// Options that are on or off: any number sets them, and 0 or 1 is read (socket(7), tcp(7), ipv6(7)).
+fn is_switch(level: i32, name: i32) -> bool {
+    match level {
+        libc::SOL_SOCKET => matches!(
+            name,
+            libc::SO_REUSEADDR
+                | libc::SO_REUSEPORT
+                | libc::SO_BROADCAST
+                | libc::SO_KEEPALIVE
+                | libc::SO_OOBINLINE
+                | libc::SO_DONTROUTE
+        ),
+        libc::IPPROTO_TCP => name == libc::TCP_NODELAY,
+        libc::IPPROTO_IPV6 => name == libc::IPV6_V6ONLY,
+        _ => false,
     }
 }
 

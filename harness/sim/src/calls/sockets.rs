@@ -162,27 +162,26 @@ impl World {
         if !stream {
             return Some(self.net.connect_datagram(id, to).map(|()| 0).into());
         }
-        match self.net.connect_stream(id, to) {
-            Ok(()) if nonblocking => Some(Reply::Errno(libc::EINPROGRESS)),
-            Ok(()) => {
-                held.op = Op::Connect { socket: id };
-                held.watching = vec![id];
-                held.deadline = self
-                    .net
-                    .socket(id)
-                    .ok()
-                    .and_then(|socket| socket.send_timeout)
-                    .map(|patience| self.net.now + patience);
-                self.resume_socket(key, held, false)
-            }
-            // A connect that a signal broke off goes on, and the same call asks for its end.
-            Err(libc::EALREADY) if !nonblocking => {
-                held.op = Op::Connect { socket: id };
-                held.watching = vec![id];
-                self.resume_socket(key, held, false)
-            }
-            Err(errno) => Some(Reply::Errno(errno)),
+        // After an attempt the same call tells what became of it, once (Linux: __inet_stream_connect).
+        if self.net.socket(id).is_ok_and(|socket| socket.connecting)
+            && let Some(result) = self.net.connected(id)
+        {
+            return Some(result.map(|()| 0).into());
         }
+        let unfinished = match self.net.connect_stream(id, to) {
+            Ok(()) => libc::EINPROGRESS,
+            // Broken off by a signal or a time-out, or begun without waiting.
+            Err(libc::EALREADY) => libc::EALREADY,
+            Err(errno) => return Some(Reply::Errno(errno)),
+        };
+        if nonblocking {
+            return Some(Reply::Errno(unfinished));
+        }
+        held.op = Op::Connect { socket: id, unfinished };
+        held.watching = vec![id];
+        let patience = self.net.socket(id).ok().and_then(|socket| socket.send_timeout);
+        held.deadline = patience.map(|patience| self.net.now + patience);
+        self.resume_socket(key, held, false)
     }
 
     pub(super) fn resume_socket(&mut self, key: ThreadKey, held: &mut Held, expired: bool) -> Option<Reply> {
@@ -206,9 +205,9 @@ impl World {
                     flags & libc::SOCK_CLOEXEC != 0,
                 ))
             }
-            Op::Connect { socket } => match self.net.connected(socket) {
+            Op::Connect { socket, unfinished } => match self.net.connected(socket) {
                 Some(result) => Some(result.map(|()| 0).into()),
-                None => expired.then_some(Reply::Errno(libc::EINPROGRESS)),
+                None => expired.then_some(Reply::Errno(unfinished)),
             },
             _ => Some(Reply::Unknown),
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use turmoil_net::{TcpFlags, TcpSegment, Transport};
 
 use super::{BUFFER, Connection, Inner, Turmoil, poll_once};
-use crate::network::{Arrival, ConnectionId, Stage, TcpModel};
+use crate::network::{Arrival, ConnectionId, ListenerId, Stage};
 use crate::packet::{Flags, Packet, Payload, Segment};
 
 impl Turmoil {
@@ -218,18 +218,18 @@ impl Turmoil {
     }
 
     /// A packet arrives at a host.
-    pub(super) fn arrive(&mut self, host: usize, packet: Packet) -> Arrival {
+    pub(super) fn arrive(&mut self, host: usize, packet: Packet, listener: Option<ListenerId>) -> Arrival {
         let (from, to) = (packet.from(), packet.to());
         let Payload::Tcp(segment) = &packet.payload else { return Arrival::default() };
         let mut arrival = Arrival::default();
         let id = match self.by_ends.get(&(host, to.port(), from)) {
             Some(id) => *id,
             None if segment.flags.syn && !segment.flags.ack => {
-                let Some(listener) = self.listener_at(host, to.is_ipv6(), to.port()) else {
+                let asked = listener.and_then(|id| Some((id, self.listeners.get(&id)?.inside)));
+                let Some((listener, inside)) = asked else {
                     self.refuse(&packet, segment);
                     return arrival;
                 };
-                let inside = self.listeners[&listener].inside;
                 let id = ConnectionId(self.fresh());
                 self.by_ends.insert((host, to.port(), from), id);
                 self.connections.insert(id, Connection::new(host, to, from, inside, Inner::Knocking(listener)));

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod link;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio as Pipe};
 use std::sync::{Mutex, OnceLock};
