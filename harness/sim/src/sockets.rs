@@ -1,7 +1,8 @@
 //! The socket table: what programs and peers hold, above the model of TCP.
 //!
-//! Owns names and ports, options, errors, queues of datagrams and who is to be told of a change. Streams are in
-//! `streams.rs`, datagrams in `datagrams.rs`, arrivals in `delivery.rs`.
+//! Owns names and routes, options, errors, queues of datagrams and who is to be told of a change. Ports are in
+//! `ports.rs`, attempts to connect in `opening.rs`, streams in `streams.rs`, datagrams in `datagrams.rs`, arrivals in
+//! `delivery.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
