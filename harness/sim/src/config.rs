@@ -18,6 +18,10 @@ pub struct DatagramFaults {
     pub reorder_by: Duration,
     /// Datagrams lost for certain, by their number among all datagrams of the run, counted from 1.
     pub lose: Vec<u64>,
+    /// Datagrams that arrive twice, likewise.
+    pub twice: Vec<u64>,
+    /// Datagrams that arrive right after the next one that arrives, likewise.
+    pub overtaken: Vec<u64>,
 }
 
 /// Everything that decides a run. Two runs of the same programs with equal configurations are the same run.

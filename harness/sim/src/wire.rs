@@ -39,6 +39,8 @@ pub(crate) struct Wire {
     /// Ways on which datagrams wait, too, and are not lost.
     jammed: BTreeSet<(usize, usize)>,
     held: Vec<(usize, UnderWay)>,
+    /// Datagrams that wait for the next one to overtake them.
+    overtaken: Vec<UnderWay>,
     /// What the run is known by.
     pub trace: Trace,
 }
@@ -54,6 +56,7 @@ impl Wire {
             cut: BTreeSet::new(),
             jammed: BTreeSet::new(),
             held: Vec::new(),
+            overtaken: Vec::new(),
             trace: Trace::new(config.keep_packets, &config.unnamed),
         }
     }
@@ -100,10 +103,18 @@ impl Wire {
                 self.trace.add(record);
                 return;
             }
+            if faults.overtaken.contains(&self.datagrams) {
+                record.fate = Fate::Held;
+                self.trace.add(record);
+                self.overtaken.push(under_way);
+                return;
+            }
             if Draw::new(config.seed, Purpose::Reorder, &keys).chance(faults.reorder) {
                 time += faults.reorder_by;
             }
-            if Draw::new(config.seed, Purpose::Duplicate, &keys).chance(faults.duplicate) {
+            if faults.twice.contains(&self.datagrams)
+                || Draw::new(config.seed, Purpose::Duplicate, &keys).chance(faults.duplicate)
+            {
                 copies = 2;
             }
         } else if !own
@@ -121,6 +132,11 @@ impl Wire {
         for _ in 0..copies {
             self.trace.add(record.clone());
             self.enqueue(arrives, under_way.clone());
+        }
+        if datagram && !own {
+            for late in std::mem::take(&mut self.overtaken) {
+                self.enqueue(arrives, late);
+            }
         }
     }
 

@@ -64,6 +64,15 @@ fn datagrams_arrive_twice_by_chance() {
 }
 
 #[test]
+fn datagrams_arrive_twice_and_late_by_their_number() {
+    let faults = DatagramFaults { twice: vec![2, 5], overtaken: vec![1, 5, 6, 30], ..DatagramFaults::default() };
+    // The fifth and the sixth wait for the seventh; the last one has no successor.
+    assert_eq!(arrivals(1, faults)[..10], [1, 1, 0, 2, 3, 6, 4, 5, 7, 8]);
+    let late = DatagramFaults { overtaken: vec![30], ..DatagramFaults::default() };
+    assert_eq!(arrivals(1, late), (0..COUNT - 1).collect::<Vec<_>>());
+}
+
+#[test]
 fn datagrams_overtake_each_other_by_chance() {
     let faults = DatagramFaults { reorder: 0.3, reorder_by: Duration::from_millis(35), ..DatagramFaults::default() };
     let seen = arrivals(1, faults);

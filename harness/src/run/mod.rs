@@ -27,7 +27,7 @@ use crate::catalogue::model::UrlForm;
 use crate::scenario::Scenario;
 use crate::scenario::bytes::{Payload, PayloadError};
 use crate::scenario::http::Asked;
-use crate::scenario::model::Step;
+use crate::scenario::model::{BackendName, Step};
 use crate::submission::Cast;
 use crate::tls::authority::Authority;
 use actors::Actors;
@@ -194,6 +194,10 @@ impl Director {
     }
 
     async fn all_steps(&mut self, steps: &[Step]) -> Done {
+        if self.scenario.network.has_faults() && self.stage.backend() != BackendName::Sim {
+            let why = "only the simulated network can lose, duplicate and reorder single datagrams: this needs sim";
+            return Err(Halt::Skipped(why.to_owned()));
+        }
         self.prepare_tls()?;
         self.steps(steps).await
     }

@@ -46,10 +46,6 @@ impl Outcome {
 
 /// Plays a scenario on the simulated network. `keep` asks for packets and calls.
 pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome {
-    if !scenario.network.duplicate.is_empty() || !scenario.network.reorder.is_empty() {
-        let why = "the simulated network duplicates and reorders by chance only, not by number";
-        return Outcome::of(End::Skipped(why.to_owned()));
-    }
     if !scenario.interfaces.is_empty() {
         let why = "the simulated network has no interfaces to list: this needs wire";
         return Outcome::of(End::Skipped(why.to_owned()));
@@ -148,13 +144,16 @@ fn busy() -> Failure {
 
 fn config(scenario: &Scenario, seed: u64) -> Config {
     let network = &scenario.network;
+    let numbers = |numbers: &[u32]| numbers.iter().copied().map(u64::from).collect();
     let usual = Config::default();
     Config {
         seed,
         latency: network.latency.map_or(usual.latency, |limit| limit.0),
         jitter: network.jitter.map_or(usual.jitter, |limit| limit.0),
         datagrams: DatagramFaults {
-            lose: network.lose.iter().map(|number| u64::from(*number)).collect(),
+            lose: numbers(&network.lose),
+            twice: numbers(&network.duplicate),
+            overtaken: numbers(&network.reorder),
             ..DatagramFaults::default()
         },
         reads: schedule(scenario.forced.reads.as_ref()),

@@ -132,7 +132,7 @@ pub(super) fn apart(scenario: &Scenario) -> bool {
         })
     }
     let network = &scenario.network;
-    links(&scenario.steps) || network.latency.is_some() || network.jitter.is_some() || !network.lose.is_empty()
+    links(&scenario.steps) || network.latency.is_some() || network.jitter.is_some() || network.has_faults()
 }
 
 impl Stage for SimulatedStage {

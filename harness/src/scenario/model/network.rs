@@ -18,15 +18,22 @@ pub struct Network {
     /// The programs' machine makes no IPv6 sockets (`sim` only).
     #[serde(default)]
     pub no_ipv6: bool,
-    /// Datagrams lost, by their number in the run, counted from 1.
+    /// Datagrams lost, by their number in the run, counted from 1 (`sim` only, as the next two).
     #[serde(default)]
     pub lose: Vec<u32>,
     /// Datagrams delivered twice, likewise.
     #[serde(default)]
     pub duplicate: Vec<u32>,
-    /// Datagrams delivered after their successor, likewise.
+    /// Datagrams delivered after their successor, likewise; lost where none comes.
     #[serde(default)]
     pub reorder: Vec<u32>,
+}
+
+impl Network {
+    /// Whether something becomes of single datagrams, which only `sim` can do.
+    pub fn has_faults(&self) -> bool {
+        [&self.lose, &self.duplicate, &self.reorder].into_iter().any(|numbers| !numbers.is_empty())
+    }
 }
 
 /// A network interface that is made for a run.
