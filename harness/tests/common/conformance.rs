@@ -1,4 +1,4 @@
-//! A small JSON Schema validator: the keywords that the published report schema uses, no more.
+//! A small JSON Schema validator: the keywords that the published schemas of results use, no more.
 //! A keyword that it does not know is an error, so that it never passes what it did not check.
 
 use serde_json::Value;
@@ -78,6 +78,14 @@ fn visit(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             "minimum" => {
                 if value.as_f64().zip(wanted.as_f64()).is_some_and(|(value, least)| value < least) {
                     found.push(format!("{at}: {value} is less than {wanted}"));
+                }
+            }
+            "minItems" | "maxItems" => {
+                let length = value.as_array().map(|list| list.len() as u64);
+                let fits =
+                    |(length, limit): (u64, u64)| if keyword == "minItems" { length >= limit } else { length <= limit };
+                if length.zip(wanted.as_u64()).is_some_and(|both| !fits(both)) {
+                    found.push(format!("{at}: not as many items as {keyword} says, {wanted}"));
                 }
             }
             "additionalProperties" if wanted == &Value::Bool(false) => {}
