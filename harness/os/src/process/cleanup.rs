@@ -75,12 +75,13 @@ struct Target {
 }
 
 impl Target {
-    /// `None` if the process has vanished.
+    /// `None` if the process has vanished, or the number is that of a thread: a signal to one goes to its whole
+    /// process, which may be this one.
     fn open(pid: i32) -> Option<Self> {
         match pidfd_open(pid) {
             Ok(handle) => Some(Self { pid, handle: Some(handle) }),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => None,
-            Err(_) => Some(Self { pid, handle: None }),
+            Err(_) => procfs::leads(pid).then_some(Self { pid, handle: None }),
         }
     }
 
@@ -280,4 +281,29 @@ fn reap(pids: &mut BTreeSet<i32>, roots: &[i32]) {
             Ok(status) if status.pid().is_some()
         )
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_of_this_process_is_nobody_to_be_stopped() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            tell.send(nix::unistd::gettid().as_raw()).expect("somebody listens");
+            ended.recv().expect_err("the end");
+        });
+        let number = told.recv().expect("its number");
+        assert_ne!(number, own_pid());
+        assert!(Target::open(number).is_none());
+        assert!(!procfs::leads(number) && procfs::leads(own_pid()));
+        // Its environment and namespace are this process's, and no mark of a run.
+        let (name, value) = std::env::vars().find(|(_, value)| !value.is_empty()).expect("a variable");
+        let marked = Belonging { namespace: None, roots: &[], marker: Some((&name, &value)) };
+        assert!(!belongs(number, &marked));
+        drop(end);
+        thread.join().expect("it ends");
+    }
 }

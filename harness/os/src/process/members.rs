@@ -80,12 +80,14 @@ pub fn strays(belonging: &Belonging<'_>) -> Vec<i32> {
     found
 }
 
-/// Whether a live process carries a mark of the run itself, whoever its ancestors are.
+/// Whether this is a live process that carries a mark of the run itself, whoever its ancestors are. A thread is none: one
+/// of this process may be in the run's namespace.
 pub(super) fn belongs(pid: i32, belonging: &Belonging<'_>) -> bool {
     let own = own_pid();
     let namespace = belonging.namespace.filter(|namespace| NamespaceId::of_process(own).as_ref() != Some(namespace));
     pid > 1
         && pid != own
+        && procfs::leads(pid)
         && procfs::stat(pid).is_some_and(|stat| stat.alive() && is_marked(pid, &stat, namespace, belonging.marker))
 }
 

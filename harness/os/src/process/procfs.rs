@@ -57,6 +57,14 @@ pub(super) fn stat(pid: i32) -> Option<Stat> {
     stat_with(pid, &mut Vec::with_capacity(512))
 }
 
+/// Whether a number is a process's, and not that of one of its later threads, which `/proc` shows as well when asked.
+pub(super) fn leads(pid: i32) -> bool {
+    text(&format!("/proc/{pid}/status"))
+        .as_deref()
+        .and_then(|status| field(status, "Tgid"))
+        .is_some_and(|group| group.parse() == Ok(pid))
+}
+
 /// The numeric names in a directory: process ids in `/proc`, thread ids in `/proc/PID/task`.
 pub(super) fn numbers_in(directory: &Path) -> Vec<i32> {
     let Ok(entries) = fs::read_dir(directory) else {
