@@ -205,6 +205,11 @@ impl Log {
         self.1.borrow_mut().add(name, secret);
     }
 
+    /// This name was made up for the run: another run has another, and the record shall be the same.
+    pub fn hide_made_up(&self, name: &str) {
+        self.1.borrow_mut().add_made_up(name);
+    }
+
     /// The record of a run that has come to this end, without what was to be hidden. Nothing is left in the log.
     pub fn record(&self, end: End, elapsed: Duration) -> Record {
         let (mut events, secrets) = (self.0.take(), self.1.take());

@@ -19,6 +19,7 @@ pub mod transcript;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,6 +149,9 @@ impl Director {
         let (scenario, cast) = (Rc::new(scenario.clone()), Rc::new(cast.clone()));
         let ports = Ports::new(cast.parts.values().filter_map(|part| part.meeting.fixed_port).collect());
         ports.own(stage.port(), "the port given");
+        if let Some(whole) = stage.folder().as_deref().and_then(Path::parent).and_then(Path::file_name) {
+            log.hide_made_up(&whole.to_string_lossy());
+        }
         Self {
             stage,
             scenario,

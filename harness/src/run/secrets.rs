@@ -1,9 +1,11 @@
-//! What must not stand in a record: passwords and their like, wherever a run has written them down.
+//! What must not stand in a record, wherever a run has written it down: passwords and their like, and names that are
+//! made up anew for every run and would let two reports of the same program differ.
 //!
-//! A secret is masked when the stream of events is handed out, and not when something happens: a password may come in
+//! Either is masked when the stream of events is handed out, and not when something happens: a password may come in
 //! pieces, and it is known to be one when the last of them is there. Packets and what a program writes into files of its
 //! own are no events; [`Secrets::blot`] is for those.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::End;
@@ -13,45 +15,97 @@ use super::{Failure, judge};
 /// Shorter secrets stand in too many words that are none. They are masked where a command names them, and nowhere else.
 const SHORTEST: usize = 4;
 
-/// Secrets of a run with their names, the longest first.
+/// What is masked, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Term {
+    bytes: Vec<u8>,
+    why: Why,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    /// A secret with this name. A reader is told that something stood there.
+    Secret(String),
+    /// Made up anew for every run. Something as long stands in its place, as `mktemp` writes its templates: what a
+    /// program says stays as long as it was.
+    MadeUp(String),
+}
+
+impl Term {
+    /// What stands in its place where only its beginning, of this length, was found.
+    fn mask(&self, length: usize) -> Cow<'_, str> {
+        match &self.why {
+            Why::Secret(name) => Cow::Owned(mask(name)),
+            Why::MadeUp(template) => Cow::Borrowed(&template[..length.min(template.len())]),
+        }
+    }
+
+    /// Its name, if it is a secret.
+    fn secret(&self) -> Option<&str> {
+        match &self.why {
+            Why::Secret(name) => Some(name),
+            Why::MadeUp(_) => None,
+        }
+    }
+}
+
+/// What a run must not write down, the longest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secrets(Vec<(Vec<u8>, String)>);
+pub struct Secrets(Vec<Term>);
 
 impl Secrets {
-    /// Adds one.
+    /// Adds a secret.
     pub fn add(&mut self, name: &str, secret: &[u8]) {
-        let known = self.0.iter().any(|(one, _)| one == secret);
-        if secret.len() >= SHORTEST && !known {
-            self.0.push((secret.to_vec(), name.to_owned()));
-            self.0.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        self.insert(secret, Why::Secret(name.to_owned()));
+    }
+
+    /// Adds a name that is this run's only: a word, a hyphen and what was made up. The word stays.
+    pub fn add_made_up(&mut self, name: &str) {
+        let kept = name.find('-').map_or(0, |at| at + 1);
+        let template: String =
+            name.char_indices().map(|(at, character)| if at < kept { character } else { 'X' }).collect();
+        if template.len() == name.len() && template != name {
+            self.insert(name.as_bytes(), Why::MadeUp(template));
+        }
+    }
+
+    fn insert(&mut self, bytes: &[u8], why: Why) {
+        let known = self.0.iter().any(|term| term.bytes == bytes);
+        if bytes.len() >= SHORTEST && !known {
+            self.0.push(Term { bytes: bytes.to_vec(), why });
+            self.0.sort_by_key(|term| std::cmp::Reverse(term.bytes.len()));
         }
     }
 
     /// A text without them: as they are, and as [`judge::quote`] writes them.
     pub fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (secret, name) in &self.0 {
-            let mask = mask(name);
-            let quoted = judge::quote(secret);
+        for term in &self.0 {
+            let mask = term.mask(term.bytes.len());
+            let quoted = judge::quote(&term.bytes);
             let quoted = quoted.trim_matches('"');
-            let plain = String::from_utf8_lossy(secret);
+            let plain = String::from_utf8_lossy(&term.bytes);
             text = text.replace(plain.as_ref(), &mask).replace(quoted, &mask);
             // A quotation may end within one.
             for length in (SHORTEST..plain.len()).rev().filter(|length| plain.is_char_boundary(*length)) {
-                text = text.replace(&format!("{}\"", &plain[..length]), &format!("{mask}\""));
+                text = text.replace(&format!("{}\"", &plain[..length]), &format!("{}\"", term.mask(length)));
             }
         }
         text
     }
 
-    /// Puts asterisks over them. Says whether there were any.
+    /// Puts asterisks over secrets, and over a made-up name what stands for it. Says whether there were any.
     pub fn blot(&self, bytes: &mut [u8]) -> bool {
         let mut found = false;
-        for (secret, _) in &self.0 {
-            while let Some(at) = memchr::memmem::find(bytes, secret) {
-                bytes[at..at + secret.len()].fill(b'*');
+        for term in &self.0 {
+            while let Some(at) = memchr::memmem::find(bytes, &term.bytes) {
+                let place = &mut bytes[at..at + term.bytes.len()];
+                match &term.why {
+                    Why::Secret(_) => place.fill(b'*'),
+                    Why::MadeUp(template) => place.copy_from_slice(template.as_bytes()),
+                }
                 found = true;
-                if secret.iter().all(|byte| *byte == b'*') {
+                if term.bytes.iter().all(|byte| *byte == b'*') {
                     break;
                 }
             }
@@ -74,7 +128,7 @@ impl Secrets {
         }
     }
 
-    /// Takes them out of events, and says which there were. What one side has said in several events is looked at as one
+    /// Takes them out of events, and says which secrets there were. What one side has said in several events is looked at as one
     /// stream.
     pub fn events(&self, events: &mut [Event]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
@@ -84,8 +138,8 @@ impl Secrets {
         let mut hide = |text: &mut String| {
             let masked = self.text(text);
             if masked != *text {
-                let names = self.0.iter().map(|(_, name)| name);
-                found.extend(names.filter(|name| masked.contains(&mask(name))).cloned());
+                let names = self.0.iter().filter_map(Term::secret);
+                found.extend(names.filter(|name| masked.contains(&mask(name))).map(str::to_owned));
                 *text = masked;
             }
         };
@@ -130,7 +184,7 @@ impl Secrets {
         found
     }
 
-    /// Masks what was said in several pieces, and says the names of what was masked.
+    /// Masks what was said in several pieces, and says the names of the secrets in it.
     fn stream(&self, mut pieces: Vec<&mut Excerpt>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let whole: Vec<u8> = pieces.iter().flat_map(|piece| piece.shown.iter().copied()).collect();
@@ -146,10 +200,10 @@ impl Secrets {
         let mut at = 0;
         while at < whole.len() {
             let index = ends.partition_point(|end| *end <= at);
-            match self.secret_at(&whole, at, &cut) {
-                Some((length, name)) => {
-                    found.insert(name.to_owned());
-                    masked[index].extend(mask(name).bytes());
+            match self.term_at(&whole, at, &cut) {
+                Some((length, term)) => {
+                    found.extend(term.secret().map(str::to_owned));
+                    masked[index].extend(term.mask(length).bytes());
                     at += length;
                 }
                 None => {
@@ -164,13 +218,13 @@ impl Secrets {
         found
     }
 
-    /// The secret that begins here, or the beginning of one before a place where something was left out.
-    fn secret_at(&self, whole: &[u8], at: usize, cut: &BTreeSet<usize>) -> Option<(usize, &str)> {
+    /// What begins here, or of which the beginning stands before a place where something was left out.
+    fn term_at(&self, whole: &[u8], at: usize, cut: &BTreeSet<usize>) -> Option<(usize, &Term)> {
         let rest = &whole[at..];
-        self.0.iter().find_map(|(secret, name)| {
-            let same = rest.iter().zip(secret).take_while(|(a, b)| a == b).count();
+        self.0.iter().find_map(|term| {
+            let same = rest.iter().zip(&term.bytes).take_while(|(a, b)| a == b).count();
             let is_cut = same >= SHORTEST && cut.contains(&(at + same));
-            (same == secret.len() || is_cut).then_some((same, name.as_str()))
+            (same == term.bytes.len() || is_cut).then_some((same, term))
         })
     }
 }
@@ -243,6 +297,33 @@ mod tests {
         let What::Received(bytes) = &events[0].what else { unreachable!() };
         assert!(bytes.shown.ends_with(b"xx[masked: password]"));
         assert_eq!((bytes.length, bytes.rest), (517, 5));
+    }
+
+    #[test]
+    fn what_is_made_up_gives_way_to_something_as_long() {
+        let mut secrets = Secrets::default();
+        secrets.add_made_up("run-aB3dE9");
+        let said = "  File \"/tmp/run-aB3dE9/work/server.py\", line 3\n";
+        let (first, second) = said.as_bytes().split_at(said.find("B3").unwrap());
+        let long = [vec![b'x'; 506], said.as_bytes()[8..].to_vec()].concat();
+        let mut events = vec![
+            event("server", What::Printed(Stream::Stderr, Excerpt::of(first))),
+            event("server", What::Printed(Stream::Stderr, Excerpt::of(second))),
+            event("server", What::Finding("it works in /tmp/run-aB3dE9/work, see \"/tmp/run-aB\"…".to_owned())),
+            event("client", What::Printed(Stream::Stdout, Excerpt::of(&long[4..]))),
+        ];
+        let named = secrets.events(&mut events);
+        assert!(named.is_empty(), "{named:?} is no secret");
+        insta::assert_snapshot!(shown(&events[..3]).join("\n"), @r#"
+        server     has printed on standard error: 18 bytes: "  File \"/tmp/run-XXXXXX"
+        server     has printed on standard error: 30 bytes: "/work/server.py\", line 3\n"
+        server     noticed: it works in /tmp/run-XXXXXX/work, see "/tmp/run-XX"…
+        "#);
+        let What::Printed(_, cut) = &events[3].what else { unreachable!() };
+        assert!(cut.shown.ends_with(b"x/tmp/run-X"), "{}", String::from_utf8_lossy(&cut.shown));
+        let mut packet = said.as_bytes().to_vec();
+        assert!(secrets.blot(&mut packet));
+        assert_eq!(String::from_utf8(packet).unwrap(), said.replace("run-aB3dE9", "run-XXXXXX"));
     }
 
     #[test]
