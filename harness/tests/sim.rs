@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -105,6 +107,29 @@ fn the_evidence_of_a_run_is_written() {
     for ending in ["transcript.txt", "calls.txt", "pcap"] {
         assert!(files.iter().any(|file| file.to_string_lossy().ends_with(ending)), "{ending}: {files:?}");
     }
+}
+
+/// A traceback names the file it happened in, which lies in a folder whose name is another one in every run.
+#[test]
+fn what_a_traceback_names_is_the_same_in_every_run() {
+    if !possible() {
+        return;
+    }
+    let evidence = || {
+        let out = tempfile::tempdir().unwrap();
+        let more = ["--out", out.path().to_str().unwrap()];
+        let (report, _) = grade("message/bad/arguments-traceback", "common-bad-arguments", &more);
+        assert_eq!(run(&report)["status"], "fail");
+        let files = std::fs::read_dir(out.path().join("runs")).unwrap().map(|it| it.unwrap().path());
+        let text = |file: &Path| String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
+        files.map(|file| (file.file_name().unwrap().to_owned(), text(&file))).collect()
+    };
+    let first: BTreeMap<OsString, String> = evidence();
+    for (file, text) in evidence() {
+        assert_eq!(first[&file], text, "{file:?}");
+    }
+    let transcripts: String = first.into_values().collect();
+    assert!(transcripts.contains("run-XXXXXX/work/client.py"), "{transcripts}");
 }
 
 #[test]
