@@ -128,8 +128,8 @@ impl Secrets {
         }
     }
 
-    /// Takes them out of events, and says which secrets there were. What one side has said in several events is looked at as one
-    /// stream.
+    /// Takes them out of events, and says which secrets there were. What one side has said in several events is looked
+    /// at as one stream.
     pub fn events(&self, events: &mut [Event]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         if self.0.is_empty() {
