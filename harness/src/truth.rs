@@ -259,7 +259,13 @@ pub struct Effort {
     /// Of what decides nothing that they declare to fail, spare bad programs, and on real sockets all, the heavy
     /// scenarios and all rows but one of each table.
     pub light: bool,
+    /// Which round of several this is, from 0. After the first, a light table has each program play heavy scenarios
+    /// in one round of [`TURNS`] only, and another row of each table in each.
+    pub round: u32,
 }
+
+/// Rounds after which every program of a light table has had its turn at the heavy scenarios.
+const TURNS: usize = 10;
 
 /// Plays the table, several programs side by side. `row` is called for each in their order, as
 /// soon as it and all before it are there.
@@ -309,30 +315,44 @@ fn show_finished(rows: &[Mutex<Option<Row>>], shown: &Mutex<usize>, show: &(dyn 
 fn play_entry(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Effort) -> Row {
     let mut before = Vec::new();
     for _ in 0..effort.again {
-        let row = play_once(catalogue, entry, options, effort.light);
+        let row = play_once(catalogue, entry, options, effort);
         let mistakes = row.mistakes();
         if mistakes.is_empty() {
             return Row { before, ..row };
         }
         before.extend(mistakes);
     }
-    Row { before, ..play_once(catalogue, entry, options, effort.light) }
+    Row { before, ..play_once(catalogue, entry, options, effort) }
 }
 
-fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, light: bool) -> Row {
+fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Effort) -> Row {
     let began = std::time::Instant::now();
     let mut declared: BTreeSet<String> = entry.expected.fails.iter().cloned().collect();
     if options.backend == BackendName::Sim {
         declared.extend(entry.expected.fails_sim.iter().cloned());
     }
+    // Neighbours in the table are given different rows and turns.
+    let row = entry.name.bytes().map(usize::from).sum::<usize>() + effort.round as usize;
+    let is_heavy_turn = effort.round == 0 || row % TURNS == 0;
+    if effort.light && !is_heavy_turn {
+        declared.retain(|id| is_decided_lightly(catalogue, &entry.task, id, options.backend));
+    }
     // On real sockets nothing is decided that the simulated network does not decide of the good ones in full.
-    let spared = light && (entry.name.split('/').nth(1) == Some("bad") || options.backend == BackendName::Wire);
-    // Neighbours in the table are given different rows.
-    let row = entry.name.bytes().map(usize::from).sum();
+    let is_bad = entry.name.split('/').nth(1) == Some("bad");
+    let spared = effort.light && (is_bad || options.backend == BackendName::Wire || !is_heavy_turn);
     let light = spared.then(|| Light { but_for: declared.clone(), row });
     let filter = Filter { light, ..Filter::default() };
     let outcome = outcome(catalogue, entry, options, &filter);
     Row { entry: entry.clone(), outcome, declared, duration_ms: began.elapsed().as_millis(), before: Vec::new() }
+}
+
+/// Whether anything but a heavy scenario decides a requirement on this backend.
+fn is_decided_lightly(catalogue: &Catalogue, task: &str, id: &str, backend: BackendName) -> bool {
+    let scenarios = catalogue.task(task).map_or(&[][..], |task| &task.scenarios);
+    let deciding = scenarios.iter().filter(|scenario| scenario.decides.iter().any(|decided| decided == id));
+    let (here, elsewhere): (Vec<_>, Vec<_>) = deciding.partition(|scenario| scenario.backends.contains(&backend));
+    let played = if here.is_empty() { elsewhere } else { here };
+    played.iter().any(|scenario| !scenario.heavy)
 }
 
 fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Filter) -> Outcome {
@@ -467,28 +487,89 @@ pub fn gaps(catalogue: &Catalogue, table: &Table, backend: BackendName, wanted: 
     gaps
 }
 
-/// Verdicts that differ between two rounds.
+/// Verdicts that differ between two rounds, with the reasons of the second.
 pub fn changes(first: &Table, second: &Table) -> Vec<String> {
-    let mut changes = Vec::new();
-    for (a, b) in first.rows.iter().zip(&second.rows) {
-        let ids = |row: &Row| -> Result<BTreeSet<String>, String> {
-            match &row.outcome {
-                Outcome::Graded { failed, .. } => {
-                    Ok(failed.keys().filter(|id| !row.entry.expected.undecided.contains(id)).cloned().collect())
-                }
-                Outcome::Skipped(_) => Err("skipped".to_owned()),
-                Outcome::NotGradable(_) => Err("not gradable".to_owned()),
-                Outcome::Harness(why) => Err(format!("harness error: {why}")),
-            }
-        };
-        match (ids(a), ids(b)) {
-            (Ok(before), Ok(now)) => {
-                changes.extend(now.difference(&before).map(|id| format!("{} now fails {id}", a.entry.name)));
-                changes.extend(before.difference(&now).map(|id| format!("{} now passes {id}", a.entry.name)));
-            }
-            (Err(before), Err(now)) if before == now => {}
-            (before, now) => changes.push(format!("{}: was {before:?}, is {now:?}", a.entry.name)),
+    first.rows.iter().zip(&second.rows).flat_map(|(before, now)| changes_of(before, now)).collect()
+}
+
+fn changes_of(before: &Row, now: &Row) -> Vec<String> {
+    let name = &before.entry.name;
+    match (&before.outcome, &now.outcome) {
+        (Outcome::Graded { failed: before_failed, .. }, Outcome::Graded { failed, undecided, .. }) => {
+            let is_free = |id: &String| before.entry.expected.undecided.contains(id);
+            let fails = failed.iter().filter(|(id, _)| !before_failed.contains_key(*id) && !is_free(id));
+            // What was declared and is not any more has been spared.
+            let is_spared = |id: &&String| before.declared.contains(*id) && !now.declared.contains(*id);
+            let passes = before_failed.keys().filter(|id| !failed.contains_key(*id) && !is_free(id) && !is_spared(id));
+            fails
+                .map(|(id, why)| format!("{name} now fails {id}: {why}"))
+                .chain(passes.map(|id| match undecided.get(id) {
+                    Some(why) => format!("{name} no longer fails {id}, undecided: {why}"),
+                    None => format!("{name} now passes {id}"),
+                }))
+                .collect()
+        }
+        (before, now) if std::mem::discriminant(before) == std::mem::discriminant(now) => Vec::new(),
+        (_, now) => {
+            let (what, why) = match now {
+                Outcome::Skipped(why) => ("is skipped", why.as_str()),
+                Outcome::NotGradable(why) => ("is not gradable", why.as_str()),
+                Outcome::Harness(why) => ("is a harness error", why.as_str()),
+                Outcome::Graded { .. } => ("is graded", "it was not in the first round"),
+            };
+            vec![format!("{name} {what}: {why}")]
         }
     }
-    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn graded(failed: &[(&str, &str)], undecided: &[(&str, &str)]) -> Outcome {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        Outcome::Graded { failed: map(failed), undecided: map(undecided), findings: BTreeSet::new() }
+    }
+
+    fn table(outcome: Outcome) -> Table {
+        let expected = Expected {
+            title: String::new(),
+            language: String::new(),
+            needs: Vec::new(),
+            fails: Vec::new(),
+            fails_sim: Vec::new(),
+            not_gradable: false,
+            findings: Vec::new(),
+            undecided: vec!["t.race".to_owned()],
+        };
+        let entry = Entry { task: "t".to_owned(), name: "t/bad/one".to_owned(), folder: PathBuf::new(), expected };
+        let row = Row { entry, outcome, declared: BTreeSet::new(), duration_ms: 0, before: Vec::new() };
+        Table { rows: vec![row], duration_ms: 0 }
+    }
+
+    #[rstest]
+    #[case::the_same(graded(&[("t.a", "x")], &[]), graded(&[("t.a", "for another reason")], &[]), None)]
+    #[case::a_race(graded(&[], &[]), graded(&[("t.race", "x")], &[]), None)]
+    #[case::fails(graded(&[], &[]), graded(&[("t.a", "t/a#server: late")], &[]), Some("t/bad/one now fails t.a: t/a#server: late"))]
+    #[case::passes(graded(&[("t.a", "x")], &[]), graded(&[], &[]), Some("t/bad/one now passes t.a"))]
+    #[case::undecided(
+        graded(&[("t.a", "x")], &[]),
+        graded(&[], &[("t.a", "skipped")]),
+        Some("t/bad/one no longer fails t.a, undecided: skipped")
+    )]
+    #[case::broken(
+        graded(&[], &[]),
+        Outcome::Harness("out of memory".to_owned()),
+        Some("t/bad/one is a harness error: out of memory")
+    )]
+    #[case::broken_twice(Outcome::Harness("a".to_owned()), Outcome::Harness("b".to_owned()), None)]
+    fn a_change_is_told_with_its_reason(#[case] before: Outcome, #[case] now: Outcome, #[case] told: Option<&str>) {
+        let changes = changes(&table(before), &table(now));
+        assert_eq!(changes.first().map(String::as_str), told);
+        assert!(changes.len() <= 1);
+    }
 }

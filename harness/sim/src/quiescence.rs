@@ -24,10 +24,11 @@ use crate::world::World;
 const LISTENER: u64 = 1 << 56;
 const DEATH: u64 = 2 << 56;
 const PLACEHOLDER: u64 = 3 << 56;
+const BELL: u64 = 4 << 56;
 const KIND: u64 = 0xff << 56;
 
-/// How long a thread that was just answered is given before it is looked at.
-const SHORT: Duration = Duration::from_micros(60);
+/// How long a thread that was just answered is given, at most, before it is looked at.
+const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_millis(2);
 
 /// Bound, in real time, for a process whose threads have all ended to be reported dead.
@@ -37,6 +38,10 @@ const END: Duration = Duration::from_secs(20);
 const CLOCK_SUSPICION: u64 = 50_000_000;
 
 impl World {
+    pub fn watch_bell(&self) -> Result<(), SimError> {
+        Ok(self.poller.add_bell(&self.bell, BELL)?)
+    }
+
     pub fn watch_listener(&self, program: ProgramId) -> Result<(), SimError> {
         let listener = &self.programs[program.0].listener;
         Ok(self.poller.add(listener.as_fd(), LISTENER | program.0 as u64)?)
@@ -108,10 +113,18 @@ impl World {
     /// Takes in notifications, deaths and hang-ups. True when there was any.
     fn collect(&mut self, patience: Duration) -> Result<bool, SimError> {
         let mut ready = Vec::new();
-        self.poller.wait(patience, &mut ready);
+        if patience.is_zero() {
+            self.poller.wait(Some(patience), &mut ready);
+        } else {
+            self.bell.ring_within(patience)?;
+            self.poller.wait(None, &mut ready);
+        }
+        let mut any = false;
         for event in &ready {
             let number = event.token & !KIND;
+            any |= event.token != BELL;
             match event.token & KIND {
+                BELL => self.bell.has_rung(),
                 LISTENER => {
                     if event.readable {
                         self.receive(ProgramId(number as usize))?;
@@ -125,7 +138,7 @@ impl World {
                 _ => self.hang_up(SocketId(number), event.hung_up),
             }
         }
-        Ok(!ready.is_empty())
+        Ok(any)
     }
 
     fn receive(&mut self, program: ProgramId) -> Result<(), SimError> {

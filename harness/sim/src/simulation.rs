@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use harness_os::forking;
-use harness_os::trap::{Affinity, Filter, Poller, TrapCommand, TrapError, reap, set_nonblocking, signal};
+use harness_os::trap::{Affinity, Bell, Filter, Poller, TrapCommand, TrapError, reap, set_nonblocking, signal};
 
 use crate::config::Config;
 use crate::driver::Step;
@@ -46,6 +46,7 @@ impl Simulation {
             net: Net::new(config, model),
             filter: Filter::simulation(),
             poller: Poller::new()?,
+            bell: Bell::new()?,
             programs: Vec::new(),
             processes: BTreeMap::new(),
             threads: BTreeMap::new(),
@@ -78,6 +79,7 @@ impl Simulation {
             epoch: None,
             interruption: None,
         };
+        world.watch_bell()?;
         let world = Rc::new(RefCell::new(world));
         if !install(&world) {
             return Err(SimError::Occupied);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::task::Waker;
 
-use harness_os::trap::{Answer, ClockWords, Filter, Placeholder, Poller};
+use harness_os::trap::{Answer, Bell, ClockWords, Filter, Placeholder, Poller};
 
 use crate::calls::{EpollSet, NetlinkSocket, Op, Reply, show_remaining};
 use crate::handle::ProgramId;
@@ -18,6 +18,8 @@ pub(crate) struct World {
     pub net: Net,
     pub filter: Filter,
     pub poller: Poller,
+    /// Ends the waits of the poller.
+    pub bell: Bell,
     pub programs: Vec<Program>,
     pub processes: BTreeMap<i32, Process>,
     pub threads: BTreeMap<ThreadKey, Thread>,

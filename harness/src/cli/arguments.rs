@@ -265,7 +265,8 @@ pub struct Selftest {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub again: u32,
     /// Of the scenarios whose failure they do not declare, bad programs play one row of each table, and none that
-    /// takes seconds; good ones play everything, but on real sockets, where they are spared likewise
+    /// takes seconds; good ones play everything, but on real sockets, where they are spared likewise. After the first
+    /// round of several (--repeat), each program plays what takes seconds in one round of ten
     #[arg(long)]
     pub light: bool,
 

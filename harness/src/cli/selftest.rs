@@ -50,12 +50,12 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
     if !waiting.is_empty() {
         term::print(&format!("left out, because this catalogue has no such task: {}\n", waiting.join(", ")));
     }
-    let effort = truth::Effort { again: arguments.again, light: arguments.light };
     let whole = arguments.program.is_none();
     let mut problems = 0;
     let mut first: Option<truth::Table> = None;
     let mut changed = 0;
     for round in 0..arguments.repeat.max(1) {
+        let effort = truth::Effort { again: arguments.again, light: arguments.light, round };
         let table = truth::play(&catalogue, &programs, &wanted, &options, effort, &|row| {
             if round == 0 {
                 term::print(&truth::render_row(row, arguments.verbose));

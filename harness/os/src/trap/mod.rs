@@ -5,6 +5,7 @@
 //! what a call should answer: that is the simulation's part (`harness-sim`).
 
 mod affinity;
+mod bell;
 mod filter;
 mod kill;
 mod listener;
@@ -18,6 +19,7 @@ mod threads;
 mod vdso;
 
 pub use affinity::Affinity;
+pub use bell::Bell;
 pub use filter::Filter;
 pub use kill::{Reaped, pidfd_open, queue_signal, reap, signal, signal_thread};
 pub use listener::{Answer, Listener, Notification};

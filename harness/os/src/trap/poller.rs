@@ -1,9 +1,9 @@
 //! One epoll set for everything the supervisor waits for: notifications, deaths, hang-ups of placeholders.
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::TrapError;
+use super::{Bell, TrapError};
 
 /// An event of the set: the token it was added with, and whether the other end hung up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,14 @@ impl Poller {
         self.watch(descriptor, token, libc::EPOLLIN as u32)
     }
 
+    /// Watches a bell. Each time that it is set it is ready once.
+    ///
+    /// # Errors
+    /// When the kernel cannot watch it.
+    pub fn add_bell(&self, bell: &Bell, token: u64) -> Result<(), TrapError> {
+        self.watch(bell.as_fd(), token, (libc::EPOLLIN | libc::EPOLLET) as u32)
+    }
+
     /// Watches a descriptor for hang-up alone.
     ///
     /// # Errors
@@ -71,10 +79,11 @@ impl Poller {
         };
     }
 
-    /// Appends what is ready to `out`, waiting at most `patience` of real time for the first.
-    pub fn wait(&self, patience: Duration, out: &mut Vec<Ready>) {
+    /// Appends what is ready to `out`, waiting at most `patience` of real time for the first; without a bound for ever.
+    pub fn wait(&self, patience: Option<Duration>, out: &mut Vec<Ready>) {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
-        let limit = libc::timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
+        let limit = patience
+            .map(|time| libc::timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) });
         // SAFETY: the kernel writes at most 64 events into the array and reads the time on this stack. A null
         // signal mask leaves the mask alone.
         let count = unsafe {
@@ -83,7 +92,7 @@ impl Poller {
                 self.set.as_raw_fd(),
                 events.as_mut_ptr(),
                 64,
-                &raw const limit,
+                limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
                 std::ptr::null::<libc::sigset_t>(),
                 0usize,
             )
