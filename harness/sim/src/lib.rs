@@ -51,6 +51,7 @@ mod calls;
 mod config;
 mod datagrams;
 mod delivery;
+mod descriptors;
 mod driver;
 mod error;
 mod handle;

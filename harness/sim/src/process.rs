@@ -8,6 +8,7 @@ use std::time::Duration;
 use harness_os::trap::{ClockPage, Descriptors, Listener, Notification, ThreadProbe};
 
 use crate::calls::{Op, PosixTimer};
+use crate::descriptors::Numbers;
 use crate::handle::{Exit, ProgramId};
 use crate::record::CallRecord;
 use crate::sockets::SocketId;
@@ -59,6 +60,8 @@ pub(crate) struct Program {
     pub wakers: Vec<Waker>,
     pub threads_met: u32,
     pub processes_met: u32,
+    /// A socket of it may have several descriptors.
+    pub copies_sockets: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,7 @@ pub(crate) struct Process {
     pub number: u32,
     pub pidfd: OwnedFd,
     pub descriptors: Option<Descriptors>,
+    pub numbers: Numbers,
     pub parent: Option<i32>,
     pub clock: Option<ClockPage>,
     pub clock_shows: Option<VirtualTime>,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use harness_os::forking;
 use harness_os::trap::{
-    Activity, Descriptors, Notification, Placeholder, ThreadProbe, children_of, pidfd_open, read_available, reap,
-    tasks_of, thread_group_of, write_available,
+    Activity, Descriptors, Notification, Placeholder, Poller, Ready, ThreadProbe, children_of, pidfd_open,
+    read_available, reap, tasks_of, thread_group_of, write_available,
 };
 
 use crate::calls::{Op, native_bits};
@@ -111,6 +111,8 @@ impl World {
     }
 
     /// Takes in notifications, deaths and hang-ups. True when there was any.
+    ///
+    /// All that there are: a call may follow from a hang-up that came before it.
     fn collect(&mut self, patience: Duration) -> Result<bool, SimError> {
         let mut ready = Vec::new();
         if patience.is_zero() {
@@ -120,25 +122,35 @@ impl World {
             self.poller.wait(None, &mut ready);
         }
         let mut any = false;
-        for event in &ready {
-            let number = event.token & !KIND;
-            any |= event.token != BELL;
-            match event.token & KIND {
-                BELL => self.bell.has_rung(),
-                LISTENER => {
-                    if event.readable {
-                        self.receive(ProgramId(number as usize))?;
-                    } else if event.hung_up
-                        && let Some(program) = self.programs.get(number as usize)
-                    {
-                        self.poller.remove(program.listener.as_fd());
-                    }
-                }
-                DEATH => self.bury(number as i32),
-                _ => self.hang_up(SocketId(number), event.hung_up),
+        loop {
+            for event in &ready {
+                any |= event.token != BELL;
+                self.take_in(event)?;
             }
+            if ready.len() < Poller::AT_ONCE {
+                return Ok(any);
+            }
+            ready.clear();
+            self.poller.wait(Some(Duration::ZERO), &mut ready);
         }
-        Ok(any)
+    }
+
+    fn take_in(&mut self, event: &Ready) -> Result<(), SimError> {
+        let number = event.token & !KIND;
+        match event.token & KIND {
+            BELL => self.bell.has_rung(),
+            LISTENER if event.readable => self.receive(ProgramId(number as usize))?,
+            LISTENER => {
+                if event.hung_up
+                    && let Some(program) = self.programs.get(number as usize)
+                {
+                    self.poller.remove(program.listener.as_fd());
+                }
+            }
+            DEATH => self.bury(number as i32),
+            _ => self.hang_up(SocketId(number), event.hung_up),
+        }
+        Ok(())
     }
 
     fn receive(&mut self, program: ProgramId) -> Result<(), SimError> {
@@ -209,6 +221,7 @@ impl World {
                 number,
                 pidfd,
                 descriptors: Descriptors::of(process),
+                numbers: Default::default(),
                 parent,
                 clock,
                 clock_shows: None,
@@ -322,6 +335,7 @@ impl World {
             self.poller.remove(placeholder.as_fd());
             self.placeholders.remove(&placeholder.identity());
         }
+        self.forget_socket(socket);
         self.leave_epolls(socket);
         if self.timer_sockets.remove(&socket).is_none() && self.netlinks.remove(&socket).is_none() {
             self.net.close(socket);

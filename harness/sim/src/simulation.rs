@@ -406,6 +406,7 @@ impl World {
             wakers: Vec::new(),
             threads_met: 0,
             processes_met: 0,
+            copies_sockets: false,
         });
         self.watch_listener(id)?;
         self.meet_process(spawned.process, id, None)?;

@@ -208,7 +208,10 @@ impl World {
                 drop(descriptor);
                 harness_os::forking::wait_for_copies();
                 match given {
-                    Ok(number) => Outcome::Value(i64::from(number)),
+                    Ok(number) => {
+                        self.forget_number(held.record.program, number);
+                        Outcome::Value(i64::from(number))
+                    }
                     Err(errno) => {
                         listener.answer(held.note.id, Answer::Errno(errno));
                         Outcome::Errno(errno)

@@ -12,6 +12,7 @@ use std::process::Command;
 use common::link::on_a_link;
 use common::{collect, compiled, finished, launch};
 use harness_sim::{Config, Exit, HostId, Outcome, Simulation};
+use rstest::rstest;
 
 /// Native runs, of which one has to be in time.
 const ATTEMPTS: usize = 10;
@@ -57,16 +58,20 @@ fn simulated<T>(hosts: usize, run: impl FnOnce(&mut Simulation, &[HostId]) -> T)
 }
 
 fn looks_as_it_does_natively(name: &str) {
+    looks_alike_with(name, &[]);
+}
+
+fn looks_alike_with(name: &str, arguments: &[&str]) {
     let program = compiled(name, &[]);
     let alone = || {
         simulated(1, |sim, hosts| {
             let handle = sim.handle();
-            let program = sim.spawn(hosts[0], launch(&program, &[])).unwrap();
+            let program = sim.spawn(hosts[0], launch(&program, arguments)).unwrap();
             let (_, seen) = sim.run(collect(handle, program)).unwrap();
             String::from_utf8(seen).unwrap()
         })
     };
-    compare(alone, || Some(String::from_utf8(finished(&mut Command::new(&program)).stdout).unwrap()));
+    compare(alone, || Some(String::from_utf8(finished(Command::new(&program).args(arguments)).stdout).unwrap()));
 }
 
 #[test]
@@ -102,6 +107,15 @@ fn several_messages_vectors_and_files() {
 #[test]
 fn ports_that_are_shared_and_left() {
     looks_as_it_does_natively("reuse");
+}
+
+/// What stands under a number is remembered as long as nothing is copied.
+#[rstest]
+fn descriptors_that_are_copied(
+    #[values("dup", "dup2", "dup3", "dupfd", "dupfd-cloexec", "message", "pidfd", "fork", "shared-table", "by-turns")]
+    way: &str,
+) {
+    looks_alike_with("copies", &[way]);
 }
 
 /// Natively the network has a way to everywhere, as that of a machine has which reaches others: Linux sends to

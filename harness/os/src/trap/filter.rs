@@ -36,6 +36,10 @@ const REQUESTS: [u32; 16] = [
 /// still says it, O_LARGEFILE.
 const READING: [u32; 4] = [0, 0x8_0000, 0x8000, 0x8_8000];
 
+/// Flags by which `close_range` copies the table of descriptors first: CLOSE_RANGE_UNSHARE, with and without
+/// CLOSE_RANGE_CLOEXEC.
+const UNSHARING: [u32; 2] = [2, 6];
+
 enum Rule {
     /// Ask for every such call.
     Ask(Sys),
@@ -136,6 +140,10 @@ fn rules() -> Vec<Rule> {
         Sys::Semtimedop,
         Sys::MqTimedreceive,
         Sys::MqTimedsend,
+        Sys::Dup,
+        Sys::Dup3,
+        Sys::PidfdGetfd,
+        Sys::Unshare,
     ]
     .into_iter()
     .map(Ask)
@@ -144,8 +152,18 @@ fn rules() -> Vec<Rule> {
     rules.push(AskWhen(Sys::Open, 1, &READING));
     #[cfg(target_arch = "x86_64")]
     rules.extend(
-        [Sys::Poll, Sys::Select, Sys::EpollWait, Sys::EpollCreate, Sys::Time, Sys::Alarm, Sys::Fork, Sys::Vfork]
-            .map(Ask),
+        [
+            Sys::Poll,
+            Sys::Select,
+            Sys::EpollWait,
+            Sys::EpollCreate,
+            Sys::Time,
+            Sys::Alarm,
+            Sys::Fork,
+            Sys::Vfork,
+            Sys::Dup2,
+        ]
+        .map(Ask),
     );
     rules.extend([
         Passport(Sys::Sendmsg),
@@ -157,17 +175,16 @@ fn rules() -> Vec<Rule> {
         AskUnless(Sys::Socket, 0, &[libc::AF_UNIX as u32]),
         AskWhen(Sys::ArchPrctl, 0, &[ARCH_SET_FS]),
         AskWhen(Sys::Ioctl, 1, &REQUESTS),
+        AskWhen(Sys::CloseRange, 2, &UNSHARING),
         // Some files of /proc/net tell of the machine's network.
         AskWhen(Sys::Openat, 2, &READING),
         AskUnless(
             Sys::Fcntl,
             1,
             &[
-                libc::F_DUPFD as u32,
                 libc::F_GETFD as u32,
                 libc::F_SETFD as u32,
                 libc::F_GETFL as u32,
-                libc::F_DUPFD_CLOEXEC as u32,
                 libc::F_GETLK as u32,
                 libc::F_SETLK as u32,
                 libc::F_SETLKW as u32,

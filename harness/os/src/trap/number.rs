@@ -68,6 +68,13 @@ calls! {
     Getsockopt = SYS_getsockopt;
     Shutdown = SYS_shutdown;
     Ioctl = SYS_ioctl;
+    Dup = SYS_dup;
+    #[cfg(target_arch = "x86_64")]
+    Dup2 = SYS_dup2;
+    Dup3 = SYS_dup3;
+    PidfdGetfd = SYS_pidfd_getfd;
+    Unshare = SYS_unshare;
+    CloseRange = SYS_close_range;
     Fcntl = SYS_fcntl;
     #[cfg(target_arch = "x86_64")]
     Poll = SYS_poll;

@@ -79,19 +79,22 @@ impl Poller {
         };
     }
 
+    /// So many events are told at once, at most.
+    pub const AT_ONCE: usize = 64;
+
     /// Appends what is ready to `out`, waiting at most `patience` of real time for the first; without a bound for ever.
     pub fn wait(&self, patience: Option<Duration>, out: &mut Vec<Ready>) {
-        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; Self::AT_ONCE];
         let limit = patience
             .map(|time| libc::timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) });
-        // SAFETY: the kernel writes at most 64 events into the array and reads the time on this stack. A null
+        // SAFETY: the kernel writes at most as many events as the array holds and reads the time on this stack. A null
         // signal mask leaves the mask alone.
         let count = unsafe {
             libc::syscall(
                 libc::SYS_epoll_pwait2,
                 self.set.as_raw_fd(),
                 events.as_mut_ptr(),
-                64,
+                Self::AT_ONCE as i32,
                 limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
                 std::ptr::null::<libc::sigset_t>(),
                 0usize,

@@ -26,11 +26,14 @@ impl World {
         let args = held.note.args;
         held.record.asked = if matches!(held.note.sys, Sys::Read | Sys::Write) { args[2] } else { 0 };
         let process = self.process_of(key);
-        if matches!(held.note.sys, Sys::Recvmsg)
+        if matches!(held.note.sys, Sys::Recvmsg | Sys::Recvmmsg)
             && let Some(process) = self.processes.get_mut(&process)
         {
             // A descriptor of a socket may arrive over a local one.
             process.networked = true;
+        }
+        if matches!(held.note.sys, Sys::Recvmsg | Sys::Recvmmsg | Sys::Sendmsg | Sys::Sendmmsg) {
+            self.note_copies(key, held.note.sys, args);
         }
         if matches!(held.note.sys, Sys::Read | Sys::Readv) && self.is_input(held, process) {
             held.op = Op::Input;
@@ -107,8 +110,17 @@ impl World {
         ready.then_some(Reply::Native)
     }
 
+    /// A copy of a descriptor, which the kernel makes.
+    pub(super) fn start_copy(&mut self, key: ThreadKey, held: &mut Held) -> Option<Reply> {
+        self.note_copies(key, held.note.sys, held.note.args);
+        Some(Reply::Native)
+    }
+
     pub(super) fn start_control(&mut self, key: ThreadKey, held: &mut Held) -> Option<Reply> {
         let args = held.note.args;
+        if held.note.sys == Sys::Fcntl && [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC].contains(&(args[1] as i32)) {
+            return self.start_copy(key, held);
+        }
         held.record.descriptor = Some(args[0] as i32);
         let id = self.socket_at(key, args[0] as i32);
         let inet = id.map(|id| self.net.socket(id).is_ok_and(|socket| !socket.v6));

@@ -214,7 +214,8 @@ pub(crate) fn progress(held: &Held, reply: &Reply) -> Progress {
             Progress::Elsewhere
         }
         #[cfg(target_arch = "x86_64")]
-        (Sys::Open, Reply::Native) => Progress::Elsewhere,
+        (Sys::Open | Sys::Dup2, Reply::Native) => Progress::Elsewhere,
+        (Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange, Reply::Native) => Progress::Elsewhere,
         (_, Reply::Native) => Progress::Unclear,
         _ => Progress::Some,
     }
@@ -236,6 +237,9 @@ impl CallRecord {
             }
             #[cfg(target_arch = "x86_64")]
             Sys::Open => !matches!(outcome, Outcome::Native),
+            #[cfg(target_arch = "x86_64")]
+            Sys::Dup2 => false,
+            Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange => false,
             Sys::Openat | Sys::Recvmsg | Sys::Sendmsg | Sys::Recvfrom | Sys::Sendto | Sys::EpollCtl => {
                 !matches!(outcome, Outcome::Native)
             }
@@ -248,17 +252,6 @@ impl World {
     /// The process of a thread.
     pub(crate) fn process_of(&self, key: ThreadKey) -> i32 {
         self.threads.get(&key).map_or(0, |thread| thread.process)
-    }
-
-    /// The simulated socket behind a descriptor.
-    pub(crate) fn socket_at(&self, key: ThreadKey, descriptor: i32) -> Option<SocketId> {
-        let process = self.process_of(key);
-        let entry = self.processes.get(&process)?;
-        if !entry.networked || descriptor < 0 {
-            return None;
-        }
-        let identity = entry.descriptors.as_ref()?.socket(descriptor)?;
-        self.placeholders.get(&identity).copied()
     }
 
     /// Looks at a call for the first time.
@@ -356,6 +349,9 @@ impl World {
             | Sys::RtSigqueueinfo
             | Sys::RtTgsigqueueinfo
             | Sys::PidfdSendSignal => self.start_process(key, held),
+            Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange => self.start_copy(key, held),
+            #[cfg(target_arch = "x86_64")]
+            Sys::Dup2 => self.start_copy(key, held),
             Sys::FutexWaitv
             | Sys::Semtimedop
             | Sys::MqTimedreceive

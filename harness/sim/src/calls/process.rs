@@ -35,6 +35,12 @@ impl World {
                     Sys::Vfork => libc::CLONE_VFORK as u64,
                     _ => 0,
                 };
+                if flags & libc::CLONE_FILES as u64 == 0 {
+                    self.note_copies(key, held.note.sys, held.note.args);
+                } else if flags & libc::CLONE_THREAD as u64 == 0 {
+                    // Two processes with one table: each is looked at alone.
+                    self.expect_copies(held.record.program);
+                }
                 if let Some(thread) = self.threads.get_mut(&key) {
                     thread.vfork = flags & libc::CLONE_VFORK as u64 != 0;
                 }
