@@ -57,7 +57,7 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
     for round in 0..arguments.repeat.max(1) {
         let effort = truth::Effort { again: arguments.again, light: arguments.light, round };
         let table = truth::play(&catalogue, &programs, &wanted, &options, effort, &|row| {
-            if round == 0 {
+            if round == 0 || !row.mistakes().is_empty() || !row.before.is_empty() {
                 term::print(&truth::render_row(row, arguments.verbose));
             }
         });
