@@ -226,6 +226,7 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::submission::cast::{Command, Part};
     use rstest::rstest;
 
     /// Two tables of three and two rows, a plain scenario and a heavy one.
@@ -268,6 +269,25 @@ mod tests {
     fn a_light_table_keeps_what_matters(#[case] row: usize, #[case] but_for: &[&str], #[case] kept: &[&str]) {
         let but_for = but_for.iter().map(|&id| id.to_owned()).collect();
         assert_eq!(played(Some(Light { but_for, row })), kept);
+    }
+
+    /// All tasks, sparingly: without what is spared, the same is played in the same places.
+    #[test]
+    fn nothing_comes_in_place_of_what_is_spared() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let casts = catalogue.tasks.iter().map(|task| {
+            let parts = task.file.roles.iter().map(|role| (role.name.clone(), Part::new(role, Command::default())));
+            (task.id().to_owned(), Cast { parts: parts.collect(), ..Cast::default() })
+        });
+        let casts: BTreeMap<_, _> = casts.collect();
+        let played = |light: Option<Light>| -> BTreeSet<(String, &str)> {
+            let filter = Filter { light, ..Filter::default() };
+            let runs = plan(&catalogue, &casts, &filter, &Rubric::default(), BackendName::Sim, true);
+            runs.iter().map(|run| (run.scenario.run_id(), run.backend.as_str())).collect()
+        };
+        let (whole, spared) = (played(None), played(Some(Light { but_for: BTreeSet::new(), row: 0 })));
+        assert!(spared.len() < whole.len());
+        assert_eq!(spared.difference(&whole).collect::<Vec<_>>(), Vec::<&(String, &str)>::new());
     }
 
     #[test]
