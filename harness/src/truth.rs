@@ -333,7 +333,7 @@ fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Ef
     }
     // Neighbours in the table are given different rows and turns.
     let row = entry.name.bytes().map(usize::from).sum::<usize>() + effort.round as usize;
-    let is_heavy_turn = effort.round == 0 || row % TURNS == 0;
+    let is_heavy_turn = effort.round == 0 || row.is_multiple_of(TURNS);
     if effort.light && !is_heavy_turn {
         declared.retain(|id| is_decided_lightly(catalogue, &entry.task, id, options.backend));
     }
