@@ -145,6 +145,11 @@ impl Patience {
         None
     }
 
+    /// From now on stillness ends the wait at once: nothing more is needed.
+    pub fn hurry(&mut self) {
+        self.grace = Duration::ZERO;
+    }
+
     /// Starts the wait anew, because something came.
     pub fn renew(&mut self, stage: &dyn Stage) {
         self.reading = None;

@@ -240,14 +240,19 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Reads what comes until the other side is silent.
+/// Reads what comes until the other side is silent. As long as `whole` is not in what came, more of it may be on its
+/// way: on a busy machine segments of the loopback wait for a kernel thread, and nobody else is seen to be at work.
 async fn listen_for(
     stage: &WireStage,
     connection: &mut dyn Connection,
     enough: usize,
+    whole: &[u8],
     at_most: Duration,
 ) -> (Vec<u8>, bool) {
-    let mut patience = Patience::for_stillness(stage, at_most);
+    let mut patience = Patience::new(stage, at_most);
+    if whole.is_empty() {
+        patience.hurry();
+    }
     let mut all = Vec::new();
     let mut buffer = vec![0; 16 * 1024];
     while all.len() < enough {
@@ -258,6 +263,9 @@ async fn listen_for(
                 Ok(count) => {
                     all.extend_from_slice(&buffer[..count]);
                     patience.renew(stage);
+                    if memchr::memmem::find(&all, whole).is_some() {
+                        patience.hurry();
+                    }
                 }
             },
             over = patience.moment(stage) => if over.is_err() { break },
@@ -289,24 +297,24 @@ async fn converse_tcp(
     if probe.replies.is_none() {
         let _ = connection.write_all(say).await;
         let _ = connection.shutdown().await;
-        return listen_for(stage, &mut *connection, usize::MAX, wait).await.0;
+        return listen_for(stage, &mut *connection, usize::MAX, b"", wait).await.0;
     }
-    let (greeting, _) = listen_for(stage, &mut *connection, usize::MAX, Duration::from_millis(60)).await;
+    let (greeting, _) = listen_for(stage, &mut *connection, usize::MAX, b"", Duration::from_millis(60)).await;
     if !greeting.is_empty() {
         meeting
             .findings
             .push(format!("the {role} greets a client before it is spoken to: {}", judge::quote(&greeting)));
     }
     let _ = connection.write_all(line).await;
-    let (mut reply, mut ended) = listen_for(stage, &mut *connection, line.len(), wait).await;
+    let (mut reply, mut ended) = listen_for(stage, &mut *connection, line.len(), b"", wait).await;
     if reply.is_empty() && !ended {
         meeting.framing = Framing::Line;
         let _ = connection.write_all(b"\n").await;
-        (reply, ended) = listen_for(stage, &mut *connection, line.len(), wait).await;
+        (reply, ended) = listen_for(stage, &mut *connection, line.len(), b"", wait).await;
         if reply.is_empty() && !ended {
             meeting.framing = Framing::End;
             let _ = connection.shutdown().await;
-            (reply, _) = listen_for(stage, &mut *connection, usize::MAX, wait).await;
+            (reply, _) = listen_for(stage, &mut *connection, usize::MAX, b"", wait).await;
         }
         match (reply.is_empty(), meeting.framing) {
             (true, _) => {
@@ -345,6 +353,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let port = known.fixed_port.unwrap_or_else(|| stage.port());
     let given = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), stage.port());
     let say = probe.and_then(|probe| probe.say.bytes(0).ok()).unwrap_or_else(|| b"a line to begin with\n".to_vec());
+    let line = say.strip_suffix(b"\n").unwrap_or(&say);
     let input = cast.parts[role].input;
     let (tcp, udp) = match transport {
         TransportName::Tcp => match stage.listen(port, None).await {
@@ -372,7 +381,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
         tokio::select! {
             biased;
             Ok(mut connection) = async { match &tcp { Some(listener) => listener.accept().await, None => std::future::pending().await } } => {
-                let (bytes, ended) = listen_for(stage, &mut *connection, usize::MAX, Duration::from_millis(1500)).await;
+                let (bytes, ended) = listen_for(stage, &mut *connection, usize::MAX, line, Duration::from_millis(1500)).await;
                 network = bytes;
                 closed = ended;
                 if let (false, Some(answer)) = (ended, probe.and_then(|probe| probe.answer.as_ref()).and_then(|answer| answer.bytes(0).ok())) {
