@@ -9,13 +9,24 @@ use std::collections::BTreeMap;
 
 use harness_os::trap::Sys;
 
+use crate::calls::Reply;
 use crate::handle::ProgramId;
-use crate::process::ThreadKey;
+use crate::process::{Held, ThreadKey};
 use crate::sockets::SocketId;
 use crate::world::World;
 
 /// The numbers of one process that have been looked at: the socket, or that it is none of the simulation's.
 pub(crate) type Numbers = BTreeMap<i32, Option<SocketId>>;
+
+/// Whether all that a call does is to copy descriptors, as far as it is stopped for. `fcntl` does more.
+pub(crate) fn copies_descriptors(sys: Sys) -> bool {
+    match sys {
+        #[cfg(target_arch = "x86_64")]
+        Sys::Dup2 => true,
+        Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange => true,
+        _ => false,
+    }
+}
 
 impl World {
     /// The simulated socket behind a descriptor.
@@ -61,6 +72,12 @@ impl World {
         }
     }
 
+    /// A call whose whole work is to copy descriptors, which is the kernel's.
+    pub(crate) fn start_copy(&mut self, key: ThreadKey, held: &Held) -> Reply {
+        self.note_copies(key, held.note.sys, held.note.args);
+        Reply::Native
+    }
+
     /// Before the kernel copies descriptors for a program, in one of the ways that there are.
     pub(crate) fn note_copies(&mut self, key: ThreadKey, sys: Sys, args: [u64; 6]) {
         let Some(thread) = self.threads.get(&key) else { return };
@@ -72,10 +89,7 @@ impl World {
             Sys::Dup2 => self.socket_at(key, args[0] as i32).is_some(),
             // From a process that may belong to another program.
             Sys::PidfdGetfd => {
-                for number in 0..self.programs.len() {
-                    self.expect_copies(ProgramId(number));
-                }
-                true
+                return (0..self.programs.len()).for_each(|number| self.expect_copies(ProgramId(number)));
             }
             _ => is_networked,
         };

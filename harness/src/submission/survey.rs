@@ -240,8 +240,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Reads what comes until the other side is silent. As long as `whole` is not in what came, more of it may be on its
-/// way: on a busy machine segments of the loopback wait for a kernel thread, and nobody else is seen to be at work.
+/// Reads what comes until the other side is silent. A judgement rests on a silence before `whole` has come, so that one
+/// has to last: of a client that has ended already nothing shows that its last segments are still under way.
 async fn listen_for(
     stage: &WireStage,
     connection: &mut dyn Connection,

@@ -110,16 +110,10 @@ impl World {
         ready.then_some(Reply::Native)
     }
 
-    /// A copy of a descriptor, which the kernel makes.
-    pub(super) fn start_copy(&mut self, key: ThreadKey, held: &mut Held) -> Option<Reply> {
-        self.note_copies(key, held.note.sys, held.note.args);
-        Some(Reply::Native)
-    }
-
     pub(super) fn start_control(&mut self, key: ThreadKey, held: &mut Held) -> Option<Reply> {
         let args = held.note.args;
         if held.note.sys == Sys::Fcntl && [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC].contains(&(args[1] as i32)) {
-            return self.start_copy(key, held);
+            return Some(self.start_copy(key, held));
         }
         held.record.descriptor = Some(args[0] as i32);
         let id = self.socket_at(key, args[0] as i32);

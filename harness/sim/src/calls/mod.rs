@@ -26,6 +26,7 @@ pub(crate) use files::native_bits;
 pub(crate) use netlink::NetlinkSocket;
 pub(crate) use time::{PosixTimer, TimerDescriptor, show_remaining};
 
+use crate::descriptors::copies_descriptors;
 use crate::process::{Held, ThreadKey};
 use crate::record::{CallRecord, Outcome};
 use crate::sockets::SocketId;
@@ -214,8 +215,8 @@ pub(crate) fn progress(held: &Held, reply: &Reply) -> Progress {
             Progress::Elsewhere
         }
         #[cfg(target_arch = "x86_64")]
-        (Sys::Open | Sys::Dup2, Reply::Native) => Progress::Elsewhere,
-        (Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange, Reply::Native) => Progress::Elsewhere,
+        (Sys::Open, Reply::Native) => Progress::Elsewhere,
+        (sys, Reply::Native) if copies_descriptors(sys) => Progress::Elsewhere,
         (_, Reply::Native) => Progress::Unclear,
         _ => Progress::Some,
     }
@@ -237,9 +238,7 @@ impl CallRecord {
             }
             #[cfg(target_arch = "x86_64")]
             Sys::Open => !matches!(outcome, Outcome::Native),
-            #[cfg(target_arch = "x86_64")]
-            Sys::Dup2 => false,
-            Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange => false,
+            sys if copies_descriptors(sys) => false,
             Sys::Openat | Sys::Recvmsg | Sys::Sendmsg | Sys::Recvfrom | Sys::Sendto | Sys::EpollCtl => {
                 !matches!(outcome, Outcome::Native)
             }
@@ -349,9 +348,9 @@ impl World {
             | Sys::RtSigqueueinfo
             | Sys::RtTgsigqueueinfo
             | Sys::PidfdSendSignal => self.start_process(key, held),
-            Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange => self.start_copy(key, held),
             #[cfg(target_arch = "x86_64")]
-            Sys::Dup2 => self.start_copy(key, held),
+            Sys::Dup2 => Some(self.start_copy(key, held)),
+            Sys::Dup | Sys::Dup3 | Sys::PidfdGetfd | Sys::Unshare | Sys::CloseRange => Some(self.start_copy(key, held)),
             Sys::FutexWaitv
             | Sys::Semtimedop
             | Sys::MqTimedreceive
