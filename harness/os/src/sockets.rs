@@ -202,5 +202,26 @@ pub fn inodes_of(pids: &[i32]) -> BTreeSet<u64> {
         .collect()
 }
 
+/// Sockets with something to come from an other end that is closed already: no process holds that one, its program may even
+/// have ended, and the kernel goes on sending for it, bytes and then the end of the stream (RFC 9293 section 3.6). Only
+/// other ends in the same network namespace are seen.
+pub fn expecting_last_bytes(entries: &[SocketEntry]) -> Vec<&SocketEntry> {
+    let is_tcp = |entry: &&SocketEntry| entry.transport == Transport::Tcp;
+    let closed: BTreeSet<(SocketAddr, SocketAddr)> = entries
+        .iter()
+        .filter(is_tcp)
+        .filter(|entry| entry.inode == 0 && entry.unacked > 0)
+        .filter(|entry| matches!(entry.state, TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck))
+        .map(|entry| (entry.remote, entry.local))
+        .collect();
+    entries
+        .iter()
+        .filter(is_tcp)
+        // In any later state the end has come, and with it all that was before it.
+        .filter(|entry| matches!(entry.state, TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2))
+        .filter(|entry| closed.contains(&(entry.local, entry.remote)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -393,7 +393,8 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
     }
     let known: BTreeSet<String> = file.requirements.iter().map(|it| format!("{}.{}", file.id, it.id)).collect();
     let mut unknown = Unknown::default();
-    let mut kept = Vec::new();
+    // In the order of their names; of two with one name the first, which is the task's own.
+    let mut kept: BTreeMap<String, Scenario> = BTreeMap::new();
     for (source, made) in scenarios {
         for mut scenario in made {
             for (name, payload) in &file.files {
@@ -431,18 +432,17 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
                 let short = id.rsplit('.').next().unwrap_or(id);
                 file.requirements.iter().any(|it| it.id == short && it.roles.contains(&scenario.role))
             });
-            let first = |other: &Scenario| other.run_id() == scenario.run_id();
-            if judged && !kept.iter().any(first) {
-                kept.push(scenario);
+            if judged {
+                kept.entry(scenario.run_id()).or_insert(scenario);
             }
         }
     }
+    let kept: Vec<Scenario> = kept.into_values().collect();
     problems.extend(unknown.problems(&file));
     problems.extend(not_together(source, &file, &kept));
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    kept.sort_by_key(Scenario::run_id);
     let handout = folder.file("handout.md").map(|source| source.text.clone()).unwrap_or_default();
     Ok(Task { file, handout, scenarios: kept, meetings })
 }

@@ -57,6 +57,11 @@ pub trait Stage {
     }
     /// What all programs of the run are doing.
     fn stillness(&self) -> Stillness;
+    /// Whether what programs did has reached the harness, also of one that has ended. Takes time of its own only where
+    /// the kernel carries it.
+    fn has_arrived(&self) -> bool {
+        true
+    }
     /// Time that the programs have lost to other users of the processor.
     fn starved(&self) -> Duration;
     /// The same, looked up only after a while, because looking costs.

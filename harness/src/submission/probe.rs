@@ -68,9 +68,6 @@ const HURRIED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_se
 /// After so many trials that ran into their bounds it is not the arguments.
 const RESTLESS: u32 = 3;
 
-/// Bound for the last words of a program that has ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
 /// Trials at the same time.
 const TOGETHER: usize = 4;
 
@@ -170,6 +167,8 @@ fn try_form(
                 restless: false,
             };
             loop {
+                // Asked first: what it does between a look at it and its end would be missed.
+                let ended = program.ended().is_some();
                 for transport in [TransportName::Tcp, TransportName::Udp] {
                     let own: Vec<u16> = program.listening(transport).iter().map(SocketAddr::port).collect();
                     // A UDP client's own socket has a port that nobody chose.
@@ -184,7 +183,7 @@ fn try_form(
                     to.port() != 53 && (*transport == TransportName::Tcp || !payload.is_empty())
                 });
                 trial.went = contact.map(|(transport, to, _)| (transport, to.port()));
-                if trial.acted() || program.ended().is_some() {
+                if trial.acted() || ended {
                     break;
                 }
                 if let Err(why) = patience.moment(&*stage).await {
@@ -196,10 +195,7 @@ fn try_form(
                 }
             }
             if program.ended().is_some() {
-                // Its last words may still be on their way; a child of it may keep the stream open for ever.
-                let mut patience = Patience::to_the_end(&*stage, LAST_WORDS);
-                let said_all = || program.stdout().borrow().ended && program.stderr().borrow().ended;
-                while !said_all() && patience.moment(&*stage).await.is_ok() {}
+                survey::hear_out(&stage, &program).await;
             }
             trial.ended = program.ended().map(|ended| ended.to_string());
             trial.said = if program.stderr().borrow().bytes.is_empty() {

@@ -23,6 +23,9 @@ use crate::wire::WireStage;
 /// Bound for a program to show where it is.
 const APPEARS: Duration = Duration::from_secs(8);
 
+/// Bound for the last words of a program that has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What came of meeting a program.
 #[derive(Debug, Clone)]
 pub enum Met {
@@ -59,6 +62,14 @@ pub struct Seen {
 async fn quiet(stage: &WireStage, at_most: Duration) {
     let mut patience = Patience::for_stillness(stage, at_most);
     while patience.moment(stage).await.is_ok() {}
+}
+
+/// Waits for what a program that has ended said last: it may still be on its way, and a child of the program may keep
+/// the stream open for ever.
+pub(super) async fn hear_out(stage: &WireStage, program: &Rc<dyn Program>) {
+    let mut patience = Patience::to_the_end(stage, LAST_WORDS);
+    let said_all = || program.stdout().borrow().ended && program.stderr().borrow().ended;
+    while !said_all() && patience.moment(stage).await.is_ok() {}
 }
 
 /// Meets a role's program on a stage of its own.
@@ -154,7 +165,11 @@ async fn meet_server(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
         if !listening.is_empty() {
             break listening;
         }
-        if program.ended().is_some() || patience.moment(&**stage).await.is_err() {
+        if program.ended().is_some() {
+            hear_out(stage, &program).await;
+            return Met::Not(seen(stage, &program));
+        }
+        if patience.moment(&**stage).await.is_err() {
             quiet(stage, Duration::from_millis(50)).await;
             return Met::Not(seen(stage, &program));
         }
@@ -241,7 +256,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Reads what comes until the other side is silent. A judgement rests on a silence before `whole` has come, so that one
-/// has to last: of a client that has ended already nothing shows that its last segments are still under way.
+/// has to last.
 async fn listen_for(
     stage: &WireStage,
     connection: &mut dyn Connection,
@@ -377,6 +392,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let mut patience = Patience::new(&**stage, APPEARS);
     let mut network = Vec::new();
     let mut closed = false;
+    let mut ended_before = false;
     let came = loop {
         tokio::select! {
             biased;
@@ -401,12 +417,18 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
             }
             over = patience.moment(&**stage) => {
                 let gone_elsewhere = stage.contacts().iter().any(|(kind, address, _)| *kind == transport && address.port() != port && !harness_own(address, port));
-                if over.is_err() || program.ended().is_some() || gone_elsewhere {
+                let ended = program.ended().is_some();
+                // It may have come and gone in the same moment: then the listener tells of it after the next one.
+                if over.is_err() || gone_elsewhere || ended && ended_before && stage.has_arrived() {
                     break false;
                 }
+                ended_before = ended;
             }
         }
     };
+    if program.ended().is_some() {
+        hear_out(stage, &program).await;
+    }
     let mut seen_now = Seen { network, closed, ..seen(stage, &program) };
     let mut meeting = known;
     meeting.names = stage.names();

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getsid};
 
-use super::members::{Belonging, belongs, census, members, own_pid};
+use super::members::{Belonging, adopted, belongs, census, members, own_pid};
 use super::procfs;
 use crate::forking;
 
@@ -237,7 +237,7 @@ fn reap_at_least(few: usize) {
 /// Dead children of this process whose end nobody here will ask for. Those of the standard library stay in this session.
 fn dead_strays() -> Vec<i32> {
     let session = getsid(None);
-    let mut dead = procfs::children(own_pid()).unwrap_or_default();
+    let mut dead = adopted().unwrap_or_default();
     dead.retain(|pid| {
         !forking::is_started(*pid)
             && procfs::stat(*pid).is_some_and(|stat| !stat.alive())
@@ -257,7 +257,7 @@ fn last_born() -> Option<i32> {
 fn stop_the_youngest(belonging: &Belonging<'_>) {
     for _ in 0..CATCHES {
         let last = last_born().unwrap_or_default();
-        let came = procfs::children_of_thread(own_pid(), own_pid());
+        let came = adopted().unwrap_or_default();
         for pid in (last - 2..=last).chain(came.into_iter().rev().take(3)).filter(|pid| *pid > 1) {
             if let Some(target) = Target::open(pid)
                 && belongs(pid, belonging)

@@ -41,7 +41,7 @@ pub fn members(belonging: &Belonging<'_>) -> Vec<i32> {
 /// [`members`] where that matters.
 pub fn tree(roots: &[i32]) -> Vec<i32> {
     let own = own_pid();
-    if procfs::children(own).is_none() {
+    if adopted().is_none() {
         return members(&Belonging { namespace: None, roots, marker: None });
     }
     let mut buffer = Vec::with_capacity(512);
@@ -70,7 +70,7 @@ pub fn strays(belonging: &Belonging<'_>) -> Vec<i32> {
     let own = own_pid();
     let namespace = belonging.namespace.filter(|namespace| NamespaceId::of_process(own).as_ref() != Some(namespace));
     let mut buffer = Vec::with_capacity(512);
-    let mut found: Vec<i32> = procfs::children(own).unwrap_or_default();
+    let mut found = adopted().unwrap_or_default();
     found.retain(|pid| {
         !belonging.roots.contains(pid)
             && procfs::stat_with(*pid, &mut buffer)
@@ -78,6 +78,14 @@ pub fn strays(belonging: &Belonging<'_>) -> Vec<i32> {
     });
     found.sort_unstable();
     found
+}
+
+/// The children of this process's first thread, in the order in which they came; `None` where the kernel does not tell.
+/// Every orphan that this process takes in is among them: the kernel gives it to the first thread that lives, and that
+/// one lives as long as the process. To ask each thread would cost the more the more runs there are side by side.
+pub(super) fn adopted() -> Option<Vec<i32>> {
+    let own = own_pid();
+    procfs::children_of_thread(own, own)
 }
 
 /// Whether this is a live process that carries a mark of the run itself, whoever its ancestors are. A thread is none: one

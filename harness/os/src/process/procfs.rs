@@ -104,20 +104,19 @@ pub(super) fn children(pid: i32) -> Option<Vec<i32>> {
     let mut readable = false;
     for tid in task_ids(pid) {
         // A single thread may vanish here; its children then belong to another thread of the process.
-        if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/children")) {
+        if let Some(mut children) = children_of_thread(pid, tid) {
             readable = true;
-            found.extend(numbers(&text));
+            found.append(&mut children);
         }
     }
     readable.then_some(found)
 }
 
-/// The children of one thread, in the order in which they became its own; the orphans that a process takes in are
-/// its first thread's. None where the kernel does not tell.
-pub(super) fn children_of_thread(pid: i32, tid: i32) -> Vec<i32> {
-    fs::read_to_string(format!("/proc/{pid}/task/{tid}/children"))
-        .map(|text| numbers(&text).collect())
-        .unwrap_or_default()
+/// The children of one thread, in the order in which they became its own; `None` where the kernel was built without
+/// `CONFIG_PROC_CHILDREN` or the thread is gone.
+pub(super) fn children_of_thread(pid: i32, tid: i32) -> Option<Vec<i32>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/children")).ok()?;
+    Some(numbers(&text).collect())
 }
 
 /// The numbers in a text, blanks between them.

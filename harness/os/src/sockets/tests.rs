@@ -148,3 +148,27 @@ fn twenty_sockets_show() {
     costs.sort_unstable();
     println!("socket table: best {:?}, median {:?}", costs[0], costs[10]);
 }
+
+#[test]
+fn bytes_of_a_closed_connection_are_expected_until_its_end_has_come() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut receiver, address) = listener.accept().unwrap();
+    let expects = || {
+        let entries = table().unwrap();
+        expecting_last_bytes(&entries).iter().any(|entry| entry.remote == address)
+    };
+
+    // More than the buffers of both ends hold: the rest waits where it was written.
+    sender.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    while let Ok(count) = sender.write(&[b'x'; 64 * 1024]) {
+        sent += count;
+    }
+    assert!(!expects(), "it is not closed yet");
+    drop(sender);
+    assert!(expects());
+
+    assert_eq!(std::io::copy(&mut receiver, &mut std::io::sink()).unwrap(), sent as u64);
+    assert!(!expects(), "the end has come");
+}

@@ -135,7 +135,7 @@ impl Director {
                 None => {
                     let all_ended = self.actors.programs.values().all(|actor| actor.program.ended().is_some());
                     // Its connection may have come in the same moment in which it ended.
-                    if all_ended && ended_before && !self.actors.programs.is_empty() {
+                    if all_ended && ended_before && !self.actors.programs.is_empty() && self.stage.has_arrived() {
                         return Ok(Err(GaveUp::Still));
                     }
                     ended_before = all_ended;
