@@ -60,6 +60,8 @@ pub struct Patience {
     grace: Duration,
     /// Since when they have been still.
     still_since: Option<Duration>,
+    /// Whether the programs had ended one moment ago.
+    ended_before: bool,
     /// Why the wait is over: said one moment later, because what came during the last one counts.
     over: Option<GaveUp>,
 }
@@ -77,6 +79,7 @@ impl Patience {
             early: true,
             grace: GRACE,
             still_since: None,
+            ended_before: false,
             over: None,
         }
     }
@@ -107,6 +110,13 @@ impl Patience {
         }
         self.over = self.verdict(stage);
         Ok(())
+    }
+
+    /// Whether nothing more can come of programs that have ended. To be asked once in each moment: what one did just before
+    /// its end is known one moment after it.
+    pub fn nothing_more(&mut self, stage: &dyn Stage, ended: bool) -> bool {
+        let ended_before = std::mem::replace(&mut self.ended_before, ended);
+        ended && ended_before && stage.has_arrived()
     }
 
     fn verdict(&mut self, stage: &dyn Stage) -> Option<GaveUp> {

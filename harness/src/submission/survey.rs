@@ -392,7 +392,6 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let mut patience = Patience::new(&**stage, APPEARS);
     let mut network = Vec::new();
     let mut closed = false;
-    let mut ended_before = false;
     let came = loop {
         tokio::select! {
             biased;
@@ -417,12 +416,10 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
             }
             over = patience.moment(&**stage) => {
                 let gone_elsewhere = stage.contacts().iter().any(|(kind, address, _)| *kind == transport && address.port() != port && !harness_own(address, port));
-                let ended = program.ended().is_some();
-                // It may have come and gone in the same moment: then the listener tells of it after the next one.
-                if over.is_err() || gone_elsewhere || ended && ended_before && stage.has_arrived() {
+                let nothing_more = patience.nothing_more(&**stage, program.ended().is_some());
+                if over.is_err() || nothing_more || gone_elsewhere {
                     break false;
                 }
-                ended_before = ended;
             }
         }
     };

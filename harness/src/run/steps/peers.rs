@@ -119,7 +119,6 @@ impl Director {
         limit: Duration,
     ) -> Result<Result<Box<dyn Connection>, GaveUp>, Halt> {
         let mut patience = Patience::new(&*self.stage, limit);
-        let mut ended_before = false;
         loop {
             let came = tokio::select! {
                 biased;
@@ -134,11 +133,10 @@ impl Director {
                 Some(Err(error)) => return Err(Halt::Harness(format!("cannot accept a connection: {error}"))),
                 None => {
                     let all_ended = self.actors.programs.values().all(|actor| actor.program.ended().is_some());
-                    // Its connection may have come in the same moment in which it ended.
-                    if all_ended && ended_before && !self.actors.programs.is_empty() && self.stage.has_arrived() {
+                    let nobody_left = all_ended && !self.actors.programs.is_empty();
+                    if patience.nothing_more(&*self.stage, nobody_left) {
                         return Ok(Err(GaveUp::Still));
                     }
-                    ended_before = all_ended;
                 }
             }
         }

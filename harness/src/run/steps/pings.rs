@@ -37,14 +37,11 @@ impl Director {
         let mut pending: Vec<Pending> = Vec::new();
         let mut patience = Patience::to_the_end(&*self.stage, limit);
         let mut came = 0;
-        let mut ended_before = false;
         while came < step.replies.len() || !pending.is_empty() {
             let ended = self.actors.programs.values().all(|actor| actor.program.ended().is_some());
-            // Its last ping may have come in the same moment in which it ended.
-            if ended && ended_before && pending.is_empty() {
+            if patience.nothing_more(&*self.stage, ended) && pending.is_empty() {
                 break;
             }
-            ended_before = ended;
             let now = self.stage.now();
             let next = pending.iter().map(|reply| reply.due).min();
             tokio::select! {
