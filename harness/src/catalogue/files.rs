@@ -8,9 +8,6 @@ pub static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios")
 /// `fixtures/files/`.
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/files");
 
-/// `fixtures/submissions/`: the programs of the truth table.
-pub static SUBMISSIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/submissions");
-
 /// The content of a sample file.
 pub fn content(name: &str) -> Option<&'static [u8]> {
     FILES.get_file(name).map(|file| file.contents())

@@ -48,6 +48,8 @@ pub enum Verb {
     Schema(Schema),
     /// Play the truth table: every requirement against every good and bad program
     Selftest(Selftest),
+    /// Write a program of the truth table into a folder, to be run by hand
+    Fixture(Fixture),
     /// Say what this machine and build can do, and how to get the rest
     Doctor,
     /// Run a model answer
@@ -254,9 +256,12 @@ pub struct Selftest {
     /// Runs played at the same time
     #[arg(long)]
     pub jobs: Option<usize>,
-    /// Programs from this folder instead of the built-in ones
+    /// Programs from this folder instead of the checkout's `fixtures/submissions`
     #[arg(long, value_name = "DIR")]
     pub fixtures: Option<PathBuf>,
+    /// List the programs and play nothing
+    #[arg(long)]
+    pub list: bool,
     /// Another catalogue than the built-in one
     #[arg(long, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
@@ -264,9 +269,9 @@ pub struct Selftest {
     /// as unsteady
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub again: u32,
-    /// Of the scenarios whose failure they do not declare, bad programs play one row of each table, and none that
-    /// takes seconds; good ones play everything, but on real sockets, where they are spared likewise. After the first
-    /// round of several (--repeat), each program plays what takes seconds in one round of ten
+    /// Faster, less thorough: a bad program plays what decides the failures that it declares, and one scenario for each
+    /// must of its task; good programs are spared heavy scenarios on real sockets only. With --repeat, heavy scenarios
+    /// take turns over ten rounds
     #[arg(long)]
     pub light: bool,
 
@@ -276,6 +281,19 @@ pub struct Selftest {
     /// Print every program's verdicts, also where they are as declared
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// Arguments of `fixture`.
+#[derive(Debug, Args)]
+pub struct Fixture {
+    /// Its name, `TASK/good/NAME` or `TASK/bad/NAME` (see `selftest --list`)
+    pub name: String,
+    /// The folder that it is written to: a new or an empty one
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Programs from this folder instead of the checkout's `fixtures/submissions`
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: Option<PathBuf>,
 }
 
 /// Arguments of `reference`.

@@ -10,6 +10,7 @@ mod doctor;
 mod evidence;
 mod exit;
 mod explain;
+mod fixture;
 mod grading;
 mod interop;
 mod lab;
@@ -73,6 +74,7 @@ pub fn main(containment: Containment) -> ExitCode {
         Some(Verb::Check(arguments)) => check::run(&arguments),
         Some(Verb::Schema(arguments)) => schema::run(&arguments),
         Some(Verb::Selftest(arguments)) => selftest::run(&arguments, &containment),
+        Some(Verb::Fixture(arguments)) => fixture::run(&arguments),
         Some(Verb::Doctor) => doctor::run(&containment),
         Some(Verb::Reference(arguments)) => reference_program(&arguments),
         Some(Verb::Peer(arguments)) => peer::run(&arguments),

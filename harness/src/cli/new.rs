@@ -18,19 +18,8 @@ pub fn run(arguments: &New) -> Exit {
         return Exit::Usage;
     };
     let folder = &arguments.folder;
-    match is_free(folder) {
-        Ok(true) => {}
-        Ok(false) => {
-            term::say(&format!(
-                "harness: {}: there is something already; a starter goes into a new or empty folder",
-                folder.display()
-            ));
-            return Exit::Usage;
-        }
-        Err(error) => {
-            term::say(&format!("harness: {}: {error}", folder.display()));
-            return Exit::Usage;
-        }
+    if let Err(exit) = free(folder, "a starter") {
+        return exit;
     }
     let files = starter::files(task, arguments.lang, arguments.scenarios.is_some());
     for (name, text) in &files {
@@ -50,6 +39,17 @@ pub fn run(arguments: &New) -> Exit {
     let own = arguments.scenarios.as_ref().map(|tasks| format!("--scenarios {} ", tasks.display())).unwrap_or_default();
     term::print(&format!("next: read {0}/README.md, then harness {own}--target {0}\n", folder.display()));
     Exit::Passed
+}
+
+/// Says so if something is in a folder that is to be written to.
+pub(super) fn free(folder: &Path, what: &str) -> Result<(), Exit> {
+    let why = match is_free(folder) {
+        Ok(true) => return Ok(()),
+        Ok(false) => format!("there is something already; {what} goes into a new or empty folder"),
+        Err(error) => error.to_string(),
+    };
+    term::say(&format!("harness: {}: {why}", folder.display()));
+    Err(Exit::Usage)
 }
 
 /// Whether nothing is there that would be mixed with the starter.

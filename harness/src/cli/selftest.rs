@@ -1,5 +1,7 @@
 //! `harness selftest`: the truth table, printed.
 
+use std::path::Path;
+
 use harness_os::namespace::Containment;
 
 use super::arguments::{Backend, Selftest};
@@ -15,17 +17,23 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
         Ok(catalogue) => catalogue,
         Err(exit) => return exit,
     };
+    let programs = match programs(arguments.fixtures.as_deref()) {
+        Ok(programs) => programs,
+        Err(exit) => return exit,
+    };
+    let wanted = |task: &str, name: &str| {
+        catalogue.task(task).is_some()
+            && (arguments.task.is_empty() || arguments.task.iter().any(|id| id == task))
+            && arguments.program.as_ref().is_none_or(|text| name.contains(text.as_str()))
+    };
+    if arguments.list {
+        term::print(&truth::list(&programs, &wanted));
+        return Exit::Passed;
+    }
     let backend = match grading::backend(arguments.backend, false, false) {
         Ok(backend) => backend,
         Err(why) => {
             term::say(&format!("harness: {why}"));
-            return Exit::Usage;
-        }
-    };
-    let programs = match Programs::open(arguments.fixtures.as_deref()) {
-        Ok(programs) => programs,
-        Err(error) => {
-            term::say(&format!("harness: {error}"));
             return Exit::Usage;
         }
     };
@@ -40,11 +48,6 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
         // The table asks whether a program fails, not at what it fails soonest.
         look_into_failures: false,
         cuts: None,
-    };
-    let wanted = |task: &str, name: &str| {
-        catalogue.task(task).is_some()
-            && (arguments.task.is_empty() || arguments.task.iter().any(|id| id == task))
-            && arguments.program.as_ref().is_none_or(|text| name.contains(text.as_str()))
     };
     let waiting = programs.tasks().filter(|task| catalogue.task(task).is_none()).collect::<Vec<_>>();
     if !waiting.is_empty() {
@@ -88,4 +91,12 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
         term::print(&format!("{}, {} changed\n", counted(arguments.repeat, "round"), counted(changed, "verdict")));
     }
     if problems + changed == 0 { Exit::Passed } else { Exit::Failed }
+}
+
+/// The programs of a folder or of the checkout around; says why if there are none.
+pub(super) fn programs(folder: Option<&Path>) -> Result<Programs, Exit> {
+    Programs::open(folder).map_err(|error| {
+        term::say(&format!("harness: {error}"));
+        Exit::Usage
+    })
 }

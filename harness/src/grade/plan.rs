@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Rubric, Subject};
+use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::calls::UNSEEN;
@@ -25,13 +26,15 @@ pub struct Filter {
     pub light: Option<Light>,
 }
 
-/// What a subject of which one thing is known is spared: heavy scenarios, and all rows but one of a scenario's table.
+/// What to skip for a program of which something is known: heavy scenarios, and all rows but one of a scenario's table.
 #[derive(Debug, Clone)]
 pub struct Light {
     /// Requirements that are decided with everything there is.
     pub but_for: BTreeSet<String>,
     /// Chooses the rows that are played: over many subjects with different numbers, each row is.
     pub row: usize,
+    /// Of the other requirements, play the musts only, one scenario for each role and pairing.
+    pub musts_only: bool,
 }
 
 impl Filter {
@@ -117,7 +120,52 @@ pub fn plan<'p>(
             && run.decides.iter().all(|id| decided.contains(&key(id)))
     };
     runs.retain(|run| !superfluous(run));
+    if let Some(light) = filter.light.as_ref().filter(|light| light.musts_only) {
+        runs = proof(runs, catalogue, light);
+    }
     spare(runs, filter)
+}
+
+/// Keeps what decides the requirements in question, one scenario for each must, and one for each requirement that
+/// these need: without it, a failure would not be told from its consequence.
+fn proof<'p>(runs: Vec<Run<'p>>, catalogue: &Catalogue, light: &Light) -> Vec<Run<'p>> {
+    let is_must = |run: &Run<'_>, id: &String| {
+        let task = catalogue.task(&run.scenario.task);
+        task.and_then(|task| task.requirement(id)).is_some_and(|requirement| requirement.level == Level::Must)
+    };
+    let tells_all = |run: &Run<'_>| run.decides.iter().any(|id| light.but_for.contains(id));
+    let mut wanted: BTreeSet<String> = light.but_for.clone();
+    wanted.extend(runs.iter().flat_map(|run| run.decides.iter().filter(|id| is_must(run, id)).cloned()));
+    loop {
+        let plain = plainest(&runs, &wanted);
+        let kept = |(index, run): &(usize, &Run<'_>)| tells_all(run) || plain.contains(index);
+        let needed = runs.iter().enumerate().filter(kept).flat_map(|(_, run)| run.scenario.needs.iter().cloned());
+        let before = wanted.len();
+        wanted.extend(needed.collect::<Vec<_>>());
+        if wanted.len() == before {
+            let kept: BTreeSet<usize> = runs.iter().enumerate().filter(kept).map(|(index, _)| index).collect();
+            let all = runs.into_iter().enumerate();
+            return all.filter(|(index, _)| kept.contains(index)).map(|(_, run)| run).collect();
+        }
+    }
+}
+
+/// The places of one scenario for each requirement, role and pairing, with all its rows: one that is called like the
+/// requirement before others, a light one before a heavy one.
+fn plainest(runs: &[Run<'_>], wanted: &BTreeSet<String>) -> BTreeSet<usize> {
+    let mut best: BTreeMap<(&String, &String, Pairing), (bool, bool, usize)> = BTreeMap::new();
+    for (index, run) in runs.iter().enumerate().filter(|(_, run)| run.skipped.is_none()) {
+        for id in run.decides.iter().filter(|id| wanted.contains(*id)) {
+            let is_namesake = id.split_once('.').is_some_and(|(_, short)| short == run.scenario.id);
+            let rank = (run.scenario.heavy, !is_namesake, index);
+            let slot = best.entry((id, &run.scenario.role, run.scenario.pairing)).or_insert(rank);
+            *slot = (*slot).min(rank);
+        }
+    }
+    let chosen: BTreeSet<(&String, &String)> =
+        best.values().map(|(_, _, index)| (&runs[*index].scenario.task, &runs[*index].scenario.id)).collect();
+    let is_chosen = |run: &Run<'_>| chosen.contains(&(&run.scenario.task, &run.scenario.id));
+    runs.iter().enumerate().filter(|(_, run)| is_chosen(run)).map(|(index, _)| index).collect()
 }
 
 /// Leaves out what is heavy, and all rows but one of each table, where that is asked for. To be done last: what is
@@ -268,26 +316,69 @@ mod tests {
     #[case::something_heavy_of_interest(1, &["t.large"], &["signsminus", "endslate", "plain", "large"])]
     fn a_light_table_keeps_what_matters(#[case] row: usize, #[case] but_for: &[&str], #[case] kept: &[&str]) {
         let but_for = but_for.iter().map(|&id| id.to_owned()).collect();
-        assert_eq!(played(Some(Light { but_for, row })), kept);
+        assert_eq!(played(Some(Light { but_for, row, musts_only: false })), kept);
     }
 
-    /// All tasks, sparingly: without what is spared, the same is played in the same places.
-    #[test]
-    fn nothing_comes_in_place_of_what_is_spared() {
-        let catalogue = Catalogue::built_in().unwrap();
+    /// A cast with a program for every role of every task.
+    fn all_parts(catalogue: &Catalogue) -> BTreeMap<String, Cast> {
         let casts = catalogue.tasks.iter().map(|task| {
             let parts = task.file.roles.iter().map(|role| (role.name.clone(), Part::new(role, Command::default())));
             (task.id().to_owned(), Cast { parts: parts.collect(), ..Cast::default() })
         });
-        let casts: BTreeMap<_, _> = casts.collect();
+        casts.collect()
+    }
+
+    /// All tasks, sparingly: without what is spared, the same is played in the same places.
+    #[rstest]
+    fn nothing_comes_in_place_of_what_is_spared(#[values(false, true)] musts_only: bool) {
+        let catalogue = Catalogue::built_in().unwrap();
+        let casts = all_parts(&catalogue);
         let played = |light: Option<Light>| -> BTreeSet<(String, &str)> {
             let filter = Filter { light, ..Filter::default() };
             let runs = plan(&catalogue, &casts, &filter, &Rubric::default(), BackendName::Sim, true);
             runs.iter().map(|run| (run.scenario.run_id(), run.backend.as_str())).collect()
         };
-        let (whole, spared) = (played(None), played(Some(Light { but_for: BTreeSet::new(), row: 0 })));
+        let (whole, spared) = (played(None), played(Some(Light { but_for: BTreeSet::new(), row: 0, musts_only })));
         assert!(spared.len() < whole.len());
         assert_eq!(spared.difference(&whole).collect::<Vec<_>>(), Vec::<&(String, &str)>::new());
+    }
+
+    /// Every must of every task is still decided, whatever a program is known to fail.
+    #[test]
+    fn a_proof_keeps_every_must_and_what_it_needs() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let casts = all_parts(&catalogue);
+        let light = Light { but_for: BTreeSet::new(), row: 0, musts_only: true };
+        let decided = |light: Option<Light>| -> BTreeSet<String> {
+            let filter = Filter { light, ..Filter::default() };
+            let runs = plan(&catalogue, &casts, &filter, &Rubric::default(), BackendName::Sim, true);
+            runs.into_iter()
+                .filter(|run| run.skipped.is_none() && !run.scenario.heavy)
+                .flat_map(|run| run.decides)
+                .collect()
+        };
+        let (whole, proof) = (decided(None), decided(Some(light)));
+        assert!(proof.len() < whole.len());
+        for task in &catalogue.tasks {
+            let musts = task.file.requirements.iter().filter(|it| it.level == Level::Must).map(|it| task.full_id(it));
+            let lost: Vec<String> = musts.filter(|id| whole.contains(id) && !proof.contains(id)).collect();
+            assert_eq!(lost, Vec::<String>::new());
+        }
+    }
+
+    /// What a program declares is decided by every scenario and row that decides it.
+    #[test]
+    fn a_proof_keeps_all_that_decides_what_is_declared() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let casts = all_parts(&catalogue);
+        let declared = "message.twenty-kb".to_owned();
+        let deciding = |light: Option<Light>| -> Vec<String> {
+            let filter = Filter { light, ..Filter::default() };
+            let runs = plan(&catalogue, &casts, &filter, &Rubric::default(), BackendName::Sim, true);
+            runs.iter().filter(|run| run.decides.contains(&declared)).map(|run| run.scenario.run_id()).collect()
+        };
+        let light = Light { but_for: [declared.clone()].into(), row: 0, musts_only: true };
+        assert_eq!(deciding(Some(light)), deciding(None));
     }
 
     #[test]

@@ -1,0 +1,444 @@
+//! The truth table: every requirement against every good and bad program. It shows that each
+//! check can fail, that it fails for the right reason only, and that nothing right is failed.
+
+mod difference;
+pub mod programs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::catalogue::Catalogue;
+use crate::catalogue::model::Level;
+use crate::diagnose::counted;
+use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
+use crate::report::model::{RequirementReport, Status};
+use crate::scenario::model::BackendName;
+use crate::submission::open::{self, OpenError, Request};
+use crate::submission::toolchain;
+pub use programs::{Entry, Expected, Programs};
+
+/// How a program came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A tool that it needs is not here.
+    Skipped(String),
+    /// It could not be built or started.
+    NotGradable(String),
+    /// It was graded.
+    Graded {
+        /// Must- and should-requirements that it failed, with the reason.
+        failed: BTreeMap<String, String>,
+        /// What came of those that were not decided, where something did.
+        undecided: BTreeMap<String, String>,
+        /// Findings.
+        findings: BTreeSet<String>,
+    },
+    /// The harness failed.
+    Harness(String),
+}
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The program.
+    pub entry: Entry,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What it had to fail here.
+    pub declared: BTreeSet<String>,
+    /// Wall-clock milliseconds.
+    pub duration_ms: u128,
+    /// What was not as declared in earlier attempts, where another attempt was asked for: a verdict that
+    /// changes is never kept quiet.
+    pub before: Vec<String>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// One row per program.
+    pub rows: Vec<Row>,
+    /// Wall-clock milliseconds.
+    pub duration_ms: u128,
+}
+
+impl Row {
+    /// Differences between what was declared and what came.
+    pub fn mistakes(&self) -> Vec<String> {
+        let expected = &self.entry.expected;
+        match &self.outcome {
+            Outcome::Skipped(_) => Vec::new(),
+            Outcome::Harness(why) => vec![format!("the harness failed: {why}")],
+            Outcome::NotGradable(_) if expected.not_gradable => Vec::new(),
+            Outcome::NotGradable(why) => vec![format!("is not gradable: {why}")],
+            Outcome::Graded { .. } if expected.not_gradable => {
+                vec!["was expected to be not gradable, and was graded".to_owned()]
+            }
+            Outcome::Graded { .. }
+                if self.entry.is_bad() && expected.fails.is_empty() && expected.fails_sim.is_empty() =>
+            {
+                vec!["is a bad program that declares no failure".to_owned()]
+            }
+            Outcome::Graded { failed, undecided, findings } => {
+                let free = |id: &&String| !expected.undecided.contains(id);
+                let survived = self.declared.iter().filter(|id| !failed.contains_key(*id)).filter(free);
+                let unexpected =
+                    failed.iter().filter(|(id, _)| !self.declared.contains(*id)).filter(|(id, _)| free(id));
+                let silent = expected
+                    .findings
+                    .iter()
+                    .filter(|word| !findings.iter().any(|finding| finding.contains(word.as_str())));
+                let survives = |id: &String| match undecided.get(id) {
+                    Some(why) => format!("survives {id}, undecided: {why}"),
+                    None => format!("survives {id}"),
+                };
+                survived
+                    .map(survives)
+                    .chain(unexpected.map(|(id, why)| format!("fails {id}, undeclared: {why}")))
+                    .chain(silent.map(|word| format!("no finding says `{word}`")))
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Table {
+    /// Number of differences in all rows.
+    pub fn mistakes(&self) -> usize {
+        self.rows.iter().map(|row| row.mistakes().len()).sum()
+    }
+}
+
+/// How thoroughly the table is played.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Effort {
+    /// How often a program that does not come out as declared is played once more.
+    pub again: u32,
+    /// Bad programs play what decides the failures that they declare, and one scenario for each must. Good programs
+    /// play everything, but on real sockets no heavy scenario and one row of each table.
+    pub light: bool,
+    /// Which round of several this is, from 0. After the first, a light table has each program play heavy scenarios
+    /// in one round of [`TURNS`] only, and another row of each table in each.
+    pub round: u32,
+}
+
+/// Rounds after which every program of a light table has had its turn at the heavy scenarios.
+const TURNS: usize = 10;
+
+/// Plays the table, several programs side by side. `row` is called for each in their order, as
+/// soon as it and all before it are there.
+pub fn play(
+    catalogue: &Catalogue,
+    programs: &Programs,
+    wanted: &dyn Fn(&str, &str) -> bool,
+    options: &Options,
+    effort: Effort,
+    row: &(dyn Fn(&Row) + Sync),
+) -> Table {
+    let began = std::time::Instant::now();
+    let entries: Vec<&Entry> = programs.entries.iter().filter(|entry| wanted(&entry.task, &entry.name)).collect();
+    let next = AtomicUsize::new(0);
+    let shown = Mutex::new(0);
+    let rows: Vec<Mutex<Option<Row>>> = entries.iter().map(|_| Mutex::new(None)).collect();
+    let alone = Options { jobs: 2, ..options.clone() };
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.div_ceil(2).max(1) {
+            scope.spawn(|| {
+                while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let played = play_entry(catalogue, entry, &alone, effort);
+                    let index = entries.iter().position(|other| other.name == entry.name).unwrap_or(0);
+                    if let Ok(mut slot) = rows[index].lock() {
+                        *slot = Some(played);
+                    }
+                    show_finished(&rows, &shown, row);
+                }
+            });
+        }
+    });
+    let rows = rows.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect();
+    Table { rows, duration_ms: began.elapsed().as_millis() }
+}
+
+fn show_finished(rows: &[Mutex<Option<Row>>], shown: &Mutex<usize>, show: &(dyn Fn(&Row) + Sync)) {
+    let Ok(mut next) = shown.lock() else { return };
+    while let Some(slot) = rows.get(*next) {
+        match slot.lock().as_deref() {
+            Ok(Some(row)) => show(row),
+            _ => return,
+        }
+        *next += 1;
+    }
+}
+
+fn play_entry(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Effort) -> Row {
+    let mut before = Vec::new();
+    for _ in 0..effort.again {
+        let row = play_once(catalogue, entry, options, effort);
+        let mistakes = row.mistakes();
+        if mistakes.is_empty() {
+            return Row { before, ..row };
+        }
+        before.extend(mistakes);
+    }
+    Row { before, ..play_once(catalogue, entry, options, effort) }
+}
+
+fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Effort) -> Row {
+    let began = std::time::Instant::now();
+    let mut declared: BTreeSet<String> = entry.expected.fails.iter().cloned().collect();
+    if options.backend == BackendName::Sim {
+        declared.extend(entry.expected.fails_sim.iter().cloned());
+    }
+    // Neighbours in the table are given different rows and turns.
+    let row = entry.name.bytes().map(usize::from).sum::<usize>() + effort.round as usize;
+    let is_heavy_turn = effort.round == 0 || row.is_multiple_of(TURNS);
+    if effort.light && !is_heavy_turn {
+        declared.retain(|id| is_decided_lightly(catalogue, &entry.task, id, options.backend));
+    }
+    // On real sockets nothing is decided that the simulated network does not decide of the good ones in full.
+    let spared = effort.light && (entry.is_bad() || options.backend == BackendName::Wire || !is_heavy_turn);
+    let light = spared.then(|| Light { but_for: declared.clone(), row, musts_only: entry.is_bad() });
+    let filter = Filter { light, ..Filter::default() };
+    let outcome = outcome(catalogue, entry, options, &filter);
+    Row { entry: entry.clone(), outcome, declared, duration_ms: began.elapsed().as_millis(), before: Vec::new() }
+}
+
+/// Whether anything but a heavy scenario decides a requirement on this backend.
+fn is_decided_lightly(catalogue: &Catalogue, task: &str, id: &str, backend: BackendName) -> bool {
+    let scenarios = catalogue.task(task).map_or(&[][..], |task| &task.scenarios);
+    let deciding = scenarios.iter().filter(|scenario| scenario.decides.iter().any(|decided| decided == id));
+    let (here, elsewhere): (Vec<_>, Vec<_>) = deciding.partition(|scenario| scenario.backends.contains(&backend));
+    let played = if here.is_empty() { elsewhere } else { here };
+    played.iter().any(|scenario| !scenario.heavy)
+}
+
+fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Filter) -> Outcome {
+    let missing: Vec<&str> =
+        entry.expected.needs.iter().map(String::as_str).filter(|need| !toolchain::has(need)).collect();
+    if !missing.is_empty() {
+        return Outcome::Skipped(format!("{} not installed", missing.join(", ")));
+    }
+    let folder = match entry.unpack() {
+        Ok(folder) => folder,
+        Err(error) => return Outcome::Harness(error.to_string()),
+    };
+    let request =
+        Request { target: Some(folder.path().to_owned()), tasks: vec![entry.task.clone()], ..Request::default() };
+    let opened = match open::open(&request, catalogue, &options.setup) {
+        Ok(opened) => opened,
+        Err(OpenError::NotGradable(why)) => return Outcome::NotGradable(why),
+        Err(OpenError::Machine(why)) => return Outcome::Harness(why),
+        Err(other) => return Outcome::Harness(other.to_string()),
+    };
+    let subject = Subject {
+        target: entry.name.clone(),
+        sha256: opened.sha256.clone(),
+        casts: &opened.casts,
+        unmet: &opened.unmet,
+        notes: Vec::new(),
+    };
+    let graded = grade(catalogue, &subject, filter, &Rubric::default(), options, &|_, _, _| {});
+    let requirements: Vec<_> = graded.report.tasks.iter().flat_map(|task| &task.requirements).collect();
+    if let Some(broken) = requirements.iter().find(|requirement| requirement.status == Status::HarnessError) {
+        let why = broken
+            .runs
+            .iter()
+            .find(|run| run.status == Status::HarnessError)
+            .map(|run| format!("{}: {}", run.id, run.reason));
+        return Outcome::Harness(why.unwrap_or_else(|| broken.id.clone()));
+    }
+    let counts = |level| level != Level::May;
+    let is_decided = |it: &RequirementReport| matches!(it.status, Status::Pass | Status::Fail);
+    if !requirements.iter().any(|it| counts(it.level) && is_decided(it)) {
+        let why = requirements.iter().flat_map(|it| &it.runs).find(|run| run.status == Status::NotGradable);
+        return Outcome::NotGradable(why.map(|run| run.reason.clone()).unwrap_or_default());
+    }
+    let reason = |it: &RequirementReport| {
+        let run = it.runs.iter().find(|run| run.status == it.status);
+        run.map(|run| format!("{}: {}", run.id, run.reason)).unwrap_or_default()
+    };
+    let reasons_of = |wanted: &dyn Fn(&RequirementReport) -> bool| -> BTreeMap<String, String> {
+        let all = requirements.iter().filter(|it| counts(it.level) && wanted(it));
+        all.map(|it| (it.id.clone(), reason(it))).collect()
+    };
+    let failed = reasons_of(&|it| it.status == Status::Fail);
+    let undecided = reasons_of(&|it| !is_decided(it));
+    let findings = requirements.iter().flat_map(|it| &it.runs).flat_map(|run| run.findings.iter().cloned()).collect();
+    Outcome::Graded { failed, undecided, findings }
+}
+
+/// A row as text: a line, and its mistakes below it.
+pub fn render_row(row: &Row, verbose: bool) -> String {
+    let mut text = String::new();
+    let mistakes = row.mistakes();
+    let verdict = match &row.outcome {
+        Outcome::Skipped(why) => format!("skipped: {why}"),
+        Outcome::NotGradable(_) => "not gradable".to_owned(),
+        Outcome::Harness(_) => "harness error".to_owned(),
+        Outcome::Graded { failed, .. } if failed.is_empty() => "passes all".to_owned(),
+        Outcome::Graded { failed, .. } => {
+            let short = |id: &String| id.split_once('.').map_or(id.clone(), |(_, short)| short.to_owned());
+            format!("fails {}", failed.keys().map(short).collect::<Vec<_>>().join(", "))
+        }
+    };
+    let mark = match (mistakes.is_empty(), row.before.is_empty()) {
+        (true, true) => "  ",
+        (true, false) => "~ ",
+        (false, _) => "! ",
+    };
+    let _ = writeln!(text, "{mark}{:<52} {verdict}", row.entry.name);
+    if verbose {
+        let _ = writeln!(text, "      {} ({} ms)", row.entry.expected.title, row.duration_ms);
+    }
+    for mistake in mistakes {
+        let _ = writeln!(text, "      {mistake}");
+    }
+    for mistake in &row.before {
+        let _ = writeln!(text, "      in an earlier attempt: {mistake}");
+    }
+    text
+}
+
+/// The programs, a line for each, and how many there are.
+pub fn list(programs: &Programs, wanted: &dyn Fn(&str, &str) -> bool) -> String {
+    let entries: Vec<&Entry> = programs.entries.iter().filter(|entry| wanted(&entry.task, &entry.name)).collect();
+    let mut text = String::new();
+    for entry in &entries {
+        let _ = writeln!(text, "{:<52} {}", entry.name, entry.expected.title);
+    }
+    let tasks: BTreeSet<&str> = entries.iter().map(|entry| entry.task.as_str()).collect();
+    let bad = entries.iter().filter(|entry| entry.is_bad()).count();
+    let _ = writeln!(text, "\n{} good and {bad} bad programs of {}", entries.len() - bad, counted(tasks.len(), "task"));
+    text
+}
+
+/// What the table comes to, in a line.
+pub fn summary(table: &Table) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &table.rows {
+        let kind = match (&row.outcome, row.mistakes().is_empty()) {
+            (Outcome::Skipped(_), _) => "skipped",
+            (_, true) if !row.before.is_empty() => "UNSTEADY: as declared in another attempt only",
+            (_, true) => "as declared",
+            _ => "NOT AS DECLARED",
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    format!(
+        "{}: {} ({:.1} s)\n",
+        counted(table.rows.len(), "program"),
+        parts.join(", "),
+        table.duration_ms as f64 / 1000.0
+    )
+}
+
+/// Must- and should-requirements that no bad program fails, and requirements that nothing decides.
+pub fn gaps(catalogue: &Catalogue, table: &Table, backend: BackendName, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut failed = BTreeSet::new();
+    let mut declared_on_sim = BTreeSet::new();
+    for row in &table.rows {
+        declared_on_sim.extend(row.entry.expected.fails_sim.iter().cloned());
+        if let Outcome::Graded { failed: ids, .. } = &row.outcome {
+            failed.extend(ids.keys().cloned());
+        }
+    }
+    let mut gaps = Vec::new();
+    for task in catalogue.tasks.iter().filter(|task| wanted(task.id())) {
+        for requirement in task.file.requirements.iter().filter(|it| it.level != Level::May) {
+            let id = task.full_id(requirement);
+            if requirement.sim_only && backend != BackendName::Sim {
+                if !declared_on_sim.contains(&id) {
+                    gaps.push(format!("gap: no bad program is declared to fail {id}"));
+                }
+            } else if !failed.contains(&id) {
+                gaps.push(format!("gap: no bad program fails {id}"));
+            }
+        }
+        for scenario in task.scenarios.iter().filter(|scenario| scenario.decides.is_empty()) {
+            gaps.push(format!("gap: {} decides nothing", scenario.run_id()));
+        }
+    }
+    gaps
+}
+
+/// Verdicts that differ between two rounds, with the reasons of the second.
+pub fn changes(first: &Table, second: &Table) -> Vec<String> {
+    first.rows.iter().zip(&second.rows).flat_map(|(before, now)| changes_of(before, now)).collect()
+}
+
+fn changes_of(before: &Row, now: &Row) -> Vec<String> {
+    let name = &before.entry.name;
+    match (&before.outcome, &now.outcome) {
+        (Outcome::Graded { failed: before_failed, .. }, Outcome::Graded { failed, undecided, .. }) => {
+            let is_free = |id: &String| before.entry.expected.undecided.contains(id);
+            let fails = failed.iter().filter(|(id, _)| !before_failed.contains_key(*id) && !is_free(id));
+            // What was declared and is not any more has been spared.
+            let is_spared = |id: &&String| before.declared.contains(*id) && !now.declared.contains(*id);
+            let passes = before_failed.keys().filter(|id| !failed.contains_key(*id) && !is_free(id) && !is_spared(id));
+            fails
+                .map(|(id, why)| format!("{name} now fails {id}: {why}"))
+                .chain(passes.map(|id| match undecided.get(id) {
+                    Some(why) => format!("{name} no longer fails {id}, undecided: {why}"),
+                    None => format!("{name} now passes {id}"),
+                }))
+                .collect()
+        }
+        (before, now) if std::mem::discriminant(before) == std::mem::discriminant(now) => Vec::new(),
+        (_, now) => {
+            let (what, why) = match now {
+                Outcome::Skipped(why) => ("is skipped", why.as_str()),
+                Outcome::NotGradable(why) => ("is not gradable", why.as_str()),
+                Outcome::Harness(why) => ("is a harness error", why.as_str()),
+                Outcome::Graded { .. } => ("is graded", "it was not in the first round"),
+            };
+            vec![format!("{name} {what}: {why}")]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn graded(failed: &[(&str, &str)], undecided: &[(&str, &str)]) -> Outcome {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        Outcome::Graded { failed: map(failed), undecided: map(undecided), findings: BTreeSet::new() }
+    }
+
+    fn table(outcome: Outcome) -> Table {
+        let expected = Expected { undecided: vec!["t.race".to_owned()], ..Expected::default() };
+        let kept = programs::Kept::Folder("one".into());
+        let entry = Entry { task: "t".to_owned(), name: "t/bad/one".to_owned(), expected, kept };
+        let row = Row { entry, outcome, declared: BTreeSet::new(), duration_ms: 0, before: Vec::new() };
+        Table { rows: vec![row], duration_ms: 0 }
+    }
+
+    #[rstest]
+    #[case::the_same(graded(&[("t.a", "x")], &[]), graded(&[("t.a", "for another reason")], &[]), None)]
+    #[case::a_race(graded(&[], &[]), graded(&[("t.race", "x")], &[]), None)]
+    #[case::fails(graded(&[], &[]), graded(&[("t.a", "t/a#server: late")], &[]), Some("t/bad/one now fails t.a: t/a#server: late"))]
+    #[case::passes(graded(&[("t.a", "x")], &[]), graded(&[], &[]), Some("t/bad/one now passes t.a"))]
+    #[case::undecided(
+        graded(&[("t.a", "x")], &[]),
+        graded(&[], &[("t.a", "skipped")]),
+        Some("t/bad/one no longer fails t.a, undecided: skipped")
+    )]
+    #[case::broken(
+        graded(&[], &[]),
+        Outcome::Harness("out of memory".to_owned()),
+        Some("t/bad/one is a harness error: out of memory")
+    )]
+    #[case::broken_twice(Outcome::Harness("a".to_owned()), Outcome::Harness("b".to_owned()), None)]
+    fn a_change_is_told_with_its_reason(#[case] before: Outcome, #[case] now: Outcome, #[case] told: Option<&str>) {
+        let changes = changes(&table(before), &table(now));
+        assert_eq!(changes.first().map(String::as_str), told);
+        assert!(changes.len() <= 1);
+    }
+}

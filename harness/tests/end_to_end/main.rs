@@ -1,0 +1,32 @@
+//! The binary from outside, as its users call it. One test binary: the harness is linked once.
+
+mod attach;
+mod capture;
+mod class;
+mod class_reports;
+mod cli_errors;
+mod cli_formats;
+mod cli_grade;
+mod cli_other;
+mod cli_streams;
+mod common;
+mod generated;
+mod hostile;
+mod interop;
+mod lab;
+mod leftovers;
+mod mail_daemons;
+mod mariadb;
+mod network_faults;
+mod packages;
+mod readers;
+mod report_page;
+mod secrets;
+mod shrink;
+mod sim;
+mod slurm;
+mod starters;
+mod strangers;
+mod tshark;
+mod tutorial;
+mod watch;
