@@ -9,16 +9,25 @@ submission a zip with a folder around everything, as students make them. The sec
 before term ends: right and wrong programs of several tasks, archives of every kind, some in one another, programs that
 do not build, nothing at all, broken and malicious archives, and hostile programs where `fixtures/hostile` has some.
 
-Every submission has a file of its own, so that no two are the same. The same call makes the same files.
+Programs that are kept as differences are written by `harness fixture`; the environment's HARNESS names it, if it is
+not to be built. Every submission has a file of its own, so that no two are the same. The same call makes the same files.
 """
 
 import argparse
+import functools
 import io
+import os
 import pathlib
+import re
+import shlex
+import subprocess
 import tarfile
+import tempfile
 import zipfile
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures"
+HARNESS = shlex.split(os.environ.get("HARNESS", "cargo run --quiet --release -p harness --"))
+FOLDERS = tempfile.TemporaryDirectory()
 QUICK = ["python", "c"]
 TASKS = ["uppercase-tcp", "message", "uppercase-udp", "password"]
 
@@ -26,8 +35,22 @@ C_MISTAKE = b"int main(void) { retrun 0; }\n"
 MAKE_MISTAKE = b"all:\n\t$(CC) -o server nowhere.c\n"
 
 
+@functools.cache
+def unpacked(program):
+    """A program's folder: one that is kept as a difference is written by the harness, once."""
+    if program.is_dir():
+        return program
+    task, kind = program.parts[-3:-1]
+    out = pathlib.Path(FOLDERS.name) / task / kind / program.stem
+    out.parent.mkdir(parents=True, exist_ok=True)
+    call = [*HARNESS, "fixture", f"{task}/{kind}/{program.stem}", "--out", out, "--fixtures", FIXTURES / "submissions"]
+    subprocess.run(call, check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
 def files_of(program):
     """The files of a program, without what it is expected to come to: path, content, mode."""
+    program = unpacked(program)
     for file in sorted(program.rglob("*")):
         if file.is_file() and not file.is_symlink() and file.name != "expected.toml":
             yield str(file.relative_to(program)), file.read_bytes(), file.stat().st_mode & 0o777
@@ -39,8 +62,16 @@ def programs(task, languages, kind="*"):
     return [
         program
         for program in sorted((FIXTURES / "submissions" / task).glob(f"{kind}/*"))
-        if any(line in (program / "expected.toml").read_text() for line in wanted)
+        if any(line in expected(program) for line in wanted)
     ]
+
+
+def expected(program):
+    """What a program is declared to be; of a difference, what its base is."""
+    if not program.is_dir():
+        base = re.search(r'^base = "(.*)"$', program.read_text(), re.MULTILINE)[1]
+        program = program.parent.parent / base
+    return (program / "expected.toml").read_text()
 
 
 def hostile():

@@ -211,6 +211,7 @@ fn a_class_that_was_stopped_goes_on_and_comes_to_the_same() {
     let made = Program::new("python3")
         .arg(repository().join("benches/programs/made_class.py"))
         .args(["--everything", "10"])
+        .env("HARNESS", crate::common::HARNESS)
         .arg(at("class"))
         .status();
     assert!(made.is_ok_and(|status| status.success()));

@@ -131,7 +131,7 @@ fn reader(module: &str) -> Option<Command> {
 }
 
 fn script(name: &str) -> PathBuf {
-    repository().join("harness/tests/readers").join(name)
+    repository().join("harness/tests/end_to_end/readers").join(name)
 }
 
 /// The published schema of a format.

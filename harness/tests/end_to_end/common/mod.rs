@@ -39,7 +39,8 @@ pub fn folder() -> TempDir {
 /// once for all tests; the folder is named after what is in it, so that a changed program gets another one.
 pub fn fixture(path: &str) -> PathBuf {
     let kept = repository().join("fixtures").join(path);
-    let Some(name) = path.strip_prefix("submissions/").filter(|_| !kept.exists()) else { return kept };
+    let is_difference = repository().join(format!("fixtures/{path}.diff")).is_file();
+    let Some(name) = path.strip_prefix("submissions/").filter(|_| is_difference) else { return kept };
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     let programs =
         PROGRAMS.get_or_init(|| Programs::open(Some(&repository().join("fixtures/submissions"))).expect("programs"));
