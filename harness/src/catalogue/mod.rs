@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use model::{CommonFile, FramingName, Requirement, Role, TaskFile, UrlForm};
+use model::{CommonFile, FramingName, Level, Requirement, Role, TaskFile, UrlForm};
 pub use source::{Folder, FolderError};
 
 use crate::scenario::Scenario;
@@ -217,6 +217,21 @@ fn add_new(problems: &mut Vec<Problem>, found: impl IntoIterator<Item = Problem>
             problems.push(problem);
         }
     }
+}
+
+/// A prerequisite of a must that is none itself. Where it failed, a must would neither pass nor fail: what may fail
+/// would then decide whether the whole task passes.
+fn weaker_need(source: &Arc<Source>, scenario: &Scenario, file: &TaskFile) -> Option<Problem> {
+    let short = |id: &str| id.strip_prefix(&format!("{}.", file.id)).unwrap_or(id).to_owned();
+    let level = |id: &String| file.requirements.iter().find(|it| it.id == short(id)).map(|it| it.level);
+    let is_must = |id: &&String| level(id) == Some(Level::Must);
+    let must = scenario.decides.iter().chain(scenario.steps.iter().flat_map(|step| step.decides())).find(is_must)?;
+    let need = scenario.needs.iter().find(|need| level(need).is_some_and(|level| level != Level::Must))?;
+    let (must, need) = (short(must), short(need));
+    let quoted = format!("\"{need}\"");
+    let at = source.text.find(&quoted).map_or(0..0, |at| at..at + quoted.len());
+    let help = format!("let the scenario do without it, make `{need}` a must, or `{must}` none");
+    Some(Problem::new(source, at, format!("`{must}` is a must and needs `{need}`, which is none")).help(Some(help)))
 }
 
 /// Requirements that scenarios name and the task does not have. One that was renamed is one mistake,
@@ -427,6 +442,7 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
                 let short = id.strip_prefix(&format!("{}.", file.id)).unwrap_or(id);
                 unknown.add(&source, short);
             }
+            add_new(&mut problems, weaker_need(&source, &scenario, &file));
             // The fixed role of a shared scenario may not be one that the task wants judged.
             let judged = scenario.decides.iter().any(|id| {
                 let short = id.rsplit('.').next().unwrap_or(id);

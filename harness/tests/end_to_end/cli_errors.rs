@@ -266,6 +266,19 @@ fn a_broken_scenario_is_shown_with_its_place(#[context] context: Context, #[case
     assert!(stderr(&checked).starts_with(stderr(&graded).trim_end()), "{}", stderr(&graded));
 }
 
+#[test]
+fn a_must_may_need_musts_only() {
+    let folder = folder();
+    small_catalogue(&folder.path().join("lab"));
+    let (_, must) = crate::common::TASK.split_once("[[requirements]]").unwrap();
+    let should = must.replace("prints-hello", "polite").replace("\"must\"", "\"should\"");
+    write(folder.path(), "lab/greeting/task.toml", &format!("{}[[requirements]]{should}", crate::common::TASK));
+    let needy = crate::common::SCENARIO.replacen("judges =", "needs = [\"polite\"]\njudges =", 1);
+    write(folder.path(), "lab/greeting/hello.toml", &needy);
+    let checked = run(harness(folder.path()).args(["check", "lab"]), 2);
+    insta::assert_snapshot!("a_must_needs_a_should", stderr(&checked));
+}
+
 /// A mistake that many steps or files meet is said once.
 #[rstest]
 #[case::opening_twice(&[("greeting/openings/meet.toml", "program =", "progam =")], 1)]
