@@ -16,7 +16,7 @@ use crate::grade::held_back::is_unfinished;
 use crate::grade::{Filter, Options, Rubric, Subject, grade, late};
 use crate::report::format::{Format, render};
 use crate::report::markdown;
-use crate::report::model::{Report, Status};
+use crate::report::model::{Report, RequirementReport, Status};
 use crate::scenario::model::BackendName;
 use crate::scenario::problem::{nearest, suggestion};
 use crate::simulated;
@@ -240,7 +240,7 @@ fn append(file: &Path, text: &str) -> std::io::Result<()> {
 pub fn exit_of(report: &Report, strict: bool) -> Exit {
     let all = || report.tasks.iter().flat_map(|task| &task.requirements);
     let any = |status| all().any(|requirement| requirement.status == status);
-    let must_failed = all().any(|it| it.level == Level::Must && !matches!(it.status, Status::Pass | Status::Skip));
+    let must_failed = all().any(RequirementReport::forbids_pass);
     let should_failed = all().any(|it| it.level == Level::Should && it.status == Status::Fail);
     if any(Status::HarnessError) {
         Exit::Harness

@@ -7,7 +7,7 @@ use crate::catalogue::Task;
 use crate::catalogue::model::{Level, Requirement};
 use crate::diagnose::counted;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
-use crate::run::event::{self, What};
+use crate::run::event::{self, Judgement, What};
 use crate::run::{End, Failure, Record, transcript};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
@@ -48,27 +48,19 @@ pub fn failed<'r>(run: &'r Run<'_>, record: &Record) -> Vec<&'r String> {
 
 fn verdict(record: &Record, id: &str) -> Verdict {
     let plain = |status, why: &str| Verdict { status, failure: None, why: why.to_owned() };
-    for event in &record.events {
-        if let What::Judged(judgement) = &event.what
-            && judgement.decides.iter().any(|decided| decided == id)
-        {
-            if judgement.held {
-                // A later step may still decide against it.
-                let later = record.events.iter().any(|event| {
-                    matches!(&event.what, What::Judged(judgement) if !judgement.held && judgement.decides == [id.to_owned()])
-                });
-                if later {
-                    continue;
-                }
-                return plain(Status::Pass, "");
-            }
-            let failure = Failure {
-                expected: judgement.expected.clone(),
-                actual: judgement.actual.clone(),
-                reason: judgement.reason.clone(),
-            };
-            return Verdict { status: Status::Fail, why: failure.reason.clone(), failure: Some(failure) };
+    // What fails decides, wherever it stands; then what held; then how the run ended.
+    let mut judgements = judgements(record, id);
+    let deciding = judgements.clone().find(|judgement| !judgement.held).or_else(|| judgements.next());
+    if let Some(judgement) = deciding {
+        if judgement.held {
+            return plain(Status::Pass, "");
         }
+        let failure = Failure {
+            expected: judgement.expected.clone(),
+            actual: judgement.actual.clone(),
+            reason: judgement.reason.clone(),
+        };
+        return Verdict { status: Status::Fail, why: failure.reason.clone(), failure: Some(failure) };
     }
     match &record.end {
         End::Played => plain(Status::Pass, ""),
@@ -79,6 +71,18 @@ fn verdict(record: &Record, id: &str) -> Verdict {
         End::Skipped(why) => plain(Status::Skip, why),
         End::Harness(why) => plain(Status::HarnessError, why),
     }
+}
+
+/// What steps say of a requirement. The failure that ends a run speaks for all that the scenario decides, so it says
+/// nothing of what a step has decided before; of one requirement alone it does.
+fn judgements<'r>(record: &'r Record, id: &'r str) -> impl Iterator<Item = &'r Judgement> + Clone {
+    let mut all = record.events.iter().filter_map(|event| match &event.what {
+        What::Judged(judgement) => Some(judgement),
+        _ => None,
+    });
+    let of_the_end = |last: &&Judgement| matches!(record.end, End::Failed(_)) && last.decides.len() > 1;
+    let last = all.next_back().filter(|last| !of_the_end(last));
+    all.chain(last).filter(move |judgement| judgement.decides.iter().any(|decided| decided == id))
 }
 
 /// Folds a task's runs into its report; nothing if no requirement is wanted.
@@ -144,12 +148,19 @@ fn explain_by_needs(reports: &mut [RunReport], runs: &[&&Run<'_>], played: &BTre
         let (shown, held): (Vec<_>, Vec<_>) =
             run.scenario.needs.iter().partition(|need| !rubric.held_back().holds(need));
         if let Some(need) = shown.into_iter().chain(held).find(failed) {
-            report.status = Status::Skip;
-            report.skip_reason = Some(settle::needs(need));
+            explain(report, need);
         }
     }
 }
 
+/// Skips a run that failed only because this prerequisite did.
+pub fn explain(run: &mut RunReport, need: &str) {
+    run.status = Status::Skip;
+    run.skip_reason = Some(format!("it needs {need}, which failed"));
+    run.needs = Some(need.to_owned());
+}
+
+/// Whether anything in a run spoke for a requirement, the failure that ended it included.
 fn decides(record: &Record, id: &str) -> bool {
     record
         .events
@@ -218,6 +229,7 @@ fn run_report(
         row: run.scenario.row.clone(),
         status: verdict.status,
         skip_reason: (verdict.status == Status::Skip).then(|| verdict.why.clone()),
+        needs: None,
         backend: played.backend.as_str().to_owned(),
         seed: options.seed,
         schedule: match &played.smallest {
@@ -306,4 +318,61 @@ fn met(cast: &Cast) -> Vec<String> {
 
 fn command_text(part: &crate::submission::Part) -> String {
     part.command.words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::run::event::Event;
+
+    const FAILED: &str = "the last byte is missing";
+
+    fn judgement(step: &str) -> Judgement {
+        let held = step.starts_with('+');
+        let text = |text: &str| if held { String::new() } else { text.to_owned() };
+        Judgement {
+            decides: step.chars().skip(1).map(String::from).collect(),
+            held,
+            expected: text("all of it"),
+            actual: text("a part"),
+            reason: text(FAILED),
+        }
+    }
+
+    fn failure() -> End {
+        let text = str::to_owned;
+        End::Failed(Failure { expected: text("all of it"), actual: text("a part"), reason: text(FAILED) })
+    }
+
+    // What the steps said, in order (`-ab`: what decides a and b did not hold), how the run ended, and what that says of `a`.
+    #[rstest]
+    #[case::held("+a", End::Played, Status::Pass)]
+    #[case::failed_after_it_held("+a -a", End::Played, Status::Fail)]
+    #[case::failed_before_it_held("-a +a", End::Played, Status::Fail)]
+    #[case::failed_beside_another("+a -ab", End::Played, Status::Fail)]
+    #[case::another_failed("+a -b", End::Played, Status::Pass)]
+    #[case::held_before_the_end_of_all("+a -ab", failure(), Status::Pass)]
+    #[case::held_before_its_own_end("+a -a", failure(), Status::Fail)]
+    #[case::failed_before_the_end("-ab -ab", failure(), Status::Fail)]
+    #[case::ended("-ab", failure(), Status::Fail)]
+    #[case::nothing_said("", End::Played, Status::Pass)]
+    #[case::skipped("", End::Skipped(String::new()), Status::Skip)]
+    #[case::held_and_skipped("+a", End::Skipped(String::new()), Status::Pass)]
+    #[case::not_gradable("", End::NotGradable(String::new()), Status::NotGradable)]
+    #[case::broken("", End::Harness(String::new()), Status::HarnessError)]
+    fn a_run_says(#[case] steps: &str, #[case] end: End, #[case] status: Status) {
+        let events = steps.split_whitespace().map(|step| Event {
+            at: Duration::ZERO,
+            who: "harness".to_owned(),
+            what: What::Judged(judgement(step)),
+        });
+        let record = Record { events: events.collect(), ..Record::empty(end) };
+        let found = verdict(&record, "a");
+        assert_eq!(found.status, status);
+        assert_eq!(found.why == FAILED, status == Status::Fail);
+    }
 }

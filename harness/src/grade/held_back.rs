@@ -51,8 +51,8 @@ impl HeldBack {
                 found.runs.retain(|run| run.seed == report.seed);
                 for run in &mut found.runs {
                     // That a failure is explained by something held back would tell that this failed.
-                    if settle::needed(run).is_some_and(|id| self.holds(id)) {
-                        (run.status, run.skip_reason) = (Status::Fail, None);
+                    if run.needs.as_ref().is_some_and(|id| self.holds(id)) {
+                        (run.status, run.skip_reason, run.needs) = (Status::Fail, None, None);
                     }
                 }
                 settle::requirement(found);
@@ -150,6 +150,7 @@ pub fn join(tasks: &mut [TaskReport], more: Vec<TaskReport>, seed: u64) {
 mod tests {
     use super::*;
     use crate::catalogue::model::Level;
+    use crate::grade::fold;
     use crate::report::format::{Format, render};
     use crate::report::sample;
     use crate::report::style::Style;
@@ -216,8 +217,7 @@ mod tests {
         let mut report = sample::passed();
         let found = &mut report.tasks[0].requirements[0];
         found.worth = 3.0;
-        found.runs[0].status = Status::Skip;
-        found.runs[0].skip_reason = Some(settle::needs("message.secret"));
+        fold::explain(&mut found.runs[0], "message.secret");
         settle::requirement(found);
         assert_eq!((found.status, found.max_score), (Status::Skip, 3.0));
         held(&["message.secret"], &[]).hide(&mut report);

@@ -33,7 +33,7 @@ pub struct Report {
     pub score: f64,
     /// Points that could be earned.
     pub max_score: f64,
-    /// Whether every decided must-requirement passed and at least one was decided.
+    /// Whether a must-requirement passed, and every other passed or was left undecided through no fault of the program.
     pub passed: bool,
     /// Must-requirements that nothing could decide, as `task.requirement`.
     pub undecided: Vec<String>,
@@ -155,6 +155,19 @@ pub struct RequirementReport {
     pub handout: String,
 }
 
+impl RequirementReport {
+    /// Whether it was not decided because one that it needs failed: its points are lost with that one.
+    pub fn is_lost(&self) -> bool {
+        // What is skipped for another reason costs nothing. That says it of a report that was read from a file.
+        self.status == Status::Skip && (self.max_score > 0.0 || self.runs.iter().any(|run| run.needs.is_some()))
+    }
+
+    /// Whether no report can pass that holds it: a must-requirement that failed, was lost, or could not be judged.
+    pub fn forbids_pass(&self) -> bool {
+        self.level == Level::Must && (self.is_lost() || !matches!(self.status, Status::Pass | Status::Skip))
+    }
+}
+
 /// A verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -227,6 +240,9 @@ pub struct RunReport {
     pub trace_sha256: String,
     /// Files written with `--out`, relative to it.
     pub evidence: Evidence,
+    /// The prerequisite that failed and so explains why this run failed; the run is skipped then.
+    #[serde(skip)]
+    pub needs: Option<String>,
     /// Title of the scenario.
     #[serde(skip)]
     pub title: String,

@@ -276,6 +276,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         row: None,
         status,
         skip_reason: None,
+        needs: None,
         backend: "sim".to_owned(),
         seed: 1,
         schedule: String::new(),

@@ -108,7 +108,8 @@ impl Headline {
 /// The overall verdict, from the levels and verdicts of the requirements.
 pub fn verdict(report: &Report) -> Verdict {
     let has = |status| requirements(report).any(|found| found.level == Level::Must && found.status == status);
-    if has(Status::Fail) {
+    let lost = requirements(report).any(|found| found.level == Level::Must && found.is_lost());
+    if has(Status::Fail) || lost {
         Verdict::Failed
     } else if report.passed {
         Verdict::Passed
@@ -138,7 +139,11 @@ pub fn telling_run(requirement: &RequirementReport) -> Option<&RunReport> {
 
 /// Why a requirement was not decided (not escaped).
 pub fn undecided_reason(requirement: &RequirementReport) -> String {
-    telling_run(requirement)
+    // What a failed prerequisite explains is told before what happens to be missing on this machine.
+    let explained = requirement.runs.iter().find(|run| run.needs.is_some());
+    explained
+        .filter(|_| requirement.is_lost())
+        .or(telling_run(requirement))
         .or(requirement.runs.first())
         .map_or_else(|| "no scenario was run for it".to_owned(), run_reason)
 }
@@ -158,13 +163,13 @@ pub fn undecided(report: &Report, status: Status) -> Vec<Group> {
 
 /// Requirements that nothing decided, and that cost nothing, by reason.
 pub fn skipped(report: &Report) -> Vec<Group> {
-    let found = with_status(report, Status::Skip).filter(|found| !is_lost(found));
+    let found = with_status(report, Status::Skip).filter(|found| !found.is_lost());
     grouped(found.map(|found| (undecided_reason(found), found.id.clone())))
 }
 
 /// Requirements that were not decided because one that they need failed: their points are not given. By reason.
 pub fn lost(report: &Report) -> Vec<Group> {
-    let found = with_status(report, Status::Skip).filter(|found| is_lost(found));
+    let found = with_status(report, Status::Skip).filter(|found| found.is_lost());
     grouped(found.map(|found| (undecided_reason(found), found.id.clone())))
 }
 
@@ -174,10 +179,6 @@ pub const LOST: (&str, &str) = (
     "Each of these needs a requirement that failed. As long as it does, nothing is said about these, and their points are \
      not given.",
 );
-
-fn is_lost(found: &RequirementReport) -> bool {
-    found.max_score > 0.0 || undecided_reason(found).starts_with("it needs ")
-}
 
 /// Runs that were skipped although other runs decided their requirement, by reason.
 pub fn partly_skipped(report: &Report) -> Vec<Group> {
