@@ -270,8 +270,8 @@ pub struct Selftest {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub again: u32,
     /// Faster, less thorough: a bad program plays what decides the failures that it declares, and one scenario for each
-    /// must of its task; good programs are spared heavy scenarios on real sockets only. With --repeat, heavy scenarios
-    /// take turns over ten rounds
+    /// must of its task; variations of good programs, and on real sockets all good ones, play one row of each table.
+    /// With --repeat, heavy scenarios take turns over ten rounds
     #[arg(long)]
     pub light: bool,
 

@@ -117,7 +117,8 @@ pub struct Effort {
     /// How often a program that does not come out as declared is played once more.
     pub again: u32,
     /// Bad programs play what decides the failures that they declare, and one scenario for each must. Good programs
-    /// play everything, but on real sockets no heavy scenario and one row of each table.
+    /// play everything; on real sockets, and where they are the variation of another, only one row of each table and
+    /// a heavy scenario only where no other decides the same.
     pub light: bool,
     /// Which round of several this is, from 0. After the first, a light table has each program play heavy scenarios
     /// in one round of [`TURNS`] only, and another row of each table in each.
@@ -197,9 +198,18 @@ fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Ef
     if effort.light && !is_heavy_turn {
         declared.retain(|id| is_decided_lightly(catalogue, &entry.task, id, options.backend));
     }
-    // On real sockets nothing is decided that the simulated network does not decide of the good ones in full.
-    let spared = effort.light && (entry.is_bad() || options.backend == BackendName::Wire || !is_heavy_turn);
-    let light = spared.then(|| Light { but_for: declared.clone(), row, musts_only: entry.is_bad() });
+    // On real sockets nothing is decided that the simulated network does not decide of the good ones in full. A
+    // variation of a right program still meets each of its requirements, by fewer scenarios than its base.
+    let is_variation = matches!(entry.kept, programs::Kept::Difference(_));
+    let spared =
+        effort.light && (entry.is_bad() || is_variation || options.backend == BackendName::Wire || !is_heavy_turn);
+    let mut but_for = declared.clone();
+    if is_variation && is_heavy_turn && !entry.is_bad() {
+        let scenarios = catalogue.task(&entry.task).map_or(&[][..], |task| &task.scenarios);
+        let all = scenarios.iter().flat_map(|scenario| &scenario.decides).cloned();
+        but_for.extend(all.filter(|id| !is_decided_lightly(catalogue, &entry.task, id, options.backend)));
+    }
+    let light = spared.then(|| Light { but_for, row, musts_only: entry.is_bad() });
     let filter = Filter { light, ..Filter::default() };
     let outcome = outcome(catalogue, entry, options, &filter);
     Row { entry: entry.clone(), outcome, declared, duration_ms: began.elapsed().as_millis(), before: Vec::new() }
