@@ -366,21 +366,6 @@ mod tests {
         }
     }
 
-    /// What a program declares is decided by every scenario and row that decides it.
-    #[test]
-    fn a_proof_keeps_all_that_decides_what_is_declared() {
-        let catalogue = Catalogue::built_in().unwrap();
-        let casts = all_parts(&catalogue);
-        let declared = "message.twenty-kb".to_owned();
-        let deciding = |light: Option<Light>| -> Vec<String> {
-            let filter = Filter { light, ..Filter::default() };
-            let runs = plan(&catalogue, &casts, &filter, &Rubric::default(), BackendName::Sim, true);
-            runs.iter().filter(|run| run.decides.contains(&declared)).map(|run| run.scenario.run_id()).collect()
-        };
-        let light = Light { but_for: [declared.clone()].into(), row: 0, musts_only: true };
-        assert_eq!(deciding(Some(light)), deciding(None));
-    }
-
     #[test]
     fn nothing_is_spared_unasked() {
         assert_eq!(played(None).len(), 7);

@@ -48,6 +48,10 @@ pub fn read(source: &Arc<Source>, task: &Path, is_bad: bool) -> Result<(Differen
             Problem::new(source, at_key("base"), format!("there is no program `{name}` kept as a folder")).help(near)
         );
     }
+    if is_bad && expected.why.as_ref().is_none_or(String::is_empty) {
+        return Err(Problem::new(source, at_key("title"), "a wrong program says why it is wrong")
+            .help(Some("write `why = \"…\"`: what the mistake costs somebody, in one sentence".into())));
+    }
     let mut files = manifest(source, &base, &expected, &at_key)?;
     let changed = apply(source, begin, &base, &mut files)?;
     if changed == 0 && expected.build.is_none() {
@@ -270,7 +274,8 @@ mod tests {
 
     fn of(header: &str, diff: &str) -> Result<BTreeMap<PathBuf, String>, String> {
         let task = task();
-        let text = format!("title = \"wrong\"\nwhy = \"It is.\"\n{header}\n\n{diff}");
+        let why = if header.starts_with("why") { "" } else { "why = \"It is.\"\n" };
+        let text = format!("title = \"wrong\"\n{why}{header}\n\n{diff}");
         let source = Source::new("bad/one.diff", text);
         read(&source, task.path(), true).map(|(difference, _)| difference.files).map_err(|problem| {
             let help = problem.help.clone().map(|help| format!(" ({help})")).unwrap_or_default();
@@ -329,6 +334,11 @@ mod tests {
         "base = \"good/cc\"",
         diff("@@ -4 +4 @@\n-recv\n+read\n"),
         "bad/one.diff:3:1: there is no program `good/cc` kept as a folder (did you mean `good/c`?)"
+    )]
+    #[case::no_reason(
+        "why = \"\"\nbase = \"good/c\"",
+        diff("@@ -4 +4 @@\n-recv\n+read\n"),
+        "bad/one.diff:1:1: a wrong program says why it is wrong (write `why = "
     )]
     #[case::no_such_role(
         "base = \"good/c\"\nroles = [\"proxy\"]",

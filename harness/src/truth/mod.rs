@@ -192,27 +192,44 @@ fn play_once(catalogue: &Catalogue, entry: &Entry, options: &Options, effort: Ef
     if options.backend == BackendName::Sim {
         declared.extend(entry.expected.fails_sim.iter().cloned());
     }
-    // Neighbours in the table are given different rows and turns.
-    let row = entry.name.bytes().map(usize::from).sum::<usize>() + effort.round as usize;
-    let is_heavy_turn = effort.round == 0 || row.is_multiple_of(TURNS);
-    if effort.light && !is_heavy_turn {
+    if effort.light && !is_heavy_turn(entry, effort) {
         declared.retain(|id| is_decided_lightly(catalogue, &entry.task, id, options.backend));
     }
-    // On real sockets nothing is decided that the simulated network does not decide of the good ones in full. A
-    // variation of a right program still meets each of its requirements, by fewer scenarios than its base.
-    let is_variation = matches!(entry.kept, programs::Kept::Difference(_));
-    let spared =
-        effort.light && (entry.is_bad() || is_variation || options.backend == BackendName::Wire || !is_heavy_turn);
-    let mut but_for = declared.clone();
-    if is_variation && is_heavy_turn && !entry.is_bad() {
-        let scenarios = catalogue.task(&entry.task).map_or(&[][..], |task| &task.scenarios);
-        let all = scenarios.iter().flat_map(|scenario| &scenario.decides).cloned();
-        but_for.extend(all.filter(|id| !is_decided_lightly(catalogue, &entry.task, id, options.backend)));
-    }
-    let light = spared.then(|| Light { but_for, row, musts_only: entry.is_bad() });
+    let light = light(catalogue, entry, &declared, options.backend, effort);
     let filter = Filter { light, ..Filter::default() };
     let outcome = outcome(catalogue, entry, options, &filter);
     Row { entry: entry.clone(), outcome, declared, duration_ms: began.elapsed().as_millis(), before: Vec::new() }
+}
+
+/// Which rows of tables a program plays: neighbours are given different ones.
+fn row_of(entry: &Entry, effort: Effort) -> usize {
+    entry.name.bytes().map(usize::from).sum::<usize>() + effort.round as usize
+}
+
+/// Whether a program has its turn at the heavy scenarios.
+fn is_heavy_turn(entry: &Entry, effort: Effort) -> bool {
+    effort.round == 0 || row_of(entry, effort).is_multiple_of(TURNS)
+}
+
+/// What a program is spared. On real sockets nothing is decided that the simulated network does not decide of the good
+/// ones in full. A variation of a right program still meets each of its requirements, by fewer scenarios than its base.
+fn light(
+    catalogue: &Catalogue,
+    entry: &Entry,
+    declared: &BTreeSet<String>,
+    backend: BackendName,
+    effort: Effort,
+) -> Option<Light> {
+    let is_variation = matches!(entry.kept, programs::Kept::Difference(_));
+    let has_turn = is_heavy_turn(entry, effort);
+    let spared = effort.light && (entry.is_bad() || is_variation || backend == BackendName::Wire || !has_turn);
+    let mut but_for = declared.clone();
+    if is_variation && has_turn && !entry.is_bad() {
+        let scenarios = catalogue.task(&entry.task).map_or(&[][..], |task| &task.scenarios);
+        let all = scenarios.iter().flat_map(|scenario| &scenario.decides);
+        but_for.extend(all.filter(|id| !is_decided_lightly(catalogue, &entry.task, id, backend)).cloned());
+    }
+    spared.then(|| Light { but_for, row: row_of(entry, effort), musts_only: entry.is_bad() })
 }
 
 /// Whether anything but a heavy scenario decides a requirement on this backend.
@@ -414,6 +431,46 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::grade::plan;
+    use crate::submission::Cast;
+    use crate::submission::cast::{Command, Part};
+
+    /// No pair of a program and a requirement loses its proof in a light table: every failure that a wrong program
+    /// declares is decided by each scenario and row that decides it, and a right one still meets all that it met.
+    #[test]
+    fn a_light_table_proves_what_the_whole_one_proves() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/submissions");
+        let programs = Programs::open(Some(&root)).unwrap_or_else(|error| panic!("{error}"));
+        let effort = Effort { light: true, ..Effort::default() };
+        let (mut failures, mut passes, mut lost) = (0, 0, Vec::new());
+        for entry in &programs.entries {
+            let Some(task) = catalogue.task(&entry.task) else { continue };
+            let parts = task.file.roles.iter().map(|role| (role.name.clone(), Part::new(role, Command::default())));
+            let cast = Cast { parts: parts.collect(), ..Cast::default() };
+            let casts = BTreeMap::from([(entry.task.clone(), cast)]);
+            let declared: BTreeSet<String> =
+                [&entry.expected.fails, &entry.expected.fails_sim].into_iter().flatten().cloned().collect();
+            let decided = |light: Option<Light>| -> BTreeSet<(String, String)> {
+                let filter = Filter { tasks: vec![entry.task.clone()], light, ..Filter::default() };
+                let runs = plan(&catalogue, &casts, &filter, &Rubric::default(), BackendName::Sim, true);
+                let runs = runs.iter().filter(|run| run.skipped.is_none());
+                let pairs = runs.flat_map(|run| run.decides.iter().map(|id| (id.clone(), run.scenario.run_id())));
+                // Of a right program it counts that a requirement is decided, not how often.
+                match entry.is_bad() {
+                    true => pairs.filter(|(id, _)| declared.contains(id)).collect(),
+                    false => pairs.map(|(id, _)| (id, String::new())).collect(),
+                }
+            };
+            let spared = light(&catalogue, entry, &declared, BackendName::Sim, effort);
+            let (whole, spared) = (decided(None), decided(spared));
+            *if entry.is_bad() { &mut failures } else { &mut passes } += whole.len();
+            lost.extend(whole.difference(&spared).map(|(id, run)| format!("{}: {id} {run}", entry.name)));
+        }
+        assert_eq!(lost, Vec::<String>::new());
+        println!("{failures} failures by a run, {passes} passes");
+        assert!(failures > 1000 && passes > 1000, "{failures} {passes}");
+    }
 
     fn graded(failed: &[(&str, &str)], undecided: &[(&str, &str)]) -> Outcome {
         let map = |pairs: &[(&str, &str)]| {

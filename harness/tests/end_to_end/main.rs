@@ -19,6 +19,7 @@ mod mail_daemons;
 mod mariadb;
 mod network_faults;
 mod packages;
+mod programs;
 mod readers;
 mod report_page;
 mod secrets;
