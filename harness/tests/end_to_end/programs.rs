@@ -57,7 +57,7 @@ fn telling(text: &str) -> impl Iterator<Item = &str> {
 
 /// The files below a folder with this ending.
 fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
         match entry.path() {
             path if path.is_dir() => files(&path, ending, found),
             path if path.to_string_lossy().ends_with(ending) => found.push(path),
