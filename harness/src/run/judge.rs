@@ -194,80 +194,6 @@ pub fn first_difference(actual: &[u8], expected: &[u8]) -> String {
     format!("from byte {} on: expected {}, got {}", at + 1, around(expected), around(actual))
 }
 
-/// Words by which a program says that something went wrong. Lenient on purpose: any language,
-/// any library's own sentence.
-pub fn is_complaint(text: &[u8]) -> bool {
-    const WORDS: &[&str] = &[
-        "error",
-        "err",
-        "fail",
-        "can't",
-        "cannot",
-        "can not",
-        "could not",
-        "couldn't",
-        "unable",
-        "refused",
-        "in use",
-        "denied",
-        "invalid",
-        "usage",
-        "exception",
-        "traceback",
-        "bind",
-        "bad ",
-        "no such",
-        "not ",
-        "occupied",
-        "taken",
-        "busy",
-        "closed",
-        "reset",
-        "abort",
-        "lost",
-        "broken",
-        "wrong",
-        "unreachable",
-        "timed out",
-        "timeout",
-        "timed-out",
-        "time out",
-        "time-out",
-        "no pong",
-        "unanswered",
-        "dropped",
-        "loss",
-        "expired",
-        "n't ",
-        "exist",
-        "unknown",
-        "exit status",
-        "no server",
-        "no answer",
-        "no reply",
-        "no response",
-        "panic",
-        "fatal",
-        "warning",
-        "must ",
-        "expected",
-        "missing",
-        "retry",
-        "retrying",
-        "trying again",
-        "already",
-        "number",
-        "range",
-        "down",
-        "offline",
-        "unavailable",
-        "incomplete",
-        "gone",
-    ];
-    let text = String::from_utf8_lossy(text).to_lowercase();
-    WORDS.iter().any(|word| text.contains(word))
-}
-
 /// Whether what was printed is a bare traceback of a language's runtime.
 pub fn is_traceback(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
@@ -365,17 +291,6 @@ mod tests {
     #[case("\u{202e}x".as_bytes(), r#""\u{202e}x""#)]
     fn quotes(#[case] bytes: &[u8], #[case] text: &str) {
         assert_eq!(quote(bytes), text);
-    }
-
-    #[rstest]
-    #[case("bind: Address already in use", true)]
-    #[case("OSError: [Errno 98] Address already in use", true)]
-    #[case("java.net.BindException", true)]
-    #[case("The server is ready to receive", false)]
-    #[case("Listening on port 5000", false)]
-    #[case("", false)]
-    fn knows_a_complaint(#[case] text: &str, #[case] complaint: bool) {
-        assert_eq!(is_complaint(text.as_bytes()), complaint);
     }
 
     proptest! {

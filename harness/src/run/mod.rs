@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod calls;
+pub mod complaint;
 pub mod event;
 pub mod http;
 pub mod judge;

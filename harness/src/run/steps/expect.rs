@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::actors::ProgramActor;
+use super::super::complaint;
 use super::super::event::What;
 use super::super::judge::{self, Compared, Messages};
 use super::super::loosely;
@@ -160,9 +161,8 @@ impl Director {
         for (name, actor) in self.actors.programs_named(&step.program) {
             let patience = Patience::new(&*self.stage, limit);
             let complains = |output: &Output, is_stderr: bool| {
-                let said = output.bytes.iter().any(|byte| !byte.is_ascii_whitespace());
                 // Whatever is said on standard error is said because something is wrong.
-                said && (is_stderr || judge::is_complaint(&output.bytes))
+                is_stderr && complaint::says_anything(&output.bytes) || complaint::is_complaint(&output.bytes)
             };
             let said = self
                 .until(patience, || {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
+use super::super::{complaint, judge};
 use super::said::{claims_success, says_no};
 use crate::peers::dialogue::{Refusal, Refused};
 use crate::scenario::model::ExpectRefusalTold;
@@ -54,7 +54,7 @@ impl Director {
             let in_vain = refused.went_on && refused.what == Refused::Login;
             let own = if in_vain { without_emptiness(&own) } else { own };
             let lacks_room = refused.what == Refused::File && says_no_room(&own);
-            let told = says_no(&own) || judge::is_complaint(&stderr) || lacks_room || shown && !refused.went_on;
+            let told = says_no(&own) || complaint::is_complaint(&stderr) || lacks_room || shown && !refused.went_on;
             let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
                 Some(line) => {

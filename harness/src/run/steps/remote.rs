@@ -7,7 +7,7 @@ use super::super::actors::ProgramActor;
 use super::super::patience::Patience;
 use super::super::remote::Remote;
 use super::super::{Director, Done, Failure, Halt, OUTPUT};
-use super::super::{judge, loosely};
+use super::super::{complaint, judge, loosely};
 use super::expect::last_words;
 use super::said::says_no;
 use crate::peers::remote::figures::Figures;
@@ -243,7 +243,10 @@ fn complains(stdout: &[u8], stderr: &[u8]) -> bool {
     let (stdout, stderr) = (own_words(stdout), own_words(stderr));
     // The usual word for wrong arguments, usage, is an ordinary one in front of figures.
     let said = String::from_utf8_lossy(&stdout).to_lowercase();
-    says_no(&stdout) || says_no(&stderr) || judge::is_complaint(&stderr) || MORE.iter().any(|word| said.contains(word))
+    says_no(&stdout)
+        || says_no(&stderr)
+        || complaint::is_complaint(&stderr)
+        || MORE.iter().any(|word| said.contains(word))
 }
 
 /// What a machine could be shown to be like.
