@@ -9,7 +9,7 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use model::{CommonFile, FramingName, Level, Requirement, Role, TaskFile, UrlForm};
 pub use source::{Folder, FolderError};
@@ -41,11 +41,19 @@ pub struct Task {
     pub file: TaskFile,
     /// The handout, as Markdown.
     pub handout: String,
-    /// Its scenarios, one per row, in the order of their names.
-    pub scenarios: Vec<Scenario>,
-    /// How its programs are met, by role: the conversation as a scenario that decides nothing.
-    pub meetings: BTreeMap<String, Meeting>,
+    dialogues: Lazily<Dialogues>,
 }
+
+/// What is said to a task's programs.
+#[derive(Debug)]
+struct Dialogues {
+    scenarios: Vec<Scenario>,
+    meetings: BTreeMap<String, Meeting>,
+}
+
+/// What is made when it is first asked for. To read all dialogues takes four fifths of the time of reading a catalogue,
+/// and most commands are about one task.
+type Lazily<T> = Arc<LazyLock<T, Box<dyn FnOnce() -> T + Send>>>;
 
 /// A first conversation with a role's program.
 #[derive(Debug, Clone)]
@@ -64,6 +72,16 @@ impl Task {
     /// The task's id.
     pub fn id(&self) -> &str {
         &self.file.id
+    }
+
+    /// Its scenarios, one per row, in the order of their names.
+    pub fn scenarios(&self) -> &[Scenario] {
+        &self.dialogues.scenarios
+    }
+
+    /// How its programs are met, by role: the conversation as a scenario that decides nothing.
+    pub fn meetings(&self) -> &BTreeMap<String, Meeting> {
+        &self.dialogues.meetings
     }
 
     /// Whether its programs may have a mail provider of the real world built in (section G of the catalogue).
@@ -116,12 +134,12 @@ pub enum CatalogueError {
 }
 
 impl Catalogue {
-    /// The catalogue that is built in.
+    /// The catalogue that is built in. Its scenarios are read when they are first asked for.
     ///
     /// # Errors
-    /// Never for a released binary: CI loads it.
+    /// Never for a released binary: a test reads all of it.
     pub fn built_in() -> Result<Self, CatalogueError> {
-        Self::read(&Folder::embedded(&files::SCENARIOS, "scenarios"))
+        Self::read(&Folder::embedded(&files::SCENARIOS, "scenarios"), When::AskedFor)
     }
 
     /// A catalogue in a folder.
@@ -129,7 +147,7 @@ impl Catalogue {
     /// # Errors
     /// If the folder cannot be read or anything in it is wrong.
     pub fn from_folder(path: &Path) -> Result<Self, CatalogueError> {
-        Self::read(&Folder::on_disk(path)?)
+        Self::read(&Folder::on_disk(path)?, When::Now)
     }
 
     /// A task by id.
@@ -148,15 +166,15 @@ impl Catalogue {
         self.tasks.iter().find_map(|task| task.requirement(id).map(|requirement| (task, requirement)))
     }
 
-    fn read(root: &Folder) -> Result<Self, CatalogueError> {
+    fn read(root: &Folder, when: When) -> Result<Self, CatalogueError> {
         let mut problems = Vec::new();
-        let common = Common::read(root)?;
+        let common = Arc::new(Common::read(root)?);
         let mut tasks = Vec::new();
         for folder in root.folders() {
             if folder.name == COMMON || folder.name == LAB {
                 continue;
             }
-            match task(folder, &common) {
+            match task(folder, &common, when) {
                 Ok(task) => tasks.push(task),
                 Err(Problems(found)) => add_new(&mut problems, found),
             }
@@ -170,6 +188,15 @@ impl Catalogue {
         tasks.sort_by(|a, b| (&a.file.section, &a.file.id).cmp(&(&b.file.section, &b.file.id)));
         Ok(Self { tasks, sha256: root.sha256() })
     }
+}
+
+/// When the dialogues of a task are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// At once: all that is wrong in a folder is told before anything is played.
+    Now,
+    /// When they are asked for: what is built in is known to be right.
+    AskedFor,
 }
 
 /// What `scenarios/common/` holds.
@@ -292,7 +319,25 @@ fn not_together(source: &Arc<Source>, file: &TaskFile, scenarios: &[Scenario]) -
     unknown.map(problem).collect()
 }
 
-fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
+fn task(folder: &Folder, common: &Arc<Common>, when: When) -> Result<Task, Problems> {
+    let (source, file) = task_file(folder, common)?;
+    let handout = folder.file("handout.md").map(|source| source.text.clone()).unwrap_or_default();
+    let read = {
+        let (folder, file, common) = (folder.clone(), file.clone(), Arc::clone(common));
+        move || dialogues(&folder, &source, &file, &common)
+    };
+    let make: Box<dyn FnOnce() -> Dialogues + Send> = match when {
+        When::Now => {
+            let made = read()?;
+            Box::new(move || made)
+        }
+        When::AskedFor => Box::new(move || read().unwrap_or_else(|problems| panic!("built-in scenarios: {problems}"))),
+    };
+    Ok(Task { file, handout, dialogues: Arc::new(LazyLock::new(make)) })
+}
+
+/// What `task.toml` says, with the common requirements that it takes over.
+fn task_file(folder: &Folder, common: &Common) -> Result<(Arc<Source>, TaskFile), Problems> {
     let Some(source) = folder.file("task.toml") else {
         let source = Source::new(format!("{}/task.toml", folder.path), "");
         let help = "every folder in scenarios/ is a task and has a task.toml (see `harness schema task`)";
@@ -355,6 +400,13 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
+    Ok((Arc::clone(source), file))
+}
+
+/// The scenarios and meetings of a task whose file is right.
+fn dialogues(folder: &Folder, source: &Arc<Source>, file: &TaskFile, common: &Common) -> Result<Dialogues, Problems> {
+    let mut problems: Vec<Problem> = Vec::new();
+    let roles: Vec<String> = file.roles.iter().map(|role| role.name.clone()).collect();
     let mut scenarios = Vec::new();
     let own = openings(folder);
     let parameters: Parameters =
@@ -442,7 +494,7 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
                 let short = id.strip_prefix(&format!("{}.", file.id)).unwrap_or(id);
                 unknown.add(&source, short);
             }
-            add_new(&mut problems, weaker_need(&source, &scenario, &file));
+            add_new(&mut problems, weaker_need(&source, &scenario, file));
             // The fixed role of a shared scenario may not be one that the task wants judged.
             let judged = scenario.decides.iter().any(|id| {
                 let short = id.rsplit('.').next().unwrap_or(id);
@@ -454,11 +506,10 @@ fn task(folder: &Folder, common: &Common) -> Result<Task, Problems> {
         }
     }
     let kept: Vec<Scenario> = kept.into_values().collect();
-    problems.extend(unknown.problems(&file));
-    problems.extend(not_together(source, &file, &kept));
+    problems.extend(unknown.problems(file));
+    problems.extend(not_together(source, file, &kept));
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    let handout = folder.file("handout.md").map(|source| source.text.clone()).unwrap_or_default();
-    Ok(Task { file, handout, scenarios: kept, meetings })
+    Ok(Dialogues { scenarios: kept, meetings })
 }

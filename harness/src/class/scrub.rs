@@ -132,7 +132,7 @@ pub fn vocabulary(catalogue: &Catalogue) -> BTreeSet<String> {
         for it in &task.file.requirements {
             [&it.id, &it.title, &it.teach, &it.look_at, &it.handout].into_iter().for_each(|text| add(text));
         }
-        for scenario in &task.scenarios {
+        for scenario in task.scenarios() {
             add(&scenario.id);
             add(&scenario.title);
         }

@@ -55,7 +55,7 @@ fn check_catalogue(path: &Path) -> Exit {
     match Catalogue::from_folder(path) {
         Ok(catalogue) => {
             let requirements: usize = catalogue.tasks.iter().map(|task| task.file.requirements.len()).sum();
-            let scenarios: usize = catalogue.tasks.iter().map(|task| task.scenarios.len()).sum();
+            let scenarios: usize = catalogue.tasks.iter().map(|task| task.scenarios().len()).sum();
             let gaps = undecided(&catalogue);
             for gap in &gaps {
                 term::say(&format!("harness: {gap}: no scenario decides it"));
@@ -88,7 +88,7 @@ pub fn undecided(catalogue: &Catalogue) -> Vec<String> {
             for role in &requirement.roles {
                 let id = task.full_id(requirement);
                 let decided =
-                    task.scenarios.iter().any(|scenario| &scenario.role == role && scenario.decides.contains(&id));
+                    task.scenarios().iter().any(|scenario| &scenario.role == role && scenario.decides.contains(&id));
                 if !decided {
                     gaps.push(format!("{id} ({role})"));
                 }

@@ -305,7 +305,7 @@ fn check_filters(arguments: &Grade, catalogue: &Catalogue) -> Result<(), Exit> {
     let scenarios: Vec<String> = catalogue
         .tasks
         .iter()
-        .flat_map(|task| task.scenarios.iter())
+        .flat_map(|task| task.scenarios().iter())
         .flat_map(|it| [it.id.clone(), format!("{}/{}", it.task, it.id), it.run_id()])
         .collect();
     let unknown = |what: &str, id: &str, known: &[&str]| {

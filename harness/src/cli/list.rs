@@ -42,7 +42,7 @@ fn tasks(catalogue: &Catalogue) -> String {
             "{:width$}  {}, {}; {}",
             "",
             counted(task.file.requirements.len(), "requirement"),
-            counted(task.scenarios.len(), "scenario"),
+            counted(task.scenarios().len(), "scenario"),
             roles.join(" · ")
         );
     }

@@ -39,9 +39,9 @@ pub fn run(arguments: &Peer) -> Exit {
             && by_hand(&scenario.steps)
             && arguments.scenario.as_ref().is_none_or(|wanted| wanted == &scenario.id)
     };
-    let Some(scenario) = task.scenarios.iter().find(fits) else {
+    let Some(scenario) = task.scenarios().iter().find(fits) else {
         let known: Vec<&str> = task
-            .scenarios
+            .scenarios()
             .iter()
             .filter(|it| it.role == theirs.name && it.pairing == Pairing::Harness && by_hand(&it.steps))
             .map(|it| it.id.as_str())

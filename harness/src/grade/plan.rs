@@ -87,7 +87,7 @@ pub fn plan<'p>(
         if !filter.tasks.is_empty() && !filter.tasks.iter().any(|id| id == task.id()) {
             continue;
         }
-        for scenario in &task.scenarios {
+        for scenario in task.scenarios() {
             let wanted =
                 |id: &&String| filter.wants_requirement(id) && !rubric.disables(id) && judged_for(task, scenario, id);
             let decides: Vec<String> = scenario.decides.iter().filter(wanted).cloned().collect();
@@ -280,7 +280,7 @@ mod tests {
     /// Two tables of three and two rows, a plain scenario and a heavy one.
     fn played(light: Option<Light>) -> Vec<String> {
         let filter = Filter { light, ..Filter::default() };
-        let any = Catalogue::built_in().unwrap().tasks[0].scenarios[0].clone();
+        let any = Catalogue::built_in().unwrap().tasks[0].scenarios()[0].clone();
         let scenario = |id: &str, row: Option<&str>, decides: &str, heavy| Scenario {
             id: id.to_owned(),
             row: row.map(str::to_owned),

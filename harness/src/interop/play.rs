@@ -263,7 +263,7 @@ fn joined(words: impl Iterator<Item = String>, none: &str) -> String {
 /// The task's scenarios for a pair, in words.
 fn situations(task: &Task, client_role: &str) -> Vec<Situation> {
     let situation = |id: &String| {
-        let scenario = task.scenarios.iter().find(|scenario| &scenario.id == id);
+        let scenario = task.scenarios().iter().find(|scenario| &scenario.id == id);
         let called = scenario.into_iter().flat_map(|scenario| scenario.programs());
         let copies = called.filter(|(name, role)| role == client_role && name != client_role);
         Situation {

@@ -36,7 +36,7 @@ pub fn reference_casts(catalogue: &Catalogue, tasks: &[String], program: &Path, 
             casts.entry(answer.task.to_owned()).or_insert_with(|| Cast { root: root.to_owned(), ..Cast::default() });
         let mut part = Part::new(role, Command { words, ..Command::default() });
         // The model answers need no first conversation: they understand the likeliest way.
-        if let Some(framing) = task.meetings.get(answer.role).and_then(|meeting| meeting.framings.first()) {
+        if let Some(framing) = task.meetings().get(answer.role).and_then(|meeting| meeting.framings.first()) {
             part.meeting.framing = (*framing).into();
         }
         cast.parts.insert(answer.role.to_owned(), part);

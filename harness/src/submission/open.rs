@@ -438,7 +438,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
             let met = {
                 let (cast, role) = (&*cast, &role);
                 with_stage(&watch, &cast.root, |stage| {
-                    let talk = !task.meetings.contains_key(role);
+                    let talk = !task.meetings().contains_key(role);
                     Box::pin(async move {
                         let met = survey::meet(Rc::clone(&stage), cast, task, role, talk).await;
                         (met, stage.excess())
@@ -484,7 +484,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                 }
             }
         }
-        for (role, meeting) in &task.meetings {
+        for (role, meeting) in task.meetings() {
             if cast.parts.contains_key(role) && !opened.unmet.contains_key(&(id.clone(), role.clone())) {
                 converse(meeting, cast, role, setup).map_err(OpenError::Machine)?;
             }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Task};
 use crate::catalogue::model::Level;
 use crate::diagnose::counted;
 use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
@@ -225,7 +225,7 @@ fn light(
     let spared = effort.light && (entry.is_bad() || is_variation || backend == BackendName::Wire || !has_turn);
     let mut but_for = declared.clone();
     if is_variation && has_turn && !entry.is_bad() {
-        let scenarios = catalogue.task(&entry.task).map_or(&[][..], |task| &task.scenarios);
+        let scenarios = catalogue.task(&entry.task).map_or(&[][..], Task::scenarios);
         let all = scenarios.iter().flat_map(|scenario| &scenario.decides);
         but_for.extend(all.filter(|id| !is_decided_lightly(catalogue, &entry.task, id, backend)).cloned());
     }
@@ -234,7 +234,7 @@ fn light(
 
 /// Whether anything but a heavy scenario decides a requirement on this backend.
 fn is_decided_lightly(catalogue: &Catalogue, task: &str, id: &str, backend: BackendName) -> bool {
-    let scenarios = catalogue.task(task).map_or(&[][..], |task| &task.scenarios);
+    let scenarios = catalogue.task(task).map_or(&[][..], Task::scenarios);
     let deciding = scenarios.iter().filter(|scenario| scenario.decides.iter().any(|decided| decided == id));
     let (here, elsewhere): (Vec<_>, Vec<_>) = deciding.partition(|scenario| scenario.backends.contains(&backend));
     let played = if here.is_empty() { elsewhere } else { here };
@@ -384,7 +384,7 @@ pub fn gaps(catalogue: &Catalogue, table: &Table, backend: BackendName, wanted: 
                 gaps.push(format!("gap: no bad program fails {id}"));
             }
         }
-        for scenario in task.scenarios.iter().filter(|scenario| scenario.decides.is_empty()) {
+        for scenario in task.scenarios().iter().filter(|scenario| scenario.decides.is_empty()) {
             gaps.push(format!("gap: {} decides nothing", scenario.run_id()));
         }
     }
