@@ -270,7 +270,7 @@ pub struct Selftest {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub again: u32,
     /// Faster, less thorough: a bad program plays what decides the failures that it declares, and one scenario for each
-    /// must of its task; variations of good programs, and on real sockets all good ones, play one row of each table.
+    /// must of its task; good programs but the plain ones in Python and C, and on real sockets all, play one row of each table.
     /// With --repeat, heavy scenarios take turns over ten rounds
     #[arg(long)]
     pub light: bool,

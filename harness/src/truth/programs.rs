@@ -1,6 +1,6 @@
 //! The programs of the truth table: where they are, what each must come to, and each as a folder to be graded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +74,12 @@ pub struct Entry {
     pub expected: Expected,
     /// How it is kept.
     pub kept: Kept,
+    /// Whether it is the plain right program of its task in one of the [`PLAIN`] languages.
+    pub plain: bool,
 }
+
+/// Each task has a right program in one of these at least; it plays every row of every scenario in any table.
+const PLAIN: [&str; 2] = ["python", "c"];
 
 /// How a program is kept.
 #[derive(Debug, Clone)]
@@ -201,6 +206,7 @@ impl Programs {
                 }
             }
         }
+        mark_plain(&mut entries);
         Ok(Self { entries })
     }
 
@@ -236,7 +242,21 @@ fn entry(task: &Path, kind: &Path, path: &Path) -> Result<Option<Entry>, Program
         return Ok(None);
     };
     let name = format!("{}/{}/{short}", part(task), part(kind));
-    Ok(Some(Entry { task: part(task), name, expected, kept }))
+    Ok(Some(Entry { task: part(task), name, expected, kept, plain: false }))
+}
+
+/// The plain programs: of a task's right programs in a language the one that is called like it, else the first.
+fn mark_plain(entries: &mut [Entry]) {
+    let mut plain: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_bad()) {
+        for language in PLAIN.into_iter().filter(|language| entry.expected.language == *language) {
+            let slot = plain.entry((entry.task.clone(), language)).or_insert(place);
+            if entry.name.ends_with(&format!("/{language}")) {
+                *slot = place;
+            }
+        }
+    }
+    plain.into_values().for_each(|place| entries[place].plain = true);
 }
 
 fn text(path: &Path) -> Result<Arc<Source>, ProgramsError> {
