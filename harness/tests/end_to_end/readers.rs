@@ -487,3 +487,23 @@ fn words_of_a_program_make_no_markdown(#[values(0, 24)] line: usize) {
         assert_eq!(count(&read, tags), count(&other, tags), "{tags:?}\n{text}");
     }
 }
+
+/// TOML 1.0, which editors and other programs read, and not what the harness's own reader takes besides.
+#[test]
+fn python_reads_every_scenario_task_and_manifest() {
+    if !installed("python3") {
+        return;
+    }
+    let program = "import pathlib, sys, tomllib
+files = [path for folder in sys.argv[1:] for path in sorted(pathlib.Path(folder).rglob('*.toml'))]
+for path in files:
+    try:
+        tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        sys.exit(f'{path}: {error}')
+print(len(files))";
+    let folders = ["scenarios", "fixtures"].map(|name| repository().join(name));
+    let output = run(Command::new("python3").args(["-c", program]).args(folders), 0);
+    let files: usize = stdout(&output).trim().parse().expect("a number of files");
+    assert!(files > 900, "{files}");
+}
