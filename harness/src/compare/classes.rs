@@ -46,11 +46,38 @@ pub struct Outcome {
 }
 
 impl Submission {
-    /// Points gained, or lost if negative; nothing where there are none on one side.
-    pub fn gain(&self) -> Option<f64> {
-        let score = |side: &Option<Outcome>| side.as_ref().and_then(|it| it.score);
-        Some(score(&self.after)? - score(&self.before)?)
+    /// What was gained, or lost if negative; nothing where there are no points on one side.
+    pub fn gain(&self) -> Option<Gain> {
+        let of = |side: &Option<Outcome>| side.as_ref().and_then(|it| Some((it.score?, it.max_score?)));
+        let ((before, of_old), (after, of_new)) = (of(&self.before)?, of(&self.after)?);
+        Some(if of_old == of_new {
+            Gain::Points(after - before)
+        } else {
+            Gain::Percent(percent(after, of_new) - percent(before, of_old))
+        })
     }
+}
+
+/// What was gained: points, or per cent where the points are not out of the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Gain {
+    /// Points.
+    Points(f64),
+    /// Per cent of what could be earned.
+    Percent(f64),
+}
+
+impl Gain {
+    /// More than nothing, less, or nothing.
+    pub fn sign(self) -> f64 {
+        let (Self::Points(gain) | Self::Percent(gain)) = self;
+        if gain.abs() < 0.005 { 0.0 } else { gain.signum() }
+    }
+}
+
+/// Points in per cent of what could be earned.
+pub fn percent(score: f64, max_score: f64) -> f64 {
+    if max_score > 0.0 { 100.0 * score / max_score } else { 0.0 }
 }
 
 /// A requirement that changed for somebody.
@@ -182,5 +209,16 @@ mod tests {
         let found = compare(&before(), &before());
         assert!(found.same);
         insta::assert_snapshot!(super::super::human::of_classes(&found), @"nothing changed: every verdict and every point is the same");
+    }
+
+    #[test]
+    fn what_is_out_of_more_is_compared_in_per_cent() {
+        let side =
+            |score, max_score| Some(Outcome { status: "failed", score: Some(score), max_score: Some(max_score) });
+        let found = |before, after| Submission { name: "ada".to_owned(), before, after }.gain().map(Gain::sign);
+        assert_eq!(found(side(22.0, 30.0), side(26.0, 42.0)), Some(-1.0));
+        assert_eq!(found(side(25.0, 25.0), side(29.0, 29.0)), Some(0.0));
+        assert_eq!(found(side(22.0, 30.0), side(26.0, 30.0)), Some(1.0));
+        assert_eq!(found(side(22.0, 30.0), None), None);
     }
 }

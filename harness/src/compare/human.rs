@@ -1,5 +1,6 @@
 //! Differences as people read them.
 
+use super::classes::Gain;
 use super::{Direction, Found, Otherwise, classes, reports};
 use crate::diagnose::counted;
 use crate::report::escape;
@@ -22,8 +23,11 @@ pub fn of_reports(found: &reports::Difference) -> String {
         return text;
     }
     let verdict = |passed: bool| if passed { "passed" } else { "not passed" };
-    let side =
-        |side: &reports::Side| format!("{}, {}", summary::points_of(side.score, side.max_score), verdict(side.passed));
+    let in_percent = found.before.max_score != found.after.max_score;
+    let side = |side: &reports::Side| {
+        let share = if in_percent { share(side.score, side.max_score) } else { String::new() };
+        format!("{}{share}, {}", summary::points_of(side.score, side.max_score), verdict(side.passed))
+    };
     text.push_str(&format!("before: {}  {}\n", side(&found.before), escape::line(&found.before.target)));
     text.push_str(&format!("after:  {}  {}\n", side(&found.after), escape::line(&found.after.target)));
     let width = found.requirements.iter().map(|it| it.id.chars().count()).max().unwrap_or(0);
@@ -67,7 +71,7 @@ pub fn of_classes(found: &classes::Difference) -> String {
         text.push_str(SAME);
         return text;
     }
-    let gains: Vec<f64> = found.submissions.iter().filter_map(classes::Submission::gain).collect();
+    let gains: Vec<f64> = found.submissions.iter().filter_map(|it| it.gain().map(Gain::sign)).collect();
     let gained = gains.iter().filter(|gain| **gain > 0.0).count();
     let lost = gains.iter().filter(|gain| **gain < 0.0).count();
     let other = found.submissions.len() - gained - lost;
@@ -77,14 +81,21 @@ pub fn of_classes(found: &classes::Difference) -> String {
     ));
     let width = found.submissions.iter().map(|it| escape::line(&it.name).chars().count()).max().unwrap_or(0);
     for it in &found.submissions {
-        let gain = it.gain().filter(|gain| *gain != 0.0);
-        let gain = gain.map(|gain| format!("  {}{}", if gain > 0.0 { "+" } else { "" }, points(gain)));
+        let gain = it.gain().filter(|gain| gain.sign() != 0.0);
+        let said = gain.map(|gain| {
+            let plus = if gain.sign() > 0.0 { "+" } else { "" };
+            match gain {
+                Gain::Points(gain) => format!("  {plus}{}", points(gain)),
+                Gain::Percent(gain) => format!("  {plus}{gain:.0} %"),
+            }
+        });
+        let in_percent = matches!(it.gain(), Some(Gain::Percent(_)));
         text.push_str(&format!(
             "  {:width$}  {} -> {}{}\n",
             escape::line(&it.name),
-            outcome(it.before.as_ref()),
-            outcome(it.after.as_ref()),
-            gain.unwrap_or_default()
+            outcome(it.before.as_ref(), in_percent),
+            outcome(it.after.as_ref(), in_percent),
+            said.unwrap_or_default()
         ));
     }
     for it in &found.requirements {
@@ -101,16 +112,22 @@ pub fn of_classes(found: &classes::Difference) -> String {
     text
 }
 
-fn outcome(outcome: Option<&classes::Outcome>) -> String {
+fn outcome(outcome: Option<&classes::Outcome>, in_percent: bool) -> String {
     match outcome {
         None => "not there".to_owned(),
         Some(it) => match (it.score, it.max_score) {
             (Some(score), Some(max_score)) => {
-                format!("{}, {} of {}", it.status, points(score), points(max_score))
+                let share = if in_percent { share(score, max_score) } else { String::new() };
+                format!("{}, {} of {}{share}", it.status, points(score), points(max_score))
             }
             _ => it.status.to_owned(),
         },
     }
+}
+
+/// " (73 %)".
+fn share(score: f64, max_score: f64) -> String {
+    format!(" ({:.0} %)", classes::percent(score, max_score))
 }
 
 fn otherwise(settings: &[Otherwise]) -> String {

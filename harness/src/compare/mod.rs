@@ -67,7 +67,8 @@ impl Direction {
         }
         let worth = |found: Option<Found>| {
             let passes = found.is_some_and(|it| it.status == Status::Pass);
-            (passes, found.map_or(0.0, |it| it.score))
+            // What is worth more than before is not gained by that.
+            (passes, found.filter(|it| it.max_score > 0.0).map_or(0.0, |it| it.score / it.max_score))
         };
         let ((passed, earned), (passes, earns)) = (worth(before), worth(after));
         Some(match (passed, passes) {
@@ -94,7 +95,8 @@ mod tests {
     #[case::mended(found(Status::Fail, 0.0, 3.0), found(Status::Pass, 3.0, 3.0), Some(Direction::Gained))]
     #[case::broken(found(Status::Pass, 3.0, 3.0), found(Status::Fail, 0.0, 3.0), Some(Direction::Lost))]
     #[case::no_more_decided(found(Status::Pass, 3.0, 3.0), found(Status::Skip, 0.0, 0.0), Some(Direction::Lost))]
-    #[case::worth_more(found(Status::Pass, 3.0, 3.0), found(Status::Pass, 5.0, 5.0), Some(Direction::Gained))]
+    #[case::worth_more(found(Status::Pass, 3.0, 3.0), found(Status::Pass, 5.0, 5.0), Some(Direction::Changed))]
+    #[case::half(found(Status::Fail, 0.0, 3.0), found(Status::Fail, 1.5, 3.0), Some(Direction::Gained))]
     #[case::fails_otherwise(
         found(Status::Fail, 0.0, 3.0),
         found(Status::NotGradable, 0.0, 3.0),
