@@ -4,6 +4,7 @@
 //! take them over; knows nothing of programs or runs.
 
 pub mod files;
+pub mod handout;
 pub mod model;
 mod source;
 

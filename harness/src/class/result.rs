@@ -126,7 +126,10 @@ impl Graded {
 
     /// What is shown of its runs.
     pub fn runs(&self) -> Runs<'_> {
-        self.kept.iter().map(|(id, kept)| (id.as_str(), Seen { events: &kept.events, calls: &kept.calls })).collect()
+        self.kept
+            .iter()
+            .map(|(id, kept)| (id.as_str(), Seen { events: &kept.events, calls: &kept.calls, model: &[] }))
+            .collect()
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Verb {
     List(List),
     /// Explain a requirement: what goes wrong, why, where to look
     Explain(Explain),
+    /// Print the handout of a task, or one section of it
+    Handout(Handout),
     /// Check scenario folders, manifests and rubrics
     Check(Check),
     /// Print the JSON Schema of a file format
@@ -60,6 +62,8 @@ pub enum Verb {
     Bench(Bench),
     /// Play one run of a report again and print its transcript
     Replay(Replay),
+    /// Make a page of a report for the lecture: one cause a screen, in large letters
+    Present(Present),
     /// Say what a packet capture shows, and whether that is the exchange a task asks for
     Capture(Capture),
     /// Answer the lab questions by experiment
@@ -132,13 +136,16 @@ pub struct Grade {
     /// Format of the report
     #[arg(long, default_value_t = Format::Human)]
     pub format: Format,
+    /// Tell every check and everything about each failure, not only what to mend first
+    #[arg(long)]
+    pub all: bool,
     /// Folder for evidence: report.html, report.json, transcripts, captures and calls
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Grade again whenever a file of the submission changes, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
-    /// Print nothing but the exit status
+    /// Print nothing but the exit status; with --format, the report in that format and nothing else
     #[arg(long, short)]
     pub quiet: bool,
     /// Colour
@@ -156,6 +163,9 @@ pub struct Grade {
     /// Not with the seeds that the rubric adds
     #[arg(long, hide = true)]
     pub one_seed: bool,
+    /// Not kept as the last report
+    #[arg(skip)]
+    pub forget: bool,
 }
 
 /// Backends as the command line names them.
@@ -197,8 +207,21 @@ pub struct List {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// TASK.REQUIREMENT, or TASK for the handout
+    /// TASK.REQUIREMENT, or TASK for the handout; the task may be left out where one task only has the requirement, or
+    /// where the last report is about one that has it
     pub id: String,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+}
+
+/// Arguments of `handout`.
+#[derive(Debug, Args)]
+pub struct Handout {
+    /// The task
+    pub task: String,
+    /// A heading of it, or the beginning of one
+    pub section: Option<String>,
     /// Another catalogue than the built-in one
     #[arg(long, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
@@ -275,6 +298,9 @@ pub struct Selftest {
     #[arg(long)]
     pub light: bool,
 
+    /// Say how often the short report of a bad program begins with what it declares, and how long it is
+    #[arg(long, hide = true)]
+    pub told: bool,
     /// How the programs meet the network
     #[arg(long, value_enum, default_value_t)]
     pub backend: Backend,
@@ -345,14 +371,28 @@ pub struct Bench {
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub struct Replay {
-    /// A JSON report
-    pub report: PathBuf,
+    /// A JSON report [default: the last one that was made here]
+    pub report: Option<PathBuf>,
     /// The run's id, as the report prints it
     pub run: String,
     /// Where the submission is now, if it has moved
     #[arg(long, value_name = "PATH")]
     pub target: Option<PathBuf>,
+}
+
+/// Arguments of `present`.
+#[derive(Debug, Args)]
+pub struct Present {
+    /// A JSON report [default: the last one that was made here]
+    pub report: Option<PathBuf>,
+    /// The page [default: present.html beside the report]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Another catalogue than the built-in one
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
 }
 
 /// Arguments of `capture`.

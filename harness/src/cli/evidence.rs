@@ -1,5 +1,6 @@
 //! `--out`: the files that show what happened.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -9,11 +10,11 @@ use crate::report::json;
 use crate::report::model::Status;
 use crate::{capture, run};
 
-/// Writes the report, for programs and for people, and a transcript, a capture and the calls of every run.
+/// Writes the report, with what the models did beside it, for programs and for people, and a transcript, a capture and the calls of every run.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(out: &Path, graded: &mut Graded) -> io::Result<()> {
+pub fn write(out: &Path, graded: &mut Graded, models: &BTreeMap<String, Played>) -> io::Result<()> {
     std::fs::create_dir_all(out.join("runs"))?;
     let played = &graded.played;
     for requirement in graded.report.tasks.iter_mut().flat_map(|task| &mut task.requirements) {
@@ -37,7 +38,8 @@ pub fn write(out: &Path, graded: &mut Graded) -> io::Result<()> {
     }
     let runs = graded.played.iter().map(|(id, played)| {
         let Played { record, calls, .. } = played;
-        (id.as_str(), Seen { events: &record.events, calls })
+        let model = models.get(id).map(|model| model.record.events.as_slice()).unwrap_or_default();
+        (id.as_str(), Seen { events: &record.events, calls, model })
     });
     let runs = runs.collect();
     std::fs::write(out.join("report.html"), html::render(&graded.report, &runs))?;

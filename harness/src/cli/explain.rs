@@ -1,9 +1,11 @@
 //! `harness explain`.
 
 use super::arguments::{Color, Explain};
-use super::{Exit, term};
-use crate::catalogue::Task;
+use super::{Exit, last, term};
+use crate::catalogue::{Catalogue, Task};
 use crate::report::explain::{Explanation, render};
+use crate::report::model::RequirementReport;
+use crate::report::summary;
 use crate::scenario::problem::suggestion;
 
 /// Prints the teaching text of a requirement, or the handout of a task.
@@ -16,10 +18,14 @@ pub fn run(arguments: &Explain) -> Exit {
         term::print(&task.handout);
         return Exit::Passed;
     }
-    if let Some((task, requirement)) = catalogue.requirement(&arguments.id) {
-        let handout = format!("scenarios/{}/handout.md, \"{}\"", task.id(), requirement.handout);
+    let full = match full_id(&arguments.id, &catalogue) {
+        Ok(full) => full,
+        Err(exit) => return exit,
+    };
+    if let Some((task, requirement)) = catalogue.requirement(&full) {
+        let handout = format!("harness handout {} '{}'", task.id(), requirement.handout);
         let explanation = Explanation {
-            id: &arguments.id,
+            id: &full,
             level: requirement.level,
             title: &requirement.title,
             teach: &requirement.teach,
@@ -36,4 +42,29 @@ pub fn run(arguments: &Explain) -> Exit {
     let what = if arguments.id.contains('.') { "requirement" } else { "task" };
     term::say(&format!("harness: there is no {what} `{}`: {hint}", arguments.id));
     Exit::Usage
+}
+
+/// The full id of a requirement that is named without its task: the only one that is called so, else the one of the
+/// last report.
+fn full_id(named: &str, catalogue: &Catalogue) -> Result<String, Exit> {
+    if named.contains('.') {
+        return Ok(named.to_owned());
+    }
+    let tasks = catalogue.tasks.iter().filter(|task| task.file.requirements.iter().any(|it| it.id == named));
+    let all: Vec<String> = tasks.map(|task| format!("{}.{named}", task.id())).collect();
+    let known = |found: &RequirementReport| all.contains(&found.id);
+    let last = || {
+        let (report, _) = last::read()?;
+        let mut found = summary::requirements(&report).filter(|it| known(it)).map(|it| it.id.clone());
+        found.next().filter(|_| found.next().is_none())
+    };
+    match all.as_slice() {
+        [] => Ok(named.to_owned()),
+        [only] => Ok(only.clone()),
+        several => last().ok_or_else(|| {
+            let commands: Vec<String> = several.iter().map(|id| format!("\n  harness explain {id}")).collect();
+            term::say(&format!("harness: several tasks have a requirement `{named}`:{}", commands.join("")));
+            Exit::Usage
+        }),
+    }
 }

@@ -9,14 +9,14 @@ use harness_os::namespace::Containment;
 
 use super::arguments::{Backend, Grade};
 use super::origin::Origin;
-use super::{Exit, evidence, term};
+use super::{Exit, evidence, last, term};
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::grade::held_back::is_unfinished;
-use crate::grade::{Filter, Options, Rubric, Subject, grade, late};
+use crate::grade::{Filter, Options, Played, Rubric, Subject, grade, late};
 use crate::report::format::{Format, render};
-use crate::report::markdown;
 use crate::report::model::{Report, RequirementReport, Status};
+use crate::report::{causes, markdown, short, summary};
 use crate::scenario::model::BackendName;
 use crate::scenario::problem::{nearest, suggestion};
 use crate::simulated;
@@ -206,7 +206,11 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
         late::apply(&mut graded.report, policy, arguments.submitted);
     }
     if let Some(out) = &arguments.out {
-        evidence::write(out, &mut graded).and_then(|()| Origin::write(arguments, out)).map_err(|error| {
+        let models = match is_reference {
+            true => BTreeMap::new(),
+            false => models(&catalogue, &graded.report, &rubric, &options, &program),
+        };
+        evidence::write(out, &mut graded, &models).and_then(|()| Origin::write(arguments, out)).map_err(|error| {
             complain(&format!("cannot write evidence: {error}"));
             Exit::Harness
         })?;
@@ -217,8 +221,9 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
         return Err(Exit::NotGradable);
     }
     seen(report);
-    if !arguments.quiet {
-        term::print(&render(report, arguments.format, term::stdout_style(arguments.color)));
+    let kept = !arguments.forget && last::keep(arguments, report);
+    if !arguments.quiet || arguments.format != Format::Human {
+        term::print(&shown(report, arguments, kept));
     }
     if arguments.format == Format::Github
         && let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY")
@@ -229,6 +234,54 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
         })?;
     }
     Ok(if unfinished { Exit::Harness } else { exit_of(report, arguments.strict) })
+}
+
+/// The report as it is asked for: people are told first what to mend first.
+fn shown(report: &Report, arguments: &Grade, kept: bool) -> String {
+    let style = term::stdout_style(arguments.color);
+    if arguments.format != Format::Human {
+        return render(report, arguments.format, style);
+    }
+    let mut report = report.clone();
+    let runs = report.tasks.iter_mut().flat_map(|task| &mut task.requirements).flat_map(|found| &mut found.runs);
+    for run in runs.filter(|_| kept) {
+        // What is read here and now is about the last report.
+        run.replay = format!("harness replay '{}'", run.id);
+    }
+    let report = &report;
+    if arguments.all {
+        return render(report, arguments.format, style);
+    }
+    let page = arguments.out.as_ref().map(|out| out.join("report.html").display().to_string());
+    short::render(report, style, &short::Surroundings { page })
+}
+
+/// Failures whose run a model answer plays, too.
+const MODELS: usize = 12;
+
+/// The runs that are shown of failures, with a model answer in the program's place.
+fn models(
+    catalogue: &Catalogue,
+    report: &Report,
+    rubric: &Rubric,
+    options: &Options,
+    program: &Path,
+) -> BTreeMap<String, Played> {
+    let failed = causes::failures(report);
+    let shown = failed.iter().filter_map(|found| summary::telling_run(found)).filter(|run| run.seed == options.seed);
+    let scenarios: Vec<String> = shown.map(|run| run.id.clone()).take(MODELS).collect();
+    let tasks: Vec<String> = report.tasks.iter().map(|task| task.id.clone()).collect();
+    let Ok(folder) = tempfile::tempdir() else { return BTreeMap::new() };
+    if scenarios.is_empty() {
+        return BTreeMap::new();
+    }
+    let casts = reference_casts(catalogue, &tasks, program, folder.path());
+    let unmet = BTreeMap::new();
+    let subject =
+        Subject { target: String::new(), sha256: String::new(), casts: &casts, unmet: &unmet, notes: Vec::new() };
+    let filter = Filter { tasks, requirements: Vec::new(), scenarios, light: None };
+    let options = Options { repeat: 1, look_into_failures: false, ..options.clone() };
+    grade(catalogue, &subject, &filter, rubric, &options, &|_, _, _| {}).played
 }
 
 fn append(file: &Path, text: &str) -> std::io::Result<()> {
@@ -262,7 +315,7 @@ fn tell_platform(arguments: &Grade, error: &OpenError, backend: BackendName) {
         OpenError::Manifest(problems) => problems.render(false),
         other => other.to_string(),
     };
-    if platform && !arguments.quiet {
+    if platform {
         let report = Report::without_verdicts(target_name(arguments), backend.as_str(), arguments.seed, why);
         term::print(&render(&report, arguments.format, term::stdout_style(arguments.color)));
     }

@@ -12,14 +12,17 @@ mod exit;
 mod explain;
 mod fixture;
 mod grading;
+mod handout;
 mod interop;
 mod lab;
+mod last;
 mod list;
 mod merge;
 mod new;
 mod origin;
 mod package;
 mod peer;
+mod present;
 mod replay;
 mod schema;
 mod selftest;
@@ -71,6 +74,7 @@ pub fn main(containment: Containment) -> ExitCode {
         None => grading::run(&cli.grade, &containment),
         Some(Verb::List(arguments)) => list::run(&arguments),
         Some(Verb::Explain(arguments)) => explain::run(&arguments),
+        Some(Verb::Handout(arguments)) => handout::run(&arguments),
         Some(Verb::Check(arguments)) => check::run(&arguments),
         Some(Verb::Schema(arguments)) => schema::run(&arguments),
         Some(Verb::Selftest(arguments)) => selftest::run(&arguments, &containment),
@@ -80,6 +84,7 @@ pub fn main(containment: Containment) -> ExitCode {
         Some(Verb::Peer(arguments)) => peer::run(&arguments),
         Some(Verb::Bench(arguments)) => bench::run(&arguments, &containment),
         Some(Verb::Replay(arguments)) => replay::run(&arguments, &containment),
+        Some(Verb::Present(arguments)) => present::run(&arguments),
         Some(Verb::Capture(arguments)) => capture::run(&arguments),
         Some(Verb::Lab(arguments)) => lab::run(&arguments, &containment),
         Some(Verb::Class(arguments)) => class::run(&arguments, &containment),

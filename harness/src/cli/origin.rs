@@ -35,12 +35,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Writes how the report in `out` was made.
+    /// How a report is made.
     ///
     /// # Errors
-    /// If the file cannot be written or there is no current folder.
-    pub fn write(arguments: &Grade, out: &Path) -> io::Result<()> {
-        let origin = Self {
+    /// If there is no current folder.
+    pub fn of(arguments: &Grade) -> io::Result<Self> {
+        Ok(Self {
             folder: std::env::current_dir()?,
             target: arguments.target.clone(),
             task: arguments.task.clone(),
@@ -49,7 +49,15 @@ impl Origin {
             attach: arguments.attach.clone(),
             rubric: arguments.rubric.clone(),
             scenarios: arguments.scenarios.clone(),
-        };
+        })
+    }
+
+    /// Writes how the report in `out` was made.
+    ///
+    /// # Errors
+    /// If the file cannot be written or there is no current folder.
+    pub fn write(arguments: &Grade, out: &Path) -> io::Result<()> {
+        let origin = Self::of(arguments)?;
         let mut text = serde_json::to_string_pretty(&origin).map_err(io::Error::other)?;
         text.push('\n');
         std::fs::write(out.join(FILE), text)

@@ -6,7 +6,7 @@ use harness_os::namespace::Containment;
 
 use super::arguments::{Backend, Color, Grade, Replay};
 use super::origin::{self, Origin};
-use super::{Exit, grading, term};
+use super::{Exit, grading, last, term};
 use crate::grade::held_back::without_seed;
 use crate::report::format::Format;
 use crate::report::json;
@@ -15,23 +15,10 @@ use crate::submission::fingerprint;
 
 /// Plays a run again.
 pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
-    let text = match std::fs::read_to_string(&arguments.report) {
-        Ok(text) => text,
-        Err(error) => {
-            let why = match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    "there is no such file: grade with --out DIR, which writes DIR/report.json".to_owned()
-                }
-                _ => error.to_string(),
-            };
-            term::say(&format!("harness: {}: {why}", arguments.report.display()));
-            return Exit::Usage;
-        }
-    };
-    let report = match json::from_json(&text) {
-        Ok(report) => report,
-        Err(error) => {
-            term::say(&format!("harness: {}: {error}", arguments.report.display()));
+    let (report, made) = match read(arguments.report.as_deref()) {
+        Ok(read) => read,
+        Err(why) => {
+            term::say(&format!("harness: {why}"));
             return Exit::Usage;
         }
     };
@@ -49,7 +36,7 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
         "sim" => Backend::Sim,
         _ => Backend::Wire,
     };
-    let origin = match origin(arguments, &report) {
+    let origin = match origin(arguments, &report, made) {
         Ok(origin) => origin,
         Err(exit) => return exit,
     };
@@ -79,6 +66,8 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
         format: Format::Human,
         color: Color::Auto,
         no_progress: true,
+        all: true,
+        forget: true,
         ..Grade::default()
     };
     let exit = grading::run(&again, containment);
@@ -86,9 +75,29 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
     exit
 }
 
+/// A report and how it was made, where that is known: the one that is named, else the last one.
+fn read(named: Option<&Path>) -> Result<(Report, Option<Origin>), String> {
+    let Some(path) = named else {
+        let last = last::read().map(|(report, origin)| (report, Some(origin)));
+        return last.ok_or_else(|| {
+            "there is no last report: grade first, or name a report.json (harness replay REPORT RUN)".to_owned()
+        });
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!(
+            "{}: there is no such file: leave it out for the last report, or grade with --out DIR, which writes \
+             DIR/report.json",
+            path.display()
+        ),
+        _ => format!("{}: {error}", path.display()),
+    })?;
+    let report = json::from_json(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((report, Origin::beside(path)))
+}
+
 /// How the report was made, with a target that is there: what `--target` says, else what stands beside
 /// the report, else what the report itself says, looked for where it may be.
-fn origin(arguments: &Replay, report: &Report) -> Result<Origin, Exit> {
+fn origin(arguments: &Replay, report: &Report, known: Option<Origin>) -> Result<Origin, Exit> {
     let unknown = || Origin {
         folder: PathBuf::from("."),
         target: Some(PathBuf::from(&report.target)),
@@ -99,7 +108,6 @@ fn origin(arguments: &Replay, report: &Report) -> Result<Origin, Exit> {
         rubric: None,
         scenarios: None,
     };
-    let known = Origin::beside(&arguments.report);
     let recorded = known.is_some();
     let mut origin = known.unwrap_or_else(unknown);
     let is_reference = |target: &Path| target == Path::new("reference");
@@ -118,7 +126,7 @@ fn origin(arguments: &Replay, report: &Report) -> Result<Origin, Exit> {
             return Err(Exit::Usage);
         }
     } else if let Some(target) = origin.target.as_deref().filter(|target| !is_reference(target)) {
-        let places = origin::candidates(target, &arguments.report);
+        let places = origin::candidates(target, arguments.report.as_deref().unwrap_or(Path::new(".")));
         let existing: Vec<&PathBuf> = places.iter().filter(|place| place.exists()).collect();
         let same = existing
             .iter()

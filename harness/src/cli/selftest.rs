@@ -46,7 +46,7 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
         repeat: 1,
         setup: grading::setup(containment, false),
         // The table asks whether a program fails, not at what it fails soonest.
-        look_into_failures: false,
+        look_into_failures: arguments.told,
         cuts: None,
     };
     let waiting = programs.tasks().filter(|task| catalogue.task(task).is_none()).collect::<Vec<_>>();
@@ -65,6 +65,9 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
             }
         });
         term::print(&format!("\n{}", truth::summary(&table)));
+        if arguments.told {
+            term::print(&truth::first_told(&table));
+        }
         match &first {
             None => {
                 problems += table.mistakes();

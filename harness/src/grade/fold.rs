@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Filter, Options, Played, Rubric, Run, settle};
-use crate::catalogue::Task;
 use crate::catalogue::model::{Level, Requirement};
+use crate::catalogue::{Task, handout};
 use crate::diagnose::counted;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event::{self, Judgement, What};
@@ -102,7 +102,8 @@ pub fn task(
         if !has_role || rubric.disables(&id) || !filter.wants_requirement(&id) {
             continue;
         }
-        let speaking: Vec<&&Run<'_>> = runs.iter().filter(|run| run.decides.contains(&id)).collect();
+        let mut speaking: Vec<&&Run<'_>> = runs.iter().filter(|run| run.decides.contains(&id)).collect();
+        speaking.sort_by_key(|run| oddity(&run.scenario, &requirement.id));
         // With a filter on scenarios only what they decide is reported.
         if speaking.is_empty() && !filter.scenarios.is_empty() {
             continue;
@@ -131,6 +132,20 @@ pub fn task(
     };
     settle::task(&mut report);
     Some(report)
+}
+
+/// How far a run is from the plain case of a requirement: the first that failed is shown, and the plainest is understood
+/// best.
+fn oddity(scenario: &Scenario, requirement: &str) -> (bool, bool, bool) {
+    fn disturbs(steps: &[Step]) -> bool {
+        steps.iter().any(|step| match step {
+            Step::Partition(_) | Step::Hold(_) | Step::Crash(_) => true,
+            Step::Repeat(repeat) => disturbs(&repeat.steps),
+            _ => false,
+        })
+    }
+    let disturbed = scenario.network.has_faults() || disturbs(&scenario.steps);
+    (disturbed, scenario.row.is_some(), scenario.id != requirement)
 }
 
 /// A failure that a failed prerequisite explains is no second failure.
@@ -185,7 +200,7 @@ fn requirement_report(
             .or(requirement.points)
             .unwrap_or_else(|| level.default_points()),
     };
-    let handout = format!("scenarios/{}/handout.md, \"{}\"", task.id(), requirement.handout);
+    let handout = format!("harness handout {} '{}'", task.id(), requirement.handout);
     let mut report = RequirementReport {
         id: id.to_owned(),
         level,
@@ -198,9 +213,18 @@ fn requirement_report(
         teach: requirement.teach.clone(),
         look_at: requirement.look_at.clone(),
         handout,
+        section: String::new(),
     };
     settle::requirement(&mut report);
+    if report.status == Status::Fail {
+        report.section = handout::find(&task.handout, &requirement.handout).map(without_heading).unwrap_or_default();
+    }
     report
+}
+
+/// A section without its first line.
+fn without_heading(section: &str) -> String {
+    section.split_once('\n').map_or(String::new(), |(_, text)| text.trim().to_owned())
 }
 
 fn run_report(
@@ -215,6 +239,7 @@ fn run_report(
     let mut findings = event::findings(&played.record.events);
     findings.extend(played.remarks.iter().cloned());
     let virtual_time = played.backend != BackendName::Wire;
+    let difference = (verdict.status == Status::Fail).then(|| event::difference(&played.record.events, id)).flatten();
     let failure =
         verdict.failure.unwrap_or(Failure { expected: String::new(), actual: String::new(), reason: String::new() });
     let run_id = run.scenario.run_id();
@@ -252,6 +277,7 @@ fn run_report(
         replay: format!("harness replay report.json '{run_id}'"),
         trace_sha256: played.record.trace_sha256.clone().unwrap_or_default(),
         evidence: Evidence::default(),
+        difference,
         title: run.scenario.title.clone(),
         transcript: transcript::lines(&played.record.events, virtual_time),
         id: run_id,

@@ -14,6 +14,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+use super::dates;
 use crate::diagnose::counted;
 use crate::report::model::{Late, Report};
 use crate::report::summary::points;
@@ -170,11 +171,12 @@ impl Moment {
         let text = text.trim();
         let spaced = text.strip_suffix(" UTC").map(|text| format!("{text}Z"));
         let text = spaced.as_deref().unwrap_or(text);
-        if let Ok(exact) = DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)) {
+        // Ruby puts a blank before the offset, too.
+        if let Ok(exact) = DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1).replacen(' ', "", 1)) {
             return Some(Self(exact));
         }
         let parsed = |format: &&str| NaiveDateTime::parse_from_str(text, format).ok();
-        let local = FORMATS.iter().find_map(parsed)?;
+        let local = FORMATS.iter().find_map(parsed).or_else(|| dates::in_words(text))?;
         local.and_local_timezone(offset).single().map(Self)
     }
 

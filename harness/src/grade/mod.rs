@@ -1,6 +1,7 @@
 //! Grading: which runs there are, playing them side by side, folding them into a report.
 
 pub mod cuts;
+mod dates;
 mod fold;
 pub mod held_back;
 mod insight;
@@ -174,6 +175,7 @@ pub fn grade(
         max_score: 0.0,
         passed: false,
         undecided: Vec::new(),
+        absent: Vec::new(),
         late: None,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         tasks,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::TRANSCRIPT_LINES;
 use super::model::{Report, Status};
+use crate::run::event::Difference;
 
 /// Longest line of a transcript that is kept, in characters; none is shown that long.
 const LINE: usize = 1000;
@@ -33,11 +34,15 @@ struct OfRequirement {
     teach: String,
     look_at: String,
     handout: String,
+    section: String,
+    /// By run: the prerequisite that explains why it failed.
+    needs: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct OfRun {
     title: String,
+    difference: Option<Difference>,
     /// Lines of the transcript before those that are kept.
     before: usize,
     transcript: Vec<String>,
@@ -56,6 +61,8 @@ impl Aside {
                     teach: found.teach.clone(),
                     look_at: found.look_at.clone(),
                     handout: found.handout.clone(),
+                    section: found.section.clone(),
+                    needs: found.runs.iter().filter_map(|run| Some((run.id.clone(), run.needs.clone()?))).collect(),
                 };
                 aside.requirements.insert(found.id.clone(), of);
                 for run in &found.runs {
@@ -66,9 +73,11 @@ impl Aside {
                     };
                     let of = aside.runs.entry(run.id.clone()).or_insert_with(|| OfRun {
                         title: run.title.clone(),
+                        difference: None,
                         before: run.transcript.len(),
                         transcript: Vec::new(),
                     });
+                    of.difference = of.difference.take().or_else(|| run.difference.clone());
                     // A run may speak for several requirements, and be shown for one of them only.
                     if before < of.before {
                         of.before = before;
@@ -96,9 +105,13 @@ impl Aside {
                     found.teach.clone_from(&of.teach);
                     found.look_at.clone_from(&of.look_at);
                     found.handout.clone_from(&of.handout);
+                    found.section.clone_from(&of.section);
                 }
+                let needs = self.requirements.get(&found.id).map(|of| &of.needs);
                 for run in &mut found.runs {
+                    run.needs = needs.and_then(|needs| needs.get(&run.id)).cloned();
                     if let Some(of) = self.runs.get(&run.id) {
+                        run.difference.clone_from(&of.difference);
                         run.title.clone_from(&of.title);
                         run.transcript = vec![String::new(); of.before];
                         run.transcript.extend(of.transcript.iter().cloned());

@@ -8,7 +8,7 @@ use super::failure::{self, paint_of};
 use super::model::{Report, RequirementReport, Status, TaskReport};
 use super::style::{Paint, Style, columns, hang, pad, wrap};
 use super::summary::{self, Group, Verdict};
-use super::{escape, prose};
+use super::{causes, escape, prose};
 
 /// A title narrower than this stands on a line of its own below its requirement.
 const MIN_TITLE: usize = 26;
@@ -18,7 +18,7 @@ const GAP: usize = 2;
 /// Renders the page; it ends in a line end.
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page { text: String::new(), style };
-    page.first_line(report);
+    page.line(&first_line(report, style));
     page.terms(report);
     for task in &report.tasks {
         page.task(task);
@@ -29,6 +29,27 @@ pub fn render(report: &Report, style: Style) -> String {
     page.skips(report);
     page.findings(report);
     page.text
+}
+
+/// Not wrapped: what is undecided has to stand in the first line.
+pub fn first_line(report: &Report, style: Style) -> String {
+    let headline = summary::headline(report);
+    let paint = match headline.verdict {
+        Verdict::Passed => Paint::Good,
+        Verdict::Failed => Paint::Bad,
+        Verdict::HarnessError | Verdict::NotGradable | Verdict::Undecided => Paint::Caution,
+    };
+    let mut line = format!(
+        "{}: {}, {}",
+        style.paint(Paint::Strong, &headline.subject),
+        headline.points,
+        style.paint(paint, headline.verdict.as_str())
+    );
+    for remark in &headline.remarks {
+        line.push_str(" · ");
+        line.push_str(&style.paint(Paint::Caution, remark));
+    }
+    line
 }
 
 struct Page {
@@ -51,27 +72,6 @@ impl Page {
     fn heading(&mut self, heading: &str) {
         self.line("");
         self.line(&self.style.paint(Paint::Strong, heading));
-    }
-
-    /// Not wrapped: what is undecided has to stand in the first line.
-    fn first_line(&mut self, report: &Report) {
-        let headline = summary::headline(report);
-        let paint = match headline.verdict {
-            Verdict::Passed => Paint::Good,
-            Verdict::Failed => Paint::Bad,
-            Verdict::HarnessError | Verdict::NotGradable | Verdict::Undecided => Paint::Caution,
-        };
-        let mut line = format!(
-            "{}: {}, {}",
-            self.style.paint(Paint::Strong, &headline.subject),
-            headline.points,
-            self.style.paint(paint, headline.verdict.as_str())
-        );
-        for remark in &headline.remarks {
-            line.push_str(" · ");
-            line.push_str(&self.style.paint(Paint::Caution, remark));
-        }
-        self.line(&line);
     }
 
     fn terms(&mut self, report: &Report) {
@@ -101,7 +101,7 @@ impl Page {
     }
 
     fn failures(&mut self, report: &Report) {
-        for requirement in summary::with_status(report, Status::Fail) {
+        for requirement in causes::failures(report) {
             self.line("");
             self.text.push_str(&failure::paragraph(requirement, self.style));
         }

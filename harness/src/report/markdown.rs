@@ -8,7 +8,7 @@ use super::failure;
 use super::model::{Report, RequirementReport, Status, TaskReport};
 use super::style::Style;
 use super::summary::{self, Group};
-use super::{escape, prose};
+use super::{causes, escape, prose};
 
 /// GitHub refuses comments of more than 65 536 characters; explanations stop before.
 const DETAIL_LIMIT: usize = 48_000;
@@ -91,7 +91,7 @@ fn table(text: &mut String, task: &TaskReport) {
 }
 
 fn failures(text: &mut String, report: &Report) {
-    let failed: Vec<&RequirementReport> = summary::with_status(report, Status::Fail).collect();
+    let failed = causes::failures(report);
     let mut spent = 0;
     for (index, found) in failed.iter().enumerate() {
         let detail = explanation(found);

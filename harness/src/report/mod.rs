@@ -1,6 +1,7 @@
 //! Reports: one result model, one file per format. Nothing here runs or judges anything.
 
 pub mod aside;
+pub mod causes;
 pub mod csv;
 pub mod difference;
 pub mod escape;
@@ -16,6 +17,7 @@ pub mod junit;
 pub mod markdown;
 pub mod model;
 pub mod prose;
+pub mod short;
 pub mod style;
 pub mod summary;
 pub mod tap;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::model::Level;
+use crate::run::event::Difference;
 
 /// Version of the JSON report.
 pub const SCHEMA: u32 = 1;
@@ -37,6 +38,10 @@ pub struct Report {
     pub passed: bool,
     /// Must-requirements that nothing could decide, as `task.requirement`.
     pub undecided: Vec<String>,
+    /// What no program was handed in for, although its task was asked for; its points are among those that could be
+    /// earned. Missing where there is no such thing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<Absent>,
     /// What was taken off for lateness; missing where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<Late>,
@@ -69,6 +74,17 @@ pub struct Late {
     pub reason: String,
 }
 
+/// A requirement for which no program was handed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Absent {
+    /// `task.requirement`.
+    pub id: String,
+    /// Level.
+    pub level: Level,
+    /// Points that it is worth.
+    pub max_score: f64,
+}
+
 /// Points of what is held back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeldBack {
@@ -79,6 +95,19 @@ pub struct HeldBack {
 }
 
 impl Report {
+    /// Counts what no program was handed in for: it earns nothing, and what lacks a must does not pass.
+    pub fn lack(&mut self, absent: Vec<Absent>) {
+        for it in &absent {
+            self.max_score += it.max_score;
+            let own = |task: &&mut TaskReport| it.id.split('.').next() == Some(&*task.id);
+            if let Some(task) = self.tasks.iter_mut().find(own) {
+                task.max_score += it.max_score;
+            }
+        }
+        self.passed &= absent.iter().all(|it| it.level != Level::Must);
+        self.absent = absent;
+    }
+
     /// A report on a submission of which nothing could be graded, and why.
     pub fn without_verdicts(target: String, backend: &str, seed: u64, why: String) -> Self {
         Self {
@@ -93,6 +122,7 @@ impl Report {
             max_score: 0.0,
             passed: false,
             undecided: Vec::new(),
+            absent: Vec::new(),
             late: None,
             duration_ms: 0,
             tasks: Vec::new(),
@@ -150,9 +180,12 @@ pub struct RequirementReport {
     /// What to look at in one's own code.
     #[serde(skip)]
     pub look_at: String,
-    /// Where the handout treats it: `message/handout.md, "Short counts"`.
+    /// The command that prints what the handout says of it.
     #[serde(skip)]
     pub handout: String,
+    /// That section of the handout, where the requirement does not hold.
+    #[serde(skip)]
+    pub section: String,
 }
 
 impl RequirementReport {
@@ -243,6 +276,9 @@ pub struct RunReport {
     /// The prerequisite that failed and so explains why this run failed; the run is skipped then.
     #[serde(skip)]
     pub needs: Option<String>,
+    /// Where what came begins to differ from what was expected, if bytes were compared.
+    #[serde(skip)]
+    pub difference: Option<Difference>,
     /// Title of the scenario.
     #[serde(skip)]
     pub title: String,

@@ -231,6 +231,7 @@ fn report(tasks: Vec<TaskReport>, undecided: &[&str]) -> Report {
         max_score: tasks.iter().map(|task| task.max_score).sum(),
         passed: must(Status::Pass) && !must(Status::Fail),
         undecided: undecided.iter().map(|id| (*id).to_owned()).collect(),
+        absent: Vec::new(),
         late: None,
         duration_ms: 812,
         notes: Vec::new(),
@@ -264,7 +265,8 @@ fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64,
         title: "serves one client after another until it is stopped".to_owned(),
         teach: TEACH.to_owned(),
         look_at: "every place where you call `send`: what do you do with its result?".to_owned(),
-        handout: "message/handout.md, \"Short counts\"".to_owned(),
+        handout: "harness handout message 'Short counts'".to_owned(),
+        section: "Short counts\n\nA call may move fewer bytes than it was given.".to_owned(),
     }
 }
 
@@ -291,6 +293,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         replay: format!("harness replay report.json {id}"),
         trace_sha256: "a9c4".repeat(16),
         evidence: Evidence::default(),
+        difference: None,
         title: "one client after another".to_owned(),
         transcript: Vec::new(),
         id,

@@ -5,6 +5,7 @@ use super::escape;
 use super::model::{Report, RequirementReport, RunReport, Status, TaskReport};
 use super::style::cut;
 use crate::catalogue::model::Level;
+use crate::diagnose::counted;
 
 /// Longest reason inside the first line, in columns.
 const SHORT_REASON: usize = 60;
@@ -84,6 +85,14 @@ pub fn headline(report: &Report) -> Headline {
             .collect();
         remarks.push(format!("undecided: {}", named.join(", ")));
     }
+    if !report.absent.is_empty() {
+        let worth: f64 = report.absent.iter().map(|it| it.max_score).sum();
+        remarks.push(format!(
+            "no program handed in for {} ({})",
+            counted(report.absent.len(), "requirement"),
+            counted_points(worth)
+        ));
+    }
     remarks.extend(report.late.iter().map(|late| escape::line(&late.reason)));
     let errors = with_status(report, Status::HarnessError).count();
     if errors > 0 {
@@ -109,7 +118,8 @@ impl Headline {
 pub fn verdict(report: &Report) -> Verdict {
     let has = |status| requirements(report).any(|found| found.level == Level::Must && found.status == status);
     let lost = requirements(report).any(|found| found.level == Level::Must && found.is_lost());
-    if has(Status::Fail) || lost {
+    let absent = report.absent.iter().any(|it| it.level == Level::Must);
+    if has(Status::Fail) || lost || absent {
         Verdict::Failed
     } else if report.passed {
         Verdict::Passed
@@ -175,9 +185,8 @@ pub fn lost(report: &Report) -> Vec<Group> {
 
 /// What is said of [`lost`] requirements.
 pub const LOST: (&str, &str) = (
-    "Lost with another requirement",
-    "Each of these needs a requirement that failed. As long as it does, nothing is said about these, and their points are \
-     not given.",
+    "Not tested yet",
+    "Each of these needs a requirement that failed. They are tested, and give points, once that one holds.",
 );
 
 /// Runs that were skipped although other runs decided their requirement, by reason.
@@ -223,6 +232,11 @@ pub fn points_of(score: f64, max_score: f64) -> String {
         let plural = if max_score == 1.0 { "" } else { "s" };
         format!("{} of {} point{plural}", points(score), points(max_score))
     }
+}
+
+/// "1 point", "2.5 points".
+fn counted_points(value: f64) -> String {
+    format!("{} point{}", points(value), if value == 1.0 { "" } else { "s" })
 }
 
 /// "0/3"; `-` where there was nothing to earn.

@@ -26,6 +26,13 @@ pub struct ProgramActor {
     pub with: BTreeMap<String, String>,
 }
 
+impl ProgramActor {
+    /// What it is called in a sentence: a name of the scenario's own says nothing without the role.
+    pub fn noun(&self, name: &str) -> String {
+        if name == self.role { format!("the {name}") } else { format!("the {} \"{name}\"", self.role) }
+    }
+}
+
 /// A peer.
 #[derive(Default)]
 pub struct PeerActor {

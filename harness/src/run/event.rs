@@ -68,6 +68,8 @@ pub enum What {
     ResetReceived,
     /// A peer did nothing on purpose.
     Stalled(Duration),
+    /// Nothing more could happen: every program waited, and nothing was on its way to any.
+    Still,
     /// The network changed.
     Network(String),
     /// A measurement, without machine-dependent figures.
@@ -229,6 +231,22 @@ pub fn findings(events: &[Event]) -> Vec<String> {
         }
     }
     found
+}
+
+/// Where the bytes part that decided against a requirement: it was noted just before the verdict.
+pub fn difference(events: &[Event], id: &str) -> Option<Difference> {
+    let mut latest = None;
+    for event in events {
+        match &event.what {
+            What::Differed(difference) => latest = Some(difference),
+            What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|decided| decided == id) => {
+                return latest.cloned();
+            }
+            What::Judged(_) => latest = None,
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -143,6 +143,9 @@ pub fn beginning(bytes: &[u8], length: usize) -> &[u8] {
 
 /// Bytes as a quoted string with escapes, safe to print anywhere.
 pub fn quote(bytes: &[u8]) -> String {
+    if is_binary(bytes) {
+        return hexadecimal(bytes);
+    }
     let mut text = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -164,6 +167,27 @@ pub fn quote(bytes: &[u8]) -> String {
     }
     text.push('"');
     text
+}
+
+/// Bytes of binary data that are shown.
+const HEX: usize = 24;
+
+/// Whether bytes are read worse as text than as figures: more than a quarter of them is none.
+fn is_binary(bytes: &[u8]) -> bool {
+    let invalid: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    let control = |byte: &&u8| byte.is_ascii_control() && !matches!(**byte, b'\n' | b'\r' | b'\t' | 0x1b);
+    bytes.len() >= 8 && 4 * (invalid + bytes.iter().filter(control).count()) > bytes.len()
+}
+
+/// The first bytes in hexadecimal, and how many more there are.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(HEX)];
+    let figures: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    let more = match bytes.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("<{}{more}>", figures.join(" "))
 }
 
 /// Characters that change the direction of text and could disguise a line.

@@ -388,8 +388,16 @@ impl Director {
             };
             doing.insert(name.clone(), text);
         }
-        let doing: Vec<String> = doing.into_values().collect();
-        if doing.is_empty() { why.to_string() } else { format!("{why}; {}", doing.join("; ")) }
+        let doing = doing.into_values().collect::<Vec<_>>().join("; ");
+        match why {
+            // That nothing was on its way is why the harness stopped; what the program does is what its author can mend.
+            GaveUp::Still if !doing.is_empty() => {
+                self.note("harness", What::Still);
+                doing
+            }
+            why if doing.is_empty() => why.to_string(),
+            why => format!("{why}; {doing}"),
+        }
     }
 
     /// The address of a program that nothing else is known of.

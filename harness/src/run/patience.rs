@@ -27,9 +27,7 @@ pub enum GaveUp {
 impl std::fmt::Display for GaveUp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Still => {
-                f.write_str("nothing more can happen: the program only waits, and nothing is on its way to it")
-            }
+            Self::Still => f.write_str("nothing more can happen"),
             Self::Bound(limit) => write!(f, "{} have passed", human(*limit)),
         }
     }

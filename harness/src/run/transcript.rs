@@ -35,6 +35,7 @@ fn line(event: &Event, timed: bool) -> String {
         What::ResetSent => "aborts the connection (RST)".to_owned(),
         What::ResetReceived => "sees the connection aborted (RST)".to_owned(),
         What::Stalled(duration) => format!("does nothing for {}", human(*duration)),
+        What::Still => "nothing more can happen: every program waits, and nothing is on its way".to_owned(),
         What::Network(change) => change.clone(),
         What::Measured(name) => format!("was measured (`{name}`)"),
         What::Learned(name, Some(value)) => format!("found out: {name} is {value}"),

@@ -13,7 +13,9 @@ use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::diagnose::counted;
 use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
-use crate::report::model::{RequirementReport, Status};
+use crate::report::model::{Report, RequirementReport, Status};
+use crate::report::style::Style;
+use crate::report::{causes, short};
 use crate::scenario::model::BackendName;
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::toolchain;
@@ -34,9 +36,30 @@ pub enum Outcome {
         undecided: BTreeMap<String, String>,
         /// Findings.
         findings: BTreeSet<String>,
+        /// What its author is told first.
+        told: Told,
     },
     /// The harness failed.
     Harness(String),
+}
+
+/// The short report, in figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What the first cause makes fail.
+    pub first: BTreeSet<String>,
+    /// Lines of the whole report.
+    pub lines: usize,
+}
+
+impl Told {
+    fn of(report: &Report) -> Self {
+        let first = causes::causes(report).into_iter().next();
+        Self {
+            first: first.iter().flat_map(|cause| &cause.failed).map(|found| found.id.clone()).collect(),
+            lines: short::render(report, Style::default(), &short::Surroundings::default()).lines().count(),
+        }
+    }
 }
 
 /// A row of the table.
@@ -81,7 +104,7 @@ impl Row {
             {
                 vec!["is a bad program that declares no failure".to_owned()]
             }
-            Outcome::Graded { failed, undecided, findings } => {
+            Outcome::Graded { failed, undecided, findings, .. } => {
                 let free = |id: &&String| !expected.undecided.contains(id);
                 let survived = self.declared.iter().filter(|id| !failed.contains_key(*id)).filter(free);
                 let unexpected =
@@ -293,7 +316,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
     let failed = reasons_of(&|it| it.status == Status::Fail);
     let undecided = reasons_of(&|it| !is_decided(it));
     let findings = requirements.iter().flat_map(|it| &it.runs).flat_map(|run| run.findings.iter().cloned()).collect();
-    Outcome::Graded { failed, undecided, findings }
+    Outcome::Graded { failed, undecided, findings, told: Told::of(&graded.report) }
 }
 
 /// A row as text: a line, and its mistakes below it.
@@ -338,6 +361,38 @@ pub fn list(programs: &Programs, wanted: &dyn Fn(&str, &str) -> bool) -> String 
     let tasks: BTreeSet<&str> = entries.iter().map(|entry| entry.task.as_str()).collect();
     let bad = entries.iter().filter(|entry| entry.is_bad()).count();
     let _ = writeln!(text, "\n{} good and {bad} bad programs of {}", entries.len() - bad, counted(tasks.len(), "task"));
+    text
+}
+
+/// What authors of bad programs are told first: how often it is what is wrong, and the lines that they read.
+pub fn first_told(table: &Table) -> String {
+    let bad = table.rows.iter().filter(|row| row.entry.is_bad() && !row.declared.is_empty());
+    let told: Vec<(&Row, &Told)> = bad
+        .filter_map(|row| match &row.outcome {
+            Outcome::Graded { told, .. } => Some((row, told)),
+            _ => None,
+        })
+        .collect();
+    let is_told = |(row, told): &&(&Row, &Told)| !told.first.is_disjoint(&row.declared);
+    let one = told.iter().filter(|(row, _)| row.declared.len() == 1);
+    let mut lines: Vec<usize> = told.iter().map(|(_, told)| told.lines).collect();
+    lines.sort_unstable();
+    let mut text = String::new();
+    for (row, told) in told.iter().filter(|it| !is_told(it)) {
+        let first: Vec<&str> = told.first.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "{}: is told first of {}", row.entry.name, first.join(", "));
+    }
+    let _ = writeln!(
+        text,
+        "told first what was declared: {} of {}, of those that declare one failure {} of {}; lines of the short report: \
+         median {}, most {}",
+        told.iter().filter(is_told).count(),
+        told.len(),
+        one.clone().filter(is_told).count(),
+        one.count(),
+        lines.get(lines.len() / 2).copied().unwrap_or_default(),
+        lines.last().copied().unwrap_or_default(),
+    );
     text
 }
 
@@ -478,7 +533,12 @@ mod tests {
         let map = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect::<BTreeMap<_, _>>()
         };
-        Outcome::Graded { failed: map(failed), undecided: map(undecided), findings: BTreeSet::new() }
+        Outcome::Graded {
+            failed: map(failed),
+            undecided: map(undecided),
+            findings: BTreeSet::new(),
+            told: Told::default(),
+        }
     }
 
     fn table(outcome: Outcome) -> Table {

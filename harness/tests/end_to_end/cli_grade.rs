@@ -37,10 +37,11 @@ fn the_sample_submission_fails_what_it_gets_wrong() {
     assert!(stderr(&output).contains("student-bin is taken for the server of message"), "{}", stderr(&output));
     assert!(page.starts_with("message: 0 of 6 points, failed\n"), "{page}");
     for says in
-        ["fail  message.prints-exactly", "fail  message.twenty-kb", "Connected by 127.0.0.1", "look at", "reason"]
+        ["✗ ", "prints-exactly", "twenty-kb", "Connected by 127.0.0.1", "  → ", "next: harness explain message."]
     {
         assert!(page.contains(says), "no `{says}` in\n{page}");
     }
+    assert!(page.lines().count() <= 40, "{page}");
 }
 
 #[test]
@@ -252,10 +253,13 @@ fn junit_and_markdown_show_the_same_verdicts() {
 }
 
 #[test]
-fn quiet_says_it_with_the_status_only() {
+fn quiet_says_it_with_the_status_or_the_format_only() {
     let folder = folder();
     let mut command = grade(folder.path(), GOOD, "message.twenty-kb");
     command.args(["--scenario", "message/twenty-kb#server", "--quiet"]).assert().code(0).stdout("").stderr("");
+    // A format that is asked for is printed, and nothing else.
+    let json = run(command.args(["--format", "json"]), 0);
+    assert!(stderr(&json).is_empty() && stdout(&json).starts_with('{'), "{}", stderr(&json));
 }
 
 #[test]

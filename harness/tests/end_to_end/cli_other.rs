@@ -109,6 +109,21 @@ fn a_run_of_a_report_is_replayed() {
     // The page, then the transcript.
     let (_, transcript) = said.split_once(&format!("\n{scenario}\n\n")).expect("a transcript");
     assert!(transcript.contains("started: python3 server.py") && transcript.contains("20480 bytes"), "{said}");
+    // The last report is kept, and takes no folder.
+    let mut last = harness(folder.path());
+    let cache = folder.path().join("cache");
+    last.env("XDG_CACHE_HOME", &cache).arg("--target").arg(fixture(GOOD)).args(["--backend", "wire"]);
+    run(last.args(["--scenario", scenario, "--seed", "6"]), 0);
+    let mut again = harness(folder.path());
+    let said = stdout(&run(again.env("XDG_CACHE_HOME", &cache).args(["replay", scenario]), 0));
+    assert!(said.contains("wire, seed 6"), "{said}");
+    // A requirement of many tasks is the last report's.
+    let mut explain = harness(folder.path());
+    let said = stdout(&run(explain.env("XDG_CACHE_HOME", &cache).args(["explain", "twenty-kb"]), 0));
+    assert!(said.starts_with("message.twenty-kb"), "{said}");
+    let mut nothing = harness(folder.path());
+    let said = run(nothing.env("XDG_CACHE_HOME", folder.path().join("none")).args(["replay", scenario]), 2);
+    assert!(stderr(&said).contains("there is no last report"), "{}", stderr(&said));
     // A run that the report does not have is not silently another one.
     let wrong = run(harness(folder.path()).args(["replay", "evidence/report.json", "message/twenty-kb#servre"]), 2);
     assert!(stderr(&wrong).contains("did you mean `message/twenty-kb#server`?"), "{}", stderr(&wrong));

@@ -88,6 +88,7 @@ fn called(command: &str, folder: &Path) -> (Option<i32>, String) {
         .current_dir(folder.join("here"))
         .env("PATH", path.expect("a path"))
         .env("NO_COLOR", "1")
+        .env("XDG_CACHE_HOME", folder.join("cache"))
         .env_remove("COLUMNS")
         .output()
         .expect("a shell");

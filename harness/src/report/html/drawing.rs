@@ -12,8 +12,10 @@ use crate::report::style::{cut, wrap};
 
 /// Middle of the first lane; times stand left of it.
 const FIRST: usize = 112;
-/// From lane to lane.
+/// From lane to lane, at least.
 const APART: usize = 206;
+/// Width of a drawing that has the room.
+const WIDE: usize = 940;
 /// Right of the last lane.
 const MARGIN: usize = 54;
 /// Half the width of a lane's head, and its height.
@@ -21,18 +23,59 @@ const HEAD: (usize, usize) = (50, 34);
 /// Height of a row, and of a line of text in a row of several.
 const ROW: usize = 30;
 const TEXT_LINE: usize = 15;
-/// Columns of text between two lanes, and of a lane's name.
-const LABEL: usize = 33;
+/// Units that a column of small text takes, and columns of a lane's name.
+const LETTER: usize = 6;
 const NAME: usize = 14;
+/// The number of the arrow that a verdict is about.
+const GUILTY: &str = "①";
 /// Most lines of a reason.
 const REASON_LINES: usize = 4;
 /// Units that a column of text takes at most; of bold text.
 const COLUMN: usize = 7;
 const BOLD: usize = 8;
 
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// A screen or a sheet of paper: lines are told whole.
+    Page,
+    /// A phone.
+    Phone,
+}
+
+/// Where the lanes of a drawing stand.
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    apart: usize,
+    lanes: usize,
+    width: usize,
+}
+
+impl Grid {
+    fn new(lanes: usize, room: Room) -> Self {
+        let gaps = lanes.max(2) - 1;
+        let apart = match room {
+            Room::Page => ((WIDE - FIRST - MARGIN) / gaps).max(APART),
+            Room::Phone => APART,
+        };
+        Self { apart, lanes, width: FIRST + apart * gaps + MARGIN }
+    }
+
+    fn x(self, lane: usize) -> usize {
+        FIRST + self.apart * lane
+    }
+
+    /// Columns of text between two lanes.
+    fn label(self) -> usize {
+        self.apart / LETTER - 1
+    }
+}
+
 /// Draws a sequence. `number` tells its ids from those of other drawings on the page.
-pub fn draw(sequence: &Sequence, number: usize) -> Markup {
-    let width = FIRST + APART * (sequence.lanes.len().max(2) - 1) + MARGIN;
+pub fn draw(sequence: &Sequence, number: usize, room: Room) -> Markup {
+    let grid = Grid::new(sequence.lanes.len(), room);
+    let width = grid.width;
+    let number = if room == Room::Phone { format!("{number}-small") } else { number.to_string() };
     let heights: Vec<usize> = sequence.rows.iter().map(|row| height(row, width)).collect();
     let top = HEAD.1 + 12;
     let bottom = top + heights.iter().sum::<usize>() + 8;
@@ -47,20 +90,16 @@ pub fn draw(sequence: &Sequence, number: usize) -> Markup {
             aria-labelledby={ "drawing-" (number) " described-" (number) } {
             title id={ "drawing-" (number) } { "Sequence diagram: " (listed(&sequence.lanes)) }
             desc id={ "described-" (number) } { (description(sequence)) }
-            @for (index, lane) in sequence.lanes.iter().enumerate() { (head(lane, x(index), bottom)) }
+            @for (index, lane) in sequence.lanes.iter().enumerate() { (head(lane, grid.x(index), bottom)) }
             @for (index, (row, y)) in sequence.rows.iter().zip(tops).enumerate() {
                 @let before = index.checked_sub(1).and_then(|before| sequence.rows.get(before));
                 @if before.is_none_or(|before| before.at != row.at) {
                     text.time x="56" y=(y + 17) text-anchor="end" { (clock(row.at)) }
                 }
-                (drawn(row, y, sequence.lanes.len(), width))
+                (drawn(row, y, grid))
             }
         }
     }
-}
-
-fn x(lane: usize) -> usize {
-    FIRST + APART * lane
 }
 
 fn height(row: &Row, width: usize) -> usize {
@@ -78,7 +117,7 @@ fn reason(text: &str, width: usize) -> Vec<String> {
     if lines.len() > REASON_LINES {
         lines.truncate(REASON_LINES);
         if let Some(last) = lines.last_mut() {
-            *last = cut(&format!("{last} ……"), columns);
+            *last = cut(&format!("{last} …"), columns);
         }
     }
     lines
@@ -106,14 +145,16 @@ fn head(lane: &Lane, x: usize, bottom: usize) -> Markup {
     }
 }
 
-fn drawn(row: &Row, y: usize, lanes: usize, width: usize) -> Markup {
+fn drawn(row: &Row, y: usize, grid: Grid) -> Markup {
+    let Grid { lanes, width, .. } = grid;
+    let x = |lane| grid.x(lane);
     let label = escape::line(&row.label);
     match row.mark {
-        Mark::Arrow { from, to, kind } => arrow(from, to, kind, &label, y),
+        Mark::Arrow { from, to, kind } => arrow((from, to), kind, row.guilty, &label, y, grid),
         // Text stands between the lanes: right of its own, but left of the last one.
         Mark::Note(lane) => {
             let last = lane > 0 && lane + 1 == lanes;
-            let room = if lanes == 1 { LABEL + 6 } else { LABEL };
+            let room = if lanes == 1 { grid.label() + 6 } else { grid.label() };
             let (at, anchor) = if last { (x(lane) - 9, "end") } else { (x(lane) + 9, "start") };
             html! {
                 circle.dot cx=(x(lane)) cy=(y + 13) r="3.5" {}
@@ -136,21 +177,23 @@ fn drawn(row: &Row, y: usize, lanes: usize, width: usize) -> Markup {
     }
 }
 
-fn arrow(from: usize, to: usize, kind: Kind, label: &str, y: usize) -> Markup {
+fn arrow((from, to): (usize, usize), kind: Kind, guilty: bool, label: &str, y: usize, grid: Grid) -> Markup {
     let class = match kind {
+        _ if guilty => "arrow broken guilty",
         Kind::Data => "arrow",
         Kind::Control => "arrow control",
         Kind::Broken => "arrow broken",
     };
-    let (level, tip) = (y + 22, x(to));
+    let (level, tip) = (y + 22, grid.x(to));
     let rightwards = to > from;
     let (end, wing) = if rightwards { (tip - 2, tip - 10) } else { (tip + 2, tip + 10) };
-    let middle = (x(from) + tip) / 2;
-    let room = LABEL * from.abs_diff(to).max(1);
+    let middle = (grid.x(from) + tip) / 2;
+    let label = if guilty { format!("{GUILTY} {label}") } else { label.to_owned() };
+    let room = grid.label() * from.abs_diff(to).max(1);
     html! {
-        line class=(class) x1=(x(from)) y1=(level) x2=(wing) y2=(level) {}
+        line class=(class) x1=(grid.x(from)) y1=(level) x2=(wing) y2=(level) {}
         polygon class=(class) points=(format!("{end},{level} {wing},{} {wing},{}", level - 4, level + 4)) {}
-        text class=(class) x=(middle) y=(y + 15) text-anchor="middle" { (cut(label, room)) }
+        text class=(class) x=(middle) y=(y + 15) text-anchor="middle" { (cut(&label, room)) }
     }
 }
 
@@ -189,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_drawing() {
-        let drawing = draw(&sequence::of(&events(), "").unwrap(), 1).into_string();
+        let drawing = draw(&sequence::of(&events(), "").unwrap(), 1, Room::Page).into_string();
         let lines = ["<title", "<desc", "<line", "<rect", "<text", "<circle", "<polygon"];
         let lines = lines.iter().fold(drawing, |text, tag| text.replace(tag, &format!("\n{tag}")));
         insta::assert_snapshot!(lines);

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::drawing::Room;
+use super::sequence::Sequence;
 use super::words::{Line, shortened};
 use super::{Seen, drawing, sequence};
 use crate::calls::{self, Call};
@@ -14,25 +16,54 @@ const TRANSCRIPT: (usize, usize) = (40, 120);
 const TRANSCRIPT_LINE: usize = 600;
 /// Calls at the beginning and the end of a record.
 const CALLS: (usize, usize) = (40, 120);
+/// Numbers of drawings of models begin behind those of programs.
+const MODEL: usize = 10_000;
 /// Bytes of a record that are looked through from its beginning.
 const RECORD: usize = 4 << 20;
 
 /// Everything about one run. `number` tells its drawing from the others of the page.
 pub fn of(run: &RunReport, seen: Option<Seen<'_>>, number: usize) -> Markup {
-    let sequence = seen.and_then(|seen| sequence::of(seen.events, seen.calls));
+    let mut sequence = seen.and_then(|seen| sequence::of(seen.events, seen.calls));
+    let mut model = seen.and_then(|seen| sequence::of(seen.model, ""));
+    if let (Some(sequence), Some(model)) = (&mut sequence, &mut model) {
+        sequence::part(sequence, model);
+    }
     html! {
         @if let Some(sequence) = &sequence {
             figure {
-                div.wide tabindex="0" role="region" aria-label="sequence diagram" { (drawing::draw(sequence, number)) }
+                (drawn(sequence, number, "sequence diagram"))
                 figcaption {
                     "Time runs downwards" @if run.virtual_ms > 0 { ", virtual time on the left" }
                     "; every arrow of data is one segment or datagram, as it was sent or as it was read."
+                    @if sequence.rows.iter().any(|row| row.guilty) { " ① is what is not right." }
                     @if sequence.absent > 0 { " " (counted(sequence.absent, "more peer")) " took part." }
+                }
+            }
+        }
+        @if let Some(model) = &model {
+            details.model {
+                summary { "The same with a program that is right" }
+                figure {
+                    (drawn(model, number + MODEL, "the model's sequence diagram"))
+                    @if model.rows.iter().any(|row| row.guilty) {
+                        figcaption { "① is where the two part for the first time." }
+                    }
                 }
             }
         }
         (transcript(&run.transcript))
         @if let Some(seen) = seen { (record(seen)) }
+    }
+}
+
+/// A drawing for a screen or a sheet of paper, and one for a phone.
+fn drawn(sequence: &Sequence, number: usize, name: &str) -> Markup {
+    html! {
+        div.wide.page tabindex="0" role="region" aria-label=(name) { (drawing::draw(sequence, number, Room::Page)) }
+        div.wide.phone tabindex="0" role="region" aria-label={ (name) ", small" } {
+            @if sequence.lanes.len() > 2 { p.quiet { "⇄ This drawing is wider than the screen." } }
+            (drawing::draw(sequence, number, Room::Phone))
+        }
     }
 }
 
@@ -161,7 +192,7 @@ mod tests {
     #[test]
     fn calls_are_told_as_in_c() {
         let events = super::super::sample::events();
-        let seen = Seen { events: &events, calls: super::super::sample::CALLS };
+        let seen = Seen { events: &events, calls: super::super::sample::CALLS, model: &[] };
         let table = record(seen).into_string().replace("<tr", "\n<tr");
         insta::assert_snapshot!(table);
     }

@@ -8,9 +8,9 @@ use super::evidence::{self, files};
 use super::words::{Line, kit, kit_blocks, shortened};
 use super::{Runs, Seen, anchor, badge, compare};
 use crate::diagnose::counted;
-use crate::report::model::{Report, RequirementReport, RunReport, Status};
-use crate::report::{prose, summary};
-use crate::run::event::{Difference, What};
+use crate::report::model::{Report, RequirementReport, RunReport};
+use crate::report::{causes, prose, summary};
+use crate::run::event;
 use crate::scenario::duration::human;
 
 /// Other failed runs that are listed.
@@ -22,7 +22,7 @@ const REASON: usize = 400;
 
 /// The section of all failures; nothing if there are none.
 pub fn all(report: &Report, runs: &Runs<'_>) -> Markup {
-    let failed: Vec<&RequirementReport> = summary::with_status(report, Status::Fail).collect();
+    let failed = causes::failures(report);
     let mut teller = Teller { runs, told: BTreeSet::new(), spent: 0 };
     html! {
         @if !failed.is_empty() {
@@ -45,7 +45,8 @@ impl Teller<'_> {
     fn article(&mut self, found: &RequirementReport) -> Markup {
         let run = summary::telling_run(found);
         let seen = run.and_then(|run| self.runs.get(run.id.as_str()).copied());
-        let difference = seen.and_then(|seen| difference(seen, &found.id));
+        let difference =
+            seen.and_then(|seen| event::difference(seen.events, &found.id)).filter(|it| it.came.length > 0);
         html! {
             article id=(anchor("failed", &found.id)) {
                 h3 { (kit(&found.title)) }
@@ -55,11 +56,17 @@ impl Teller<'_> {
                 }
                 @if let Some(run) = run {
                     p.reason { (Line(&run.reason)) }
-                    (compare::in_words(run))
-                    @if let Some(difference) = difference { (compare::bytes(difference)) }
+                    (look_at(found, run))
+                    @match difference {
+                        Some(difference) => {
+                            h4 { "Expected, and what came" }
+                            (compare::bytes(&difference))
+                        }
+                        None => { (compare::in_words(run)) }
+                    }
                     (self.happened(run, seen))
                 }
-                (guidance(found, run))
+                (guidance(found))
                 @if let Some(run) = run { (again(run)) }
                 (others(found, run))
             }
@@ -90,23 +97,6 @@ impl Teller<'_> {
     }
 }
 
-/// Where the bytes part that decided against a requirement: it was noted before the verdict. Where nothing came
-/// there is nothing to compare.
-fn difference<'r>(seen: Seen<'r>, id: &str) -> Option<&'r Difference> {
-    let mut latest = None;
-    for event in seen.events {
-        match &event.what {
-            What::Differed(difference) => latest = Some(difference),
-            What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|it| it == id) => {
-                return latest.filter(|difference: &&Difference| difference.came.length > 0);
-            }
-            What::Judged(_) => latest = None,
-            _ => {}
-        }
-    }
-    None
-}
-
 /// Under what conditions a run was made.
 fn terms(run: &RunReport) -> Markup {
     let partner = match run.pairing.as_str() {
@@ -127,19 +117,33 @@ fn terms(run: &RunReport) -> Markup {
     }
 }
 
-fn guidance(found: &RequirementReport, run: Option<&RunReport>) -> Markup {
+/// The question to one's own code.
+fn look_at(found: &RequirementReport, run: &RunReport) -> Markup {
     let look_at = prose::one_line(&found.look_at);
-    let hint = run.filter(|run| !run.hint.trim().is_empty() && prose::one_line(&run.hint) != look_at);
+    let hint = !run.hint.trim().is_empty() && prose::one_line(&run.hint) != look_at;
+    html! {
+        @if !look_at.is_empty() { p.look { span aria-hidden="true" { "→ " } (kit(&found.look_at)) } }
+        @if hint { p.look { (Line(&run.hint)) } }
+    }
+}
+
+/// Why it matters, and what the handout says of it.
+fn guidance(found: &RequirementReport) -> Markup {
     html! {
         @if !found.teach.trim().is_empty() {
-            h4 { "Why it matters" }
-            (kit_blocks(&found.teach))
+            details {
+                summary { "Why it matters" }
+                (kit_blocks(&found.teach))
+            }
         }
-        h4 { "Where to look" }
-        @if !look_at.is_empty() { p { (kit(&found.look_at)) } }
-        @if let Some(run) = hint { p { (Line(&run.hint)) } }
+        @if !found.section.trim().is_empty() {
+            details {
+                summary { "What the handout says" }
+                (kit_blocks(&found.section))
+            }
+        }
         p.quiet {
-            @if !found.handout.trim().is_empty() { "Handout: " (kit(&found.handout)) "; or " } @else { "See " }
+            @if !found.handout.trim().is_empty() { code { (Line(&found.handout)) } " · " }
             code { "harness explain " (Line(&found.id)) }
         }
     }

@@ -40,7 +40,7 @@ fn entry(found: &RequirementReport) -> Markup {
                 (summary::points_of(found.score, found.max_score))
             }
             (kit_blocks(&found.teach))
-            @if !found.handout.trim().is_empty() { p.quiet { "Handout: " (kit(&found.handout)) } }
+            @if !found.handout.trim().is_empty() { p.quiet { code { (Line(&found.handout)) } } }
             @if !found.runs.is_empty() {
                 div.wide tabindex="0" role="region" aria-label="runs" {
                     table {

@@ -10,6 +10,7 @@ mod evidence;
 mod failure;
 mod listing;
 pub(crate) mod policy;
+pub mod present;
 #[cfg(test)]
 mod sample;
 mod sequence;
@@ -33,6 +34,8 @@ pub struct Seen<'r> {
     pub events: &'r [Event],
     /// The record of calls; empty where there is none.
     pub calls: &'r str,
+    /// What happened when a model answer took the program's place; empty where that was not tried.
+    pub model: &'r [Event],
 }
 
 /// Runs by their id.
@@ -59,21 +62,22 @@ pub fn render(report: &Report, runs: &Runs<'_>) -> String {
             body {
                 (head(report, &headline))
                 main {
-                    @for task in &report.tasks { (table(task)) }
-                    (failure::all(report, runs))
                     (groups(&summary::undecided(report, Status::NotGradable), "Not gradable",
                         "A program did not build or start, or cannot take part for the reason below, so nothing was \
                          learned about what it does on the network. Run its command by hand; that must work before \
                          anything can be graded."))
+                    (failure::all(report, runs))
+                    (groups(&summary::lost(report), summary::LOST.0, summary::LOST.1))
+                    @for task in &report.tasks { (table(task)) }
                     (groups(&summary::undecided(report, Status::HarnessError), "Harness errors",
                         "The harness or this machine could not finish these runs. That says nothing about the program \
                          and costs it no points. Show this page to whoever runs the harness."))
-                    (groups(&summary::lost(report), summary::LOST.0, summary::LOST.1))
                     (groups(&summary::skipped(report), "Not decided",
                         "Nothing here speaks for or against the program, and no points were lost."))
                     (groups(&summary::partly_skipped(report), "Runs that were left out",
                         "Other runs decided these requirements."))
                     (groups(&summary::findings(report), "Findings", "Noticed in passing; they cost no points."))
+                    (about(report))
                     (listing::all(report))
                 }
                 footer {
@@ -98,14 +102,26 @@ fn head(report: &Report, headline: &Headline) -> Markup {
         Verdict::HarnessError | Verdict::NotGradable | Verdict::Undecided => "verdict caution",
     };
     let failed = summary::with_status(report, Status::Fail).count();
+    let lost = summary::requirements(report).filter(|found| found.is_lost()).count();
     html! {
         header class=(class) {
             h1 { (Line(&headline.subject)) }
             p.points {
                 strong { (headline.verdict.as_str()) } " · " (headline.points)
-                @if failed > 0 { " · " a href="#failures" { (crate::diagnose::counted(failed, "failure")) } }
+                " · " (summary::with_status(report, Status::Pass).count()) " passed"
+                @if failed > 0 { " · " a href="#failures" { (failed) " failed" } }
+                @if lost > 0 { " · " (lost) " not tested yet" }
             }
             @for remark in &headline.remarks { p { (Line(remark)) } }
+        }
+    }
+}
+
+/// How it was graded.
+fn about(report: &Report) -> Markup {
+    html! {
+        section {
+            h2 { "About this grading" }
             dl.terms {
                 div { dt { "submission" } dd { code { (Line(&report.target)) } } }
                 div { dt { "network" } dd { (network(&report.backend)) } }
@@ -146,7 +162,7 @@ fn badge(status: Status) -> Markup {
 
 /// The id of a requirement as the end of a link in the page: nothing that a rubric or a task can write is more than
 /// a letter there.
-fn anchor(kind: &str, id: &str) -> String {
+pub(crate) fn anchor(kind: &str, id: &str) -> String {
     let id: String = id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
     format!("{kind}-{id}")
 }

@@ -22,8 +22,10 @@ const ROWS: (usize, usize) = (16, 32);
 const ALIKE: usize = 6;
 /// A silence that is worth a row of its own.
 const SILENCE: Duration = Duration::from_secs(1);
-/// Characters of a label that tells of data.
-const DATA: usize = 28;
+/// Characters of a label that tells of data; a drawing cuts it to its room.
+const DATA: usize = 110;
+/// Calls of programs that are drawn, or none are.
+const OWN_CALLS: usize = 24;
 /// Calls beyond which a record is not read.
 const CALLS: usize = 20_000;
 /// Stands for a program that runs elsewhere and was never started.
@@ -58,6 +60,8 @@ pub struct Row {
     pub label: String,
     /// How it is drawn.
     pub mark: Mark,
+    /// Whether a verdict is about it.
+    pub guilty: bool,
 }
 
 /// How a row is drawn.
@@ -98,12 +102,37 @@ pub fn of(events: &[Event], record: &str) -> Option<Sequence> {
         fold.event(event);
     }
     fold.between_programs(events, record);
+    fold.own_calls(events, record);
     let Fold { lanes, rows, .. } = fold;
     if lanes.is_empty() {
         return None;
     }
     let (lanes, rows, absent) = fitting(lanes.clone(), without_onlookers(&lanes, ended_at_the_verdict(rows)));
     Some(Sequence { lanes, rows: shortened(silences(joined(rows))), absent })
+}
+
+/// Marks the first arrow in which a run parts from a model's, in both: unless a verdict has marked one of its own.
+pub fn part(own: &mut Sequence, model: &mut Sequence) {
+    fn arrows(sequence: &Sequence) -> Vec<(usize, (&str, &str, &str))> {
+        let name = |lane: usize| sequence.lanes[lane].name.as_str();
+        let rows = sequence.rows.iter().enumerate();
+        rows.filter_map(|(at, row)| match row.mark {
+            Mark::Arrow { from, to, .. } => Some((at, (name(from), name(to), row.label.as_str()))),
+            _ => None,
+        })
+        .collect()
+    }
+    let (ours, theirs) = (arrows(own), arrows(model));
+    let alike = ours.iter().zip(&theirs).take_while(|((_, one), (_, other))| one == other).count();
+    let (here, there) = (ours.get(alike).map(|(at, _)| *at), theirs.get(alike).map(|(at, _)| *at));
+    if let Some(row) = there.and_then(|at| model.rows.get_mut(at)) {
+        row.guilty = true;
+    }
+    if !own.rows.iter().any(|row| row.guilty)
+        && let Some(row) = here.and_then(|at| own.rows.get_mut(at))
+    {
+        row.guilty = true;
+    }
 }
 
 #[derive(Default)]
@@ -119,6 +148,9 @@ struct Fold {
     /// What a program had printed when that was last noted.
     printed: BTreeMap<(String, bool), usize>,
     talked: bool,
+    /// The last that a program sent a peer, and whether something was found to differ since the last verdict.
+    last: Option<usize>,
+    differed: bool,
 }
 
 impl Fold {
@@ -142,7 +174,7 @@ impl Fold {
     }
 
     fn row(&mut self, at: Duration, label: impl Into<String>, mark: Mark) {
-        self.rows.push(Row { at, label: label.into(), mark });
+        self.rows.push(Row { at, label: label.into(), mark, guilty: false });
     }
 
     fn note(&mut self, event: &Event, label: impl Into<String>, program: bool) {
@@ -169,6 +201,9 @@ impl Fold {
             (true, length) => format!("bytes {first}–{}", first + length - 1),
         };
         self.arrow(event, with_data(&places, bytes), outwards, Kind::Data);
+        if !outwards {
+            self.last = self.rows.len().checked_sub(1);
+        }
     }
 
     /// A new connection is a new stream.
@@ -213,10 +248,16 @@ impl Fold {
             What::ResetReceived => self.arrow(event, "abort (RST)", false, Kind::Broken),
             What::Stalled(pause) => self.note(event, format!("does nothing for {}", human(*pause)), false),
             What::Network(change) => self.row(event.at, change.clone(), Mark::Across),
+            What::Differed(_) => self.differed = true,
             What::Judged(judgement) if !judgement.held => {
+                // What differs came last.
+                if let Some(row) = self.last.filter(|_| self.differed).and_then(|last| self.rows.get_mut(last)) {
+                    row.guilty = true;
+                }
+                self.differed = false;
                 self.row(event.at, judgement.reason.clone(), Mark::Wrong);
             }
-            What::Measured(_) | What::Finding(_) | What::Learned(..) | What::Differed(_) | What::Judged(_) => {}
+            What::Still | What::Measured(_) | What::Finding(_) | What::Learned(..) | What::Judged(_) => {}
         }
     }
 
@@ -238,6 +279,31 @@ impl Fold {
         if fresh.length > 0 {
             self.note(event, with_data(if error { "prints an error" } else { "prints" }, &fresh), true);
         }
+    }
+
+    /// What programs that talk to peers do on their own side, from the record of their calls: all of it, or nothing
+    /// where it would be too much.
+    fn own_calls(&mut self, events: &[Event], record: &str) {
+        if !self.talked || record.lines().count() > CALLS {
+            return;
+        }
+        let started = events.iter().filter(|event| matches!(event.what, What::Started(_)));
+        let named: Vec<&str> = started.map(|event| event.who.as_str()).collect();
+        let calls = calls::read(record);
+        let told: Vec<(Duration, &str, String)> = calls
+            .iter()
+            .filter_map(|call| {
+                Some((time(&call.at) + taken(&call.took), *named.get(call.program)?, on_its_side(call)?))
+            })
+            .collect();
+        if told.len() > OWN_CALLS {
+            return;
+        }
+        for (at, name, label) in told {
+            let lane = self.lane(name, true);
+            self.row(at, label, Mark::Note(lane));
+        }
+        self.rows.sort_by_key(|row| row.at);
     }
 
     /// What programs send each other, from the record of their calls.
@@ -267,6 +333,20 @@ impl Fold {
     }
 }
 
+/// What a program does on its own side, where others send to it.
+fn on_its_side(call: &Call) -> Option<String> {
+    call.socket.as_ref()?;
+    match call.result {
+        Ok(_) if call.name.starts_with("accept") => Some("accept() returns".to_owned()),
+        Ok(0) if call.is_receive() => Some(format!("{}() = 0: the end", call.name)),
+        Ok(count) if call.is_receive() => {
+            Some(format!("{}() takes {}", call.name, counted(u64::try_from(count).unwrap_or(0), "byte")))
+        }
+        Ok(_) if call.name == "close" => Some("close()".to_owned()),
+        _ => None,
+    }
+}
+
 /// What a call puts on its way to the other side.
 fn in_words(call: &Call) -> Option<(String, Kind)> {
     match call.result {
@@ -290,6 +370,13 @@ fn time(text: &str) -> Duration {
     let (seconds, micros) = text.split_once('.').unwrap_or((text, "0"));
     let number = |text: &str| text.parse::<u64>().unwrap_or(0);
     Duration::from_secs(number(seconds)) + Duration::from_micros(number(micros))
+}
+
+/// How long a call took, as the record writes it: `1.03ms`.
+fn taken(text: &str) -> Duration {
+    let units = [("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)];
+    let seconds = units.iter().find_map(|(unit, worth)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * worth));
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default()
 }
 
 /// Some words and as much of the bytes as there is room for.
@@ -372,7 +459,9 @@ fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
 /// Many arrows of one kind and direction become a few and a count.
 fn joined(rows: Vec<Row>) -> Vec<Row> {
     let mut joined = Vec::new();
-    let alike = |a: &Row, b: &Row| a.mark == b.mark && matches!(a.mark, Mark::Arrow { kind: Kind::Data, .. });
+    let alike = |a: &Row, b: &Row| {
+        a.mark == b.mark && a.guilty == b.guilty && matches!(a.mark, Mark::Arrow { kind: Kind::Data, .. })
+    };
     for group in rows.chunk_by(alike) {
         if group.len() <= ALIKE {
             joined.extend_from_slice(group);
@@ -393,7 +482,7 @@ fn silences(rows: Vec<Row>) -> Vec<Row> {
         let silence = spread.last().map_or(Duration::ZERO, |before| row.at.saturating_sub(before.at));
         if silence >= SILENCE {
             let label = format!("{} pass", human(Duration::from_millis(silence.as_millis() as u64)));
-            spread.push(Row { at: row.at, label, mark: Mark::Across });
+            spread.push(Row { at: row.at, label, mark: Mark::Across, guilty: false });
         }
         spread.push(row);
     }
@@ -406,7 +495,7 @@ fn shortened(mut rows: Vec<Row>) -> Vec<Row> {
     if hidden > 1 {
         let label = format!("{} left out; the transcript has them", counted(hidden, "row"));
         let at = rows[ROWS.0].at;
-        rows.splice(ROWS.0..ROWS.0 + hidden, [Row { at, label, mark: Mark::Across }]);
+        rows.splice(ROWS.0..ROWS.0 + hidden, [Row { at, label, mark: Mark::Across, guilty: false }]);
     }
     rows
 }
@@ -492,6 +581,27 @@ mod tests {
         assert_eq!(names, ["guest-2", "guest-18", "server", "guest-19", "guest-20"]);
         assert_eq!(sequence.absent, 16);
         assert_eq!(sequence.rows.last().map(|row| &row.mark), Some(&Mark::Wrong));
+    }
+
+    #[test]
+    fn where_a_run_parts_from_the_model() {
+        let run = |reply: &str| {
+            let received = event(3, "alice", What::Received(Excerpt::of(reply.as_bytes())));
+            let events = [
+                event(0, "server", What::Started("./server".to_owned())),
+                event(1, "alice", What::Connected("server".to_owned())),
+                event(2, "alice", What::Sent(Excerpt::of(b"hi"))),
+                received,
+            ];
+            of(&events, "").unwrap()
+        };
+        let (mut own, mut model) = (run("Hi"), run("HI"));
+        part(&mut own, &mut model);
+        let marked = |sequence: &Sequence| sequence.rows.iter().position(|row| row.guilty);
+        assert_eq!((marked(&own), marked(&model)), (Some(3), Some(3)));
+        let (mut own, mut model) = (run("HI"), run("HI"));
+        part(&mut own, &mut model);
+        assert_eq!((marked(&own), marked(&model)), (None, None));
     }
 
     #[test]

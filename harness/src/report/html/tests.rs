@@ -44,7 +44,7 @@ fn laid_out(page: &str) -> String {
 /// Every run of a report, with these events.
 fn with<'r>(report: &'r Report, events: &'r [Event]) -> Runs<'r> {
     let runs = report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|found| &found.runs);
-    runs.map(|run| (run.id.as_str(), Seen { events, calls: CALLS })).collect()
+    runs.map(|run| (run.id.as_str(), Seen { events, calls: CALLS, model: &[] })).collect()
 }
 
 #[test]

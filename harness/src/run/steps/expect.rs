@@ -20,6 +20,9 @@ use crate::scenario::model::{
 
 const USUAL: Duration = Duration::from_secs(5);
 
+/// So many bytes in one piece are no coincidence: they are the beginning of what was expected.
+const TELLING: usize = 16;
+
 /// What an output must show, bytes ready.
 enum Shown {
     Contains { text: Vec<u8>, loosely: bool },
@@ -40,6 +43,7 @@ impl Director {
     pub(super) async fn expect_exit(&mut self, step: &ExpectExit) -> Done {
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (name, actor) in self.actors.programs_named(&step.program) {
+            let who = actor.noun(&name);
             let patience = Patience::new(&*self.stage, limit);
             let ended = self.until(patience, || actor.program.ended()).await;
             let wanted = match step.status {
@@ -47,14 +51,14 @@ impl Director {
                 ExitExpected::NonZero => "ends with an exit status other than 0",
                 ExitExpected::Any | ExitExpected::AnyEnd => "ends by itself",
             };
-            let expected = format!("the {name} {wanted}");
+            let expected = format!("{who} {wanted}");
             let ended = match ended {
                 Ok(ended) => ended,
                 Err(why) => {
                     return Err(Failure {
                         expected,
                         actual: "it still runs".to_owned(),
-                        reason: format!("the {name} does not end: {}", self.explain(&why)),
+                        reason: format!("{who} should have ended by now, but still runs: {}", self.explain(&why)),
                     }
                     .into());
                 }
@@ -71,7 +75,7 @@ impl Director {
                 return Err(Failure {
                     expected,
                     actual: ended.to_string(),
-                    reason: format!("the {name} ended with {ended}{words}"),
+                    reason: format!("{who} ended with {ended}{words}"),
                 }
                 .into());
             }
@@ -82,6 +86,7 @@ impl Director {
     pub(super) async fn expect_running(&mut self, step: &ExpectRunning) -> Done {
         self.quiet_down(Duration::from_millis(200)).await;
         for (name, actor) in self.actors.programs_named(&step.program) {
+            let who = actor.noun(&name);
             let server = self.cast.listens(&actor.role);
             let actual = match actor.program.ended() {
                 Some(ended) => format!("it has ended ({ended})"),
@@ -91,8 +96,8 @@ impl Director {
                 None => continue,
             };
             return Err(Failure {
-                expected: format!("the {name} goes on"),
-                reason: format!("the {name} does not go on: {actual}{}", last_words(&actor)),
+                expected: format!("{who} goes on"),
+                reason: format!("{who} should still run, but {actual}{}", last_words(&actor)),
                 actual,
             }
             .into());
@@ -103,14 +108,15 @@ impl Director {
     pub(super) async fn expect_not_listening(&mut self, step: &ExpectNotListening) -> Done {
         self.quiet_down(Duration::from_millis(200)).await;
         for (name, actor) in self.actors.programs_named(&step.program) {
+            let who = actor.noun(&name);
             let found = actor.program.listening(self.cast.transport(&actor.role));
             // A program that finds its port taken may well try another one, as long as it says so.
             let theirs: Vec<_> = found.iter().filter(|address| address.port() == self.port_of(&actor)).collect();
             if let Some(address) = theirs.first() {
                 return Err(Failure {
-                    expected: format!("the {name} does not take a port that is in use"),
+                    expected: format!("{who} does not take a port that is in use"),
                     actual: format!("it listens on {address}"),
-                    reason: format!("the {name} listens on {address} beside the one that was there first: clients are split between the two"),
+                    reason: format!("{who} listens on {address} beside the one that was there first: clients are split between the two"),
                 }
                 .into());
             }
@@ -124,11 +130,12 @@ impl Director {
 
     pub(super) fn expect_address(&mut self, step: &ExpectAddress) -> Done {
         for (name, actor) in self.actors.programs_named(&step.program) {
+            let who = actor.noun(&name);
             let server = self.cast.listens(&actor.role);
             let given = actor.given.port();
             if let Some(why) = self.cast.strays(&actor.role) {
                 return Err(Failure {
-                    expected: format!("the {name} keeps to the address on its command line"),
+                    expected: format!("{who} keeps to the address on its command line"),
                     actual: why.clone(),
                     reason: why,
                 }
@@ -146,9 +153,9 @@ impl Director {
                     ""
                 };
                 return Err(Failure {
-                    expected: format!("the {name} listens on port {given}, as its command line says"),
+                    expected: format!("{who} listens on port {given}, as its command line says"),
                     actual: format!("it listens on port {port}"),
-                    reason: format!("the {name} was told port {given} and listens on port {port}{swapped}"),
+                    reason: format!("{who} was told port {given} and listens on port {port}{swapped}"),
                 }
                 .into());
             }
@@ -159,6 +166,7 @@ impl Director {
     pub(super) async fn expect_complaint(&mut self, step: &ExpectComplaint) -> Done {
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (name, actor) in self.actors.programs_named(&step.program) {
+            let who = actor.noun(&name);
             let patience = Patience::new(&*self.stage, limit);
             let complains = |output: &Output, is_stderr: bool| {
                 // Whatever is said on standard error is said because something is wrong.
@@ -192,20 +200,34 @@ impl Director {
             let reason = match said {
                 Ok(true) if judge::is_traceback(&stderr) || judge::is_traceback(&stdout) => {
                     if !step.not_a_traceback {
-                        let text = format!("the {name} says what is wrong only by a traceback");
+                        let text = format!("{who} says what is wrong only by a traceback");
                         self.note("harness", What::Finding(text));
                         continue;
                     }
-                    format!("the {name} leaves it to its language's traceback to say what is wrong")
+                    format!(
+                        "{who} printed the traceback of an exception, and no sentence of its own about what is wrong"
+                    )
                 }
                 Ok(true) => continue,
                 Ok(false) => match actor.program.ended() {
-                    Some(ended) => format!("the {name} ended ({ended}) without a word about what is wrong"),
-                    None => format!("the {name} says nothing about what is wrong"),
+                    Some(ended) => {
+                        let where_else = match step.stream {
+                            Stream::Stderr if !stdout.is_empty() => ": what it printed is on standard output",
+                            Stream::Stdout if !stderr.is_empty() => ": what it printed is on standard error",
+                            _ => "",
+                        };
+                        let stream = match step.stream {
+                            Stream::Stderr => " on standard error",
+                            Stream::Stdout => " on standard output",
+                            Stream::Any => "",
+                        };
+                        format!("{who} ended ({ended}) and printed no message{stream} about what is wrong{where_else}")
+                    }
+                    None => format!("{who} goes on and prints no message about what is wrong"),
                 },
-                Err(why) => format!("the {name} says nothing about what is wrong: {}", self.explain(&why)),
+                Err(why) => format!("{who} prints no message about what is wrong: {}", self.explain(&why)),
             };
-            return Err(Failure { expected: format!("the {name} prints {wanted}"), actual: came, reason }.into());
+            return Err(Failure { expected: format!("{who} prints {wanted}"), actual: came, reason }.into());
         }
         Ok(())
     }
@@ -332,8 +354,9 @@ impl Director {
         over: Option<&GaveUp>,
     ) -> Halt {
         self.note_output(name, actor, step.stream);
+        let who = actor.noun(name);
         let how = match (actor.program.ended(), over) {
-            (Some(ended), _) => format!("; the {name} has ended ({ended}){}", last_words(actor)),
+            (Some(ended), _) => format!("; {who} has ended ({ended}){}", last_words(actor)),
             (None, Some(why)) => format!("; {}", self.explain(why)),
             (None, None) => String::new(),
         };
@@ -430,12 +453,18 @@ impl Shown {
 
     fn lack(&self, bytes: &[u8]) -> String {
         match self {
-            Self::Contains { text, .. } if bytes.len() < text.len() => {
-                format!("{} printed of at least {}", counted_are(bytes.len(), "byte"), text.len())
+            Self::Contains { .. } if bytes.is_empty() => "there is none".to_owned(),
+            Self::Contains { text, .. } if text.starts_with(bytes) => {
+                format!("only the first {} of {} were printed", bytes.len(), counted(text.len(), "byte"))
             }
             Self::Number(number) => format!("it does not say {number}"),
             Self::Lacks(text) => format!("{} is in it", judge::quote(text)),
-            Self::Contains { .. } => "what was expected is not in it, in one piece".to_owned(),
+            Self::Contains { text, .. } => match longest_prefix(bytes, text) {
+                there if there >= TELLING => {
+                    format!("only the first {there} of {} are there in one piece", counted(text.len(), "byte"))
+                }
+                _ => format!("{} is not in it", judge::quote(judge::beginning(text, 60))),
+            },
             Self::Equals(expected) => judge::first_difference(bytes, expected),
             Self::OneLine(_) => "there is no such line".to_owned(),
             Self::Messages { messages, .. } => match judge::messages(bytes, messages) {

@@ -6,6 +6,7 @@ use super::super::actors::Peer;
 use super::super::judge;
 use super::super::{Director, Done, Encryption, Failure, Halt};
 use super::dialogue::Manner;
+use crate::diagnose::counted;
 use crate::peers::dialogue::Refusal;
 use crate::peers::message::{self, Held};
 use crate::peers::smtp::{Exchange, Offers, Record, Server};
@@ -131,10 +132,7 @@ impl Director {
                 let is_header_wanted = step.header || step.charset;
                 match message::holds(&mail.content, text) {
                     Held::Lacks(line) => {
-                        let why = format!(
-                            "the text is not there whole: {} is missing, or not in its place",
-                            judge::quote(line.as_bytes())
-                        );
+                        let why = not_whole(text, &line);
                         return Some((expected, came, why));
                     }
                     Held::Raw if is_header_wanted => {
@@ -315,4 +313,19 @@ fn left_open(record: &Record) -> Option<Failure> {
         return None;
     };
     Some(Failure { expected, actual: course(record), reason })
+}
+
+/// That a line of a text did not arrive, and which.
+fn not_whole(text: &[u8], missing: &str) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<&str> = text.lines().collect();
+    let place = match lines.iter().position(|line| *line == missing) {
+        Some(index) => format!("line {} of its {}", index + 1, counted(lines.len(), "line")),
+        None => "a line".to_owned(),
+    };
+    let shown = match missing {
+        "" => "an empty line".to_owned(),
+        line => judge::quote(judge::beginning(line.as_bytes(), 60)),
+    };
+    format!("the text did not arrive whole: {place} is missing, or not in its place ({shown})")
 }

@@ -327,11 +327,7 @@ impl Director {
         Err(Failure {
             expected: format!("{} takes a connection from {name}", step.to),
             actual: format!("the connection failed: {why}"),
-            reason: format!(
-                "{name} could not connect to {}: {}",
-                step.to,
-                self.explain(&GaveUp::Still).replacen(&format!("{}; ", GaveUp::Still), &format!("{why}; "), 1)
-            ),
+            reason: format!("{name} could not connect to {}: {why}; {}", step.to, self.explain(&GaveUp::Still)),
         }
         .into())
     }

@@ -344,10 +344,9 @@ impl Director {
             actual: judge::describe(&peer.received),
             reason: match peer.received.len() {
                 0 => format!("{name} received nothing{how}"),
-                count => format!(
-                    "{name} received {} that are not what was expected{difference}{how}",
-                    counted(count, "byte")
-                ),
+                count => {
+                    format!("{name} received {}, and not what was expected{difference}{how}", counted(count, "byte"))
+                }
             },
         }
         .into()
@@ -422,7 +421,7 @@ impl Director {
                 let came = judge::describe(&peer.borrow().received);
                 return Err(Failure {
                     expected: format!("{name} gets {}", unwanted.describe()),
-                    reason: format!("{name} received what it should not get: {came}"),
+                    reason: format!("{name} received {came}, which it must not get"),
                     actual: came,
                 }
                 .into());
