@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::overview::{Digest, Overview};
+use super::overview::{Digest, Overview, Row, Told};
 use super::roster::Seen;
 use crate::catalogue::model::Level;
 use crate::report::model::Status;
@@ -113,6 +113,33 @@ pub fn missed(overview: &Overview) -> Missed<'_> {
     let mut missed: Vec<Tally<'_>> = tallies.into_values().filter(|it| it.missed() > 0).collect();
     missed.sort_by_key(|it| (std::cmp::Reverse(it.missed()), it.level, it.id));
     Missed { judged, missed, never }
+}
+
+/// What happened to more than one submission, and to which; the most frequent first.
+pub fn causes(overview: &Overview) -> Vec<(&Told, Vec<&Row>)> {
+    let mut causes: BTreeMap<&Told, Vec<&Row>> = BTreeMap::new();
+    for (row, digest) in overview.digests() {
+        for told in &digest.causes {
+            causes.entry(told).or_default().push(row);
+        }
+    }
+    let mut causes: Vec<(&Told, Vec<&Row>)> = causes.into_iter().filter(|(_, rows)| rows.len() > 1).collect();
+    causes.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+    causes
+}
+
+/// Every requirement that anybody was judged by, with its title: in the order of the report that has the most, then
+/// what only others have.
+pub fn columns(overview: &Overview) -> Vec<(&str, &str)> {
+    let mut reports: Vec<&Digest> = overview.digests().map(|(_, digest)| digest).collect();
+    reports.sort_by_key(|digest| std::cmp::Reverse(digest.requirements.len()));
+    let mut columns: Vec<(&str, &str)> = Vec::new();
+    for it in reports.iter().flat_map(|digest| &digest.requirements) {
+        if !columns.iter().any(|(id, _)| *id == it.id) {
+            columns.push((&it.id, &it.title));
+        }
+    }
+    columns
 }
 
 /// Submissions whose files are the same, byte by byte: groups of names.

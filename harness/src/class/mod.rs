@@ -13,9 +13,12 @@ pub mod export;
 pub mod figures;
 pub mod folders;
 pub mod gradebook;
+pub mod gradescope;
 pub mod grading;
 pub mod html;
 pub mod merge;
+#[cfg(test)]
+mod one_sum;
 pub mod overview;
 pub mod page;
 pub mod result;

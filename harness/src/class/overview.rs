@@ -8,8 +8,9 @@ use super::roster::{Roster, Seen, Submission};
 use super::settings::{Settings, Showing};
 use crate::catalogue::model::Level;
 use crate::grade::{late, unsteadiness};
+use crate::report::causes::{self, Cause};
 use crate::report::html::Runs;
-use crate::report::model::{Report, Status};
+use crate::report::model::{Absent, Report, RequirementReport, Status};
 use crate::report::summary;
 
 /// A class.
@@ -71,6 +72,8 @@ pub struct Digest {
     pub requirements: Vec<Verdict>,
     /// Requirements that others of the class were judged by, and this one was not: no program was handed in for them.
     pub absent: Vec<String>,
+    /// Why points are missing, the first to mend first.
+    pub causes: Vec<Told>,
     /// Points by task.
     pub tasks: BTreeMap<String, (f64, f64)>,
     /// Virtual milliseconds of each run.
@@ -79,6 +82,47 @@ pub struct Digest {
     pub unsteady: BTreeMap<String, (u32, u32)>,
     /// Must-requirements that nothing decided.
     pub undecided: Vec<String>,
+}
+
+/// Why points are missing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// The requirement that tells of it, as `task.requirement`.
+    pub id: String,
+    /// What happened.
+    pub reason: String,
+}
+
+impl Told {
+    fn of(cause: &Cause<'_>) -> Option<Self> {
+        let (found, run) = (cause.failed.first()?, cause.run()?);
+        Some(Self { id: found.id.clone(), reason: run.reason.clone() })
+    }
+}
+
+/// What had to be handed in, as far as others of the class show what that is judged by.
+#[derive(Debug, Default)]
+struct Demanded(BTreeMap<String, (Level, f64)>);
+
+impl Demanded {
+    /// Where tasks were asked for, a program that was not handed in costs what it is worth. Unasked, nobody says which
+    /// tasks a student had to hand in.
+    fn of(tasks: &[String], judged: impl Iterator<Item = Verdict>) -> Self {
+        let mut demanded = BTreeMap::new();
+        for it in judged.filter(|it| tasks.iter().any(|task| it.id.split('.').next() == Some(task))) {
+            let (_, worth) = demanded.entry(it.id).or_insert((it.level, 0.0));
+            *worth = it.max_score.max(*worth);
+        }
+        Self(demanded)
+    }
+
+    /// What somebody has not handed in.
+    fn lacking(&self, has: impl Fn(&str) -> bool) -> Vec<Absent> {
+        let lacking = self.0.iter().filter(|(id, _)| !has(id));
+        lacking
+            .map(|(id, (level, max_score))| Absent { id: id.clone(), level: *level, max_score: *max_score })
+            .collect()
+    }
 }
 
 /// A requirement's verdict.
@@ -96,15 +140,36 @@ pub struct Verdict {
     pub max_score: f64,
 }
 
+impl Verdict {
+    fn of(found: &RequirementReport) -> Self {
+        Self {
+            id: found.id.clone(),
+            level: found.level,
+            title: found.title.clone(),
+            status: found.status,
+            max_score: found.max_score,
+        }
+    }
+}
+
 impl Digest {
     /// The figures of a result, and the report that its student is shown, with what is kept of the runs.
-    fn shown(name: &str, submission: &Submission, graded: Graded, showing: &Showing) -> (Self, (Report, Graded)) {
+    fn shown(
+        name: &str,
+        submission: &Submission,
+        graded: Graded,
+        showing: &Showing,
+        demanded: &Demanded,
+    ) -> (Self, (Report, Graded)) {
         let submitted = submission.submitted.as_deref().and_then(|time| time.parse().ok());
-        let settle = |mut report: Report| {
+        let whole = graded.report(name);
+        let absent = demanded.lacking(|id| summary::requirements(&whole).any(|found| found.id == id));
+        let settle = |mut report: Report, absent: Vec<Absent>| {
+            report.lack(absent);
             showing.late.iter().for_each(|policy| late::apply(&mut report, policy, submitted));
             report
         };
-        let whole = settle(graded.report(name));
+        let whole = settle(whole, absent.clone());
         let mut digest = Self::of(&whole);
         digest.late = match (&whole.late, &showing.late, submitted) {
             (Some(late), ..) => Some(late.reason.clone()),
@@ -112,7 +177,8 @@ impl Digest {
             _ => None,
         };
         let Some(held) = &showing.hide else { return (digest, (whole, graded)) };
-        let shown = settle(graded.report_for_student(name, held));
+        let visible = absent.into_iter().filter(|it| !held.holds(&it.id)).collect();
+        let shown = settle(graded.report_for_student(name, held), visible);
         let points = summary::headline(&whole).points;
         digest.feedback = summary::Headline { points, ..summary::headline(&shown) }.text();
         (digest, (shown, graded.hiding(held)))
@@ -127,13 +193,7 @@ impl Digest {
                 unsteady.insert(run.id.clone(), times);
             }
         }
-        let requirements = summary::requirements(report).map(|it| Verdict {
-            id: it.id.clone(),
-            level: it.level,
-            title: it.title.clone(),
-            status: it.status,
-            max_score: it.max_score,
-        });
+        let requirements = summary::requirements(report).map(Verdict::of);
         Self {
             points: report.score,
             out_of: report.max_score,
@@ -142,7 +202,8 @@ impl Digest {
             feedback: summary::headline(report).text(),
             late: None,
             requirements: requirements.collect(),
-            absent: Vec::new(),
+            absent: report.absent.iter().map(|it| it.id.clone()).collect(),
+            causes: causes::causes(report).iter().filter_map(Told::of).collect(),
             tasks: report.tasks.iter().map(|task| (task.id.clone(), (task.score, task.max_score))).collect(),
             runs,
             unsteady,
@@ -207,6 +268,16 @@ impl Overview {
         result: impl Fn(&str) -> Option<Verdicts>,
         mut each: impl FnMut(&Row, Option<(&Report, &Runs<'_>)>) -> Result<(), E>,
     ) -> Result<Self, E> {
+        let keys = roster.submissions.values().filter_map(|submission| match &submission.seen {
+            Some(Seen::Key { key, .. }) => Some(key),
+            _ => None,
+        });
+        let judged = keys.filter_map(|key| match result(key)?.outcome {
+            Outcome::Graded(graded) => Some(graded.report("")),
+            Outcome::NotGradable(_) | Outcome::HarnessError(_) => None,
+        });
+        let judged = judged.flat_map(|report| summary::requirements(&report).map(Verdict::of).collect::<Vec<_>>());
+        let demanded = Demanded::of(&roster.settings.tasks, judged);
         let mut rows = Vec::new();
         let mut folders = Folders::default();
         for (name, submission) in &roster.submissions {
@@ -219,7 +290,7 @@ impl Overview {
                     Some(Outcome::NotGradable(why)) => State::NotGradable(why),
                     Some(Outcome::HarnessError(why)) => State::HarnessError(why),
                     Some(Outcome::Graded(graded)) => {
-                        let (digest, shown) = Digest::shown(name, submission, *graded, &roster.showing);
+                        let (digest, shown) = Digest::shown(name, submission, *graded, &roster.showing, &demanded);
                         whole = Some(shown);
                         State::Graded(Box::new(digest))
                     }
@@ -230,9 +301,7 @@ impl Overview {
             rows.push(row);
         }
         let passed_over = roster.passed_over.iter().cloned().collect();
-        let mut overview = Self { settings: roster.settings.clone(), rows, passed_over };
-        overview.count_absent();
-        Ok(overview)
+        Ok(Self { settings: roster.settings.clone(), rows, passed_over })
     }
 
     /// Every report.
@@ -254,29 +323,6 @@ impl Overview {
     pub fn missing(&self) -> Vec<&str> {
         let missing = self.rows.iter().filter(|row| matches!(row.state, State::Missing));
         missing.map(|row| row.name.as_str()).collect()
-    }
-
-    /// Where tasks were asked for, a program that was not handed in costs what it is worth: what it would have been
-    /// judged by is known from the others. Unasked, nobody says which tasks a student had to hand in.
-    fn count_absent(&mut self) {
-        let mut worth: BTreeMap<String, f64> = BTreeMap::new();
-        for (_, digest) in self.digests() {
-            for it in &digest.requirements {
-                let most = worth.entry(it.id.clone()).or_default();
-                *most = most.max(it.max_score);
-            }
-        }
-        let asked = &self.settings.tasks;
-        worth.retain(|id, _| asked.iter().any(|task| id.split('.').next() == Some(task)));
-        for row in &mut self.rows {
-            let State::Graded(digest) = &mut row.state else { continue };
-            for (id, points) in &worth {
-                if !digest.requirements.iter().any(|it| it.id == *id) {
-                    digest.absent.push(id.clone());
-                    digest.out_of += points;
-                }
-            }
-        }
     }
 }
 
@@ -307,6 +353,7 @@ pub(crate) mod sample {
             late: None,
             requirements: verdicts.collect(),
             absent: Vec::new(),
+            causes: Vec::new(),
             tasks: BTreeMap::new(),
             runs: BTreeMap::new(),
             unsteady: BTreeMap::new(),
@@ -320,7 +367,14 @@ pub(crate) mod sample {
     /// A class with these rows.
     pub fn class(rows: Vec<Row>) -> Overview {
         let mut class = Overview { settings: settings::sample(), rows, passed_over: Vec::new() };
-        class.count_absent();
+        let judged: Vec<Verdict> = class.digests().flat_map(|(_, it)| it.requirements.clone()).collect();
+        let demanded = Demanded::of(&class.settings.tasks, judged.into_iter());
+        for row in class.rows.iter_mut().filter(|row| matches!(row.state, State::Graded(_))) {
+            let digest = digest(row);
+            let absent = demanded.lacking(|id| digest.requirements.iter().any(|it| it.id == id));
+            digest.out_of += absent.iter().map(|it| it.max_score).sum::<f64>();
+            digest.absent = absent.into_iter().map(|it| it.id).collect();
+        }
         class
     }
 

@@ -8,7 +8,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Settings, Showing};
-use super::{ClassError, at};
+use super::{ClassError, at, gradescope};
 use crate::submission::{archive, discover};
 
 /// The roster: all submissions of a class, and what became of each.
@@ -124,6 +124,7 @@ impl Roster {
         for delivery in deliveries {
             taken.entry(delivery.name.clone()).or_default().push(delivery);
         }
+        let metadata = gradescope::read(folder)?;
         for (name, mut deliveries) in taken {
             // A later attempt takes the place of an earlier one.
             let last = deliveries.iter().map(|it| it.attempt.clone()).max().unwrap_or_default();
@@ -151,6 +152,13 @@ impl Roster {
                         seen: None,
                     },
                 );
+            }
+        }
+        for (name, about) in metadata {
+            if let Some(submission) = roster.submissions.get_mut(&name) {
+                submission.person = about.names.join(", ");
+                submission.ids = about.ids;
+                submission.submitted = about.submitted;
             }
         }
         Ok(roster)
@@ -189,6 +197,13 @@ pub fn own_name(source: &str) -> String {
         found.get(group).map(|rest| rest.as_str().to_owned()).filter(|rest| !rest.is_empty())
     };
     rest(&MOODLE, 3).or_else(|| rest(&BLACKBOARD, 4)).or_else(|| rest(&CANVAS, 4)).unwrap_or_else(|| source.to_owned())
+}
+
+/// What a learning system has put before the student's own name of a file: all of it for a folder; nothing if the name
+/// is no system's.
+pub fn prefix(source: &str) -> Option<&str> {
+    let by_system = [&MOODLE, &BLACKBOARD, &CANVAS].iter().any(|pattern| pattern.is_match(source));
+    by_system.then(|| source.strip_suffix(&own_name(source)).filter(|it| !it.is_empty()).unwrap_or(source))
 }
 
 /// The date in the name of a Blackboard attempt.

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::overview::{Overview, Row, State};
-use super::roster::{Roster, Seen};
+use super::roster::{self, Roster, Seen, Submission};
 use super::settings::Settings;
 use super::store::{Store, write};
 use super::{ClassError, at, export, gradebook, html, page};
+use crate::package::{Item, write_zip};
 use crate::report::format::{Format, render};
 use crate::report::html::{self as report_page, Runs};
 use crate::report::model::Report;
@@ -36,6 +37,7 @@ pub struct Written {
 /// If a file cannot be written, or the export cannot be filled in.
 pub fn write_all(store: &Store, roster: &Roster, fill: Option<&Export>) -> Result<Written, ClassError> {
     let students = store.root().join("students");
+    let mut feedback = Vec::new();
     let overview = Overview::draw(
         roster,
         |key| store.result(key),
@@ -53,9 +55,14 @@ pub fn write_all(store: &Store, roster: &Roster, fill: Option<&Export>) -> Resul
             {
                 write(&folder.join(file), render(&report, format, style).as_bytes())?;
             }
-            write(&folder.join("report.html"), report_page::render(&report, runs).as_bytes())
+            let page = report_page::render(&report, runs).into_bytes();
+            write(&folder.join("report.html"), &page)?;
+            feedback.push(Item { name: feedback_path(&row.submission, &row.folder), program: false, content: page });
+            Ok::<(), ClassError>(())
         },
     )?;
+    let zip = store.root().join("feedback.zip");
+    write_zip(&feedback, &zip).map_err(at(&zip))?;
     let mut notes = Vec::new();
     let gradebook = match fill {
         None => gradebook::render(&overview).into_bytes(),
@@ -71,6 +78,17 @@ pub fn write_all(store: &Store, roster: &Roster, fill: Option<&Export>) -> Resul
     write(&store.root().join("class.html"), html::render(&overview).as_bytes())?;
     write(&store.root().join("durations.csv"), durations(store, roster)?.as_bytes())?;
     Ok(Written { overview, notes })
+}
+
+/// Where a learning system looks for the file that it is to give back: in the folder that it gave out itself, or
+/// beside the file, under a name that begins as that one does.
+fn feedback_path(submission: &Submission, folder: &str) -> String {
+    let given = submission.sources.first().map(String::as_str).unwrap_or_default();
+    match roster::prefix(given) {
+        Some(prefix) if prefix == given || prefix.is_empty() => format!("{given}/report.html"),
+        Some(prefix) => format!("{prefix}report.html"),
+        None => format!("{folder}/report.html"),
+    }
 }
 
 /// The report of a student whose submission was not graded.
@@ -104,4 +122,29 @@ fn durations(store: &Store, roster: &Roster) -> Result<String, ClassError> {
         table.write_record([crate::report::csv::inert(name), milliseconds.to_string()]).expect("a line in memory");
     }
     Ok(String::from_utf8(table.into_inner().expect("lines in memory")).expect("text from text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::moodle_folder("Ada Byron_70012_assignsubmission_file", "Ada Byron_70012_assignsubmission_file/report.html")]
+    #[case::moodle_file(
+        "Ada Byron_70012_assignsubmission_file_lab.zip",
+        "Ada Byron_70012_assignsubmission_file_report.html"
+    )]
+    #[case::canvas("byronada_4321_99001_lab.zip", "byronada_4321_99001_report.html")]
+    #[case::folder("s1234567", "s1234567/report.html")]
+    fn feedback_goes_where_it_is_looked_for(#[case] source: &str, #[case] path: &str) {
+        let submission = Submission {
+            person: String::new(),
+            ids: Vec::new(),
+            sources: vec![source.to_owned()],
+            submitted: None,
+            seen: None,
+        };
+        assert_eq!(feedback_path(&submission, "s1234567"), path);
+    }
 }

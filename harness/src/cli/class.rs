@@ -312,9 +312,12 @@ pub fn summary(written: &Written, out: &Path) -> String {
     for note in &written.notes {
         text.push_str(&format!("{note}\n"));
     }
-    for (file, what) in
-        [("gradebook.csv", "the points"), ("class.html", "what the class missed"), ("students", "a report for each")]
-    {
+    for (file, what) in [
+        ("gradebook.csv", "the points"),
+        ("class.html", "what the class missed"),
+        ("students", "a report for each"),
+        ("feedback.zip", "these reports under the learning system's own names, to be uploaded"),
+    ] {
         text.push_str(&format!("{}: {what}\n", out.join(file).display()));
     }
     text

@@ -13,10 +13,17 @@ use super::figures::{self, Missed, Slow, Tally};
 use super::overview::{Digest, Overview, Row, State};
 use super::page::{REASON, SLOWEST, last_of, percent, seconds};
 use crate::diagnose::counted;
-use crate::report::html::policy;
 use crate::report::html::words::{Line, kit};
+use crate::report::html::{anchor, policy};
+use crate::report::model::Status;
 use crate::report::style::cut;
 use crate::report::summary;
+
+/// Names that are listed for a requirement.
+const NAMED: usize = 200;
+/// Causes that are listed, and examples of each.
+const CAUSES: usize = 12;
+const EXAMPLES: usize = 5;
 
 /// Renders the page; it ends in a line end.
 pub fn render(overview: &Overview) -> String {
@@ -38,6 +45,8 @@ pub fn render(overview: &Overview) -> String {
                 main {
                     (scores(overview))
                     (missed(overview))
+                    (causes(overview))
+                    (map(overview))
                     (by_hand(overview))
                     (late(overview))
                     (alike(overview))
@@ -158,11 +167,24 @@ fn missed(overview: &Overview) -> Markup {
     let row = |it: &Tally<'_>| {
         let all = it.passed + it.failed + it.undecided + it.absent;
         let parts = [("bad", it.failed), ("caution", it.absent), ("good", it.passed)];
+        let who = with_verdict(overview, it.id, Status::Fail);
         html! {
             tr {
                 th scope="row" {
                     (kit(it.title)) code.id { (Line(it.id)) }
                     (bar(&parts.map(|(class, count)| (class, hundredths(count, all)))))
+                    @if !who.is_empty() {
+                        details {
+                            summary { "Failed by " (counted(who.len(), "submission")) }
+                            p {
+                                @for (index, row) in who.iter().take(NAMED).enumerate() {
+                                    @if index > 0 { ", " }
+                                    (link_to(row, it.id))
+                                }
+                                @if who.len() > NAMED { " and " (who.len() - NAMED) " more" }
+                            }
+                        }
+                    }
                 }
                 td { (summary::level(it.level)) }
                 td.number { (it.failed) }
@@ -178,7 +200,11 @@ fn missed(overview: &Overview) -> Markup {
             @if missed.is_empty() {
                 p { "Nothing: every requirement that was decided was met by everyone." }
             } @else {
-                p.quiet { "The bars: failed, no program handed in, passed; the rest was not decided." }
+                p.legend {
+                    @for (class, what) in [("bad", "failed"), ("caution", "no program handed in"), ("good", "passed"), ("ground", "not decided")] {
+                        span { svg.swatch viewBox="0 0 8 8" aria-hidden="true" { rect class=(class) x="0" y="0" width="8" height="8" {} } " " (what) }
+                    }
+                }
                 div.wide tabindex="0" role="region" aria-label="what the class missed" {
                     table.tally {
                         caption.hidden { "Requirements, the most missed first" }
@@ -206,10 +232,99 @@ fn missed(overview: &Overview) -> Markup {
     }
 }
 
+/// The submissions with a verdict on a requirement.
+fn with_verdict<'o>(overview: &'o Overview, id: &str, status: Status) -> Vec<&'o Row> {
+    let has = |digest: &Digest| digest.requirements.iter().any(|it| it.id == id && it.status == status);
+    overview.digests().filter(|(_, digest)| has(digest)).map(|(row, _)| row).collect()
+}
+
+/// What went wrong for several, by what happened: what to speak of in the lecture.
+fn causes(overview: &Overview) -> Markup {
+    let all = figures::causes(overview);
+    html! {
+        @if !all.is_empty() {
+            section {
+                h2 { "What happened to several" }
+                ul {
+                    @for (told, rows) in all.iter().take(CAUSES) {
+                        li {
+                            strong { (rows.len()) } " × " code { (Line(&told.id)) } ": " (Line(&cut(&told.reason, REASON)))
+                            " ("
+                            @for (index, row) in rows.iter().take(EXAMPLES).enumerate() {
+                                @if index > 0 { ", " }
+                                (link_to(row, &told.id))
+                            }
+                            @if rows.len() > EXAMPLES { ", …" }
+                            ")"
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Students by requirements: a sign for each verdict, so that it is read in grey, too.
+fn map(overview: &Overview) -> Markup {
+    let columns = figures::columns(overview);
+    let rows: Vec<(&Row, &Digest)> = overview.digests().collect();
+    if rows.len() < 2 || columns.is_empty() {
+        return Markup::default();
+    }
+    let cell = |digest: &Digest, id: &str| {
+        let found = digest.requirements.iter().find(|it| it.id == id).map(|it| it.status);
+        let absent = digest.absent.iter().any(|absent| absent == id);
+        match found {
+            Some(Status::Pass) => ("m-good", "·", "passed"),
+            Some(Status::Fail) => ("m-bad", "✗", "failed"),
+            Some(Status::Skip) => ("m-quiet", "–", "not decided"),
+            Some(Status::NotGradable | Status::HarnessError) => ("m-caution", "!", "not judged"),
+            None if absent => ("m-caution", "○", "no program"),
+            None => ("", "", ""),
+        }
+    };
+    html! {
+        section {
+            h2 { "Everyone and everything" }
+            p.quiet { "✗ failed · ○ no program handed in · – not decided · ! not judged · a dot: passed. The numbers are told below." }
+            div.wide tabindex="0" role="region" aria-label="submissions by requirements" {
+                table.map {
+                    caption.hidden { "Submissions by requirements" }
+                    thead {
+                        tr {
+                            th scope="col" { "submission" }
+                            @for (number, (id, _)) in columns.iter().enumerate() {
+                                th.number scope="col" title=(Line(id)) { (number + 1) }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for (row, digest) in rows {
+                            tr {
+                                th scope="row" { (link(row)) }
+                                @for (id, _) in &columns {
+                                    @let (class, sign, word) = cell(digest, id);
+                                    td class=(class) { span aria-hidden="true" { (sign) } span.hidden { (word) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            ol.columns { @for (id, title) in &columns { li { code { (Line(id)) } " " (kit(title)) } } }
+        }
+    }
+}
+
 /// Where a student's report is.
 fn link(row: &Row) -> Markup {
     // Folders are made of letters, digits and a few signs: they cannot leave the place of a path.
     html! { a href={ "students/" (row.folder) "/report.html" } { (Line(&row.name)) } }
+}
+
+/// Where a student's report tells of a requirement that failed.
+fn link_to(row: &Row, id: &str) -> Markup {
+    html! { a href={ "students/" (row.folder) "/report.html#" (anchor("failed", id)) } { (Line(&row.name)) } }
 }
 
 /// The link of a name.
