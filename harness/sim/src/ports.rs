@@ -47,13 +47,19 @@ impl Net {
             return Err(libc::EAFNOSUPPORT);
         }
         let own = ip.is_loopback() || self.hosts[host].has(ip);
+        // Where addresses of nobody lead to a machine, a program is on the machine whose address it has built in.
+        let nobodys = || !ip.is_multicast() && !self.hosts.iter().any(|other| other.has(ip) || other.is_mirror(ip));
+        let adopts = !own && !ip.is_unspecified() && self.default_host.is_some() && nobodys();
         // Bound to everybody's address a socket is given what is sent there and nothing else (Linux: inet_bind).
-        if !ip.is_unspecified() && !own && self.hosts[host].everybody(ip).is_none() {
+        if !ip.is_unspecified() && !own && !adopts && self.hosts[host].everybody(ip).is_none() {
             return Err(libc::EADDRNOTAVAIL);
         }
         let port = if address.port() == 0 { self.free_port(host, stream)? } else { address.port() };
         if self.bind_conflict(id, host, stream, ip, port) {
             return Err(libc::EADDRINUSE);
+        }
+        if adopts && self.hosts[host].everybody(ip).is_none() {
+            self.hosts[host].aliases.push(ip);
         }
         self.hold_port(id, host, stream, port);
         let socket = self.socket_mut(id)?;

@@ -279,7 +279,8 @@ impl Net {
             .iter()
             .position(|candidate| candidate.has(ip) || candidate.is_mirror(ip))
             .or(self.default_host)
-            .map(|index| other(index, false))
+            // Nobody has the address, and the machine that stands for all others is the program's own.
+            .map(|index| if index == host { own(false) } else { other(index, false) })
             .or_else(|| on_link.then_some(Route { host: None, address: ip, loopback: false }))
             .ok_or(libc::ENETUNREACH)
     }

@@ -226,6 +226,33 @@ fn a_built_in_address_leads_to_the_peer() {
     assert_eq!((text, got), (b"('147.232.22.1', 5000)\n".to_vec(), b"x".to_vec()));
 }
 
+#[test]
+fn addresses_of_nobody_are_those_of_the_one_machine_that_there_is() {
+    let mut sim = Simulation::new(Config::default()).unwrap();
+    let host = sim.add_host("all").unwrap();
+    sim.set_default_host(host);
+    let handle = sim.handle();
+    // One goes to an address that it has built in, one listens at another, and is found there.
+    let goes = "import socket\none = socket.create_connection(('147.232.22.1', 5000))\n\
+        print(one.getpeername()); one.sendall(b'x')";
+    let listens = "import socket\nhome = ('10.0.37.251', 6000)\nserver = socket.socket(); server.bind(home)\n\
+        server.listen(1)\none = socket.create_connection(home); print(server.accept()[0].getsockname())";
+    let (went, got, listened) = sim
+        .run(async {
+            let listener = TcpListener::bind(host, any(false, 5000), 5).unwrap();
+            let program = handle.spawn(host, launch(&python(), &["-c", goes])).unwrap();
+            let (mut stream, _): (_, SocketAddr) = listener.accept().await.unwrap();
+            let mut got = Vec::new();
+            stream.read_to_end(&mut got).await.unwrap();
+            let went = collect(handle, program).await.1;
+            let program = handle.spawn(host, launch(&python(), &["-c", listens])).unwrap();
+            (went, got, collect(handle, program).await.1)
+        })
+        .unwrap();
+    assert_eq!((went, got), (b"('147.232.22.1', 5000)\n".to_vec(), b"x".to_vec()));
+    assert_eq!(String::from_utf8(listened).unwrap(), "('10.0.37.251', 6000)\n");
+}
+
 // Clocks.
 
 #[test]
