@@ -298,7 +298,9 @@ pub fn copy_tree(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
                     left_out.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
                 }
             } else if kind.is_file() {
-                std::fs::copy(path, target)?;
+                std::fs::copy(&path, &target)?;
+                // A build looks at which file is the older one. A copy that keeps no time is a copy still.
+                let _ = keep_time(&path, &target);
             }
         }
         Ok(())
@@ -307,6 +309,10 @@ pub fn copy_tree(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
     copy(from, from, to, &mut left_out)?;
     left_out.sort();
     Ok(left_out)
+}
+
+fn keep_time(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::File::options().read(true).open(to)?.set_modified(from.metadata()?.modified()?)
 }
 
 /// The beginning of a file, to tell what it is.

@@ -137,6 +137,8 @@ impl WireStage {
         self.frames()
             .iter()
             .filter_map(|frame| harness_os::sniff::first_contact(&frame.bytes))
+            // What the run's own name server answers is nobody's attempt to reach somebody.
+            .filter(|contact| contact.transport == Transport::Tcp || contact.source.port() != dns::PORT)
             .map(|contact| {
                 let transport = match contact.transport {
                     Transport::Tcp => TransportName::Tcp,
