@@ -320,6 +320,23 @@ fn not_together(source: &Arc<Source>, file: &TaskFile, scenarios: &[Scenario]) -
     unknown.map(problem).collect()
 }
 
+/// Signs that are no scenario in which the role is judged, nor its first conversation.
+fn no_signs(source: &Arc<Source>, file: &TaskFile, scenarios: &[Scenario]) -> Vec<Problem> {
+    let is_there = |sign: &&model::Sign| match sign.scenario.as_str() {
+        model::MEETING => file.meet.iter().any(|meet| meet.role == sign.role),
+        id => scenarios.iter().any(|it| it.id == id && it.role == sign.role),
+    };
+    let problem = |sign: &model::Sign| {
+        let quoted = format!("\"{}\"", sign.scenario);
+        let at = source.text.rfind(&quoted).map_or(0..0, |at| at..at + quoted.len());
+        let own = scenarios.iter().filter(|it| it.role == sign.role).map(|it| it.id.as_str());
+        let help = suggestion(&sign.scenario, own, || format!("a scenario that judges `{}`, or `meeting`", sign.role));
+        let title = format!("`{}` is no scenario that judges `{}`", sign.scenario, sign.role);
+        Problem::new(source, at, title).help(Some(help))
+    };
+    file.sign.iter().filter(|sign| !is_there(sign)).map(problem).collect()
+}
+
 fn task(folder: &Folder, common: &Arc<Common>, when: When) -> Result<Task, Problems> {
     let (source, file) = task_file(folder, common)?;
     let handout = folder.file("handout.md").map(|source| source.text.clone()).unwrap_or_default();
@@ -509,6 +526,7 @@ fn dialogues(folder: &Folder, source: &Arc<Source>, file: &TaskFile, common: &Co
     let kept: Vec<Scenario> = kept.into_values().collect();
     problems.extend(unknown.problems(file));
     problems.extend(not_together(source, file, &kept));
+    problems.extend(no_signs(source, file, &kept));
     if !problems.is_empty() {
         return Err(Problems(problems));
     }

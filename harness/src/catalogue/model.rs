@@ -39,6 +39,12 @@ pub struct TaskFile {
     /// How a lone program is recognised as one of this task's.
     #[serde(default)]
     pub probe: Vec<Probe>,
+    /// Conversations in which a program shows that it is one of this task's.
+    #[serde(default)]
+    pub sign: Vec<Sign>,
+    /// Words by which a file or a source names the task: weak evidence, where nothing else tells programs apart.
+    #[serde(default)]
+    pub words: Vec<String>,
     /// How a program is met before it is judged, to learn how it tells where a message ends.
     #[serde(default)]
     pub meet: Vec<Meet>,
@@ -282,6 +288,20 @@ pub struct Probe {
     /// Client: whether it closes the connection by itself after sending, without a reply.
     #[serde(default)]
     pub closes: bool,
+}
+
+/// What a sign calls the first conversation with a role's program.
+pub const MEETING: &str = "meeting";
+
+/// A conversation by which a program is recognised: it plays a role of the task, and gets through.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Sign {
+    /// The role that the sign speaks for.
+    pub role: String,
+    /// A scenario of the task that judges the role, of which the first row is played; `meeting` for the first
+    /// conversation (`[[meet]]`).
+    pub scenario: String,
 }
 
 /// `scenarios/common/task.toml`: requirements that many tasks share.

@@ -181,8 +181,14 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
         )
     };
     setup.sniff = arguments.out.is_some();
-    let subject =
-        Subject { target: target_name(arguments), sha256, casts: &casts, unmet: &unmet, notes: notes.clone() };
+    let subject = Subject {
+        target: target_name(arguments),
+        sha256,
+        casts: &casts,
+        unmet: &unmet,
+        notes: notes.clone(),
+        findings: opened.as_ref().map(|opened| opened.findings.clone()).unwrap_or_default(),
+    };
     let (filter, options) = (filter(arguments), options(arguments, backend, setup));
     if !arguments.quiet && arguments.format == Format::Human {
         for note in &notes {

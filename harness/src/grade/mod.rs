@@ -27,6 +27,7 @@ use crate::report::model::{Report, SCHEMA, TaskReport};
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::Cast;
+use crate::submission::findings::Findings;
 use crate::submission::open::Opened;
 use crate::{sandbox, simulated, wire};
 
@@ -64,6 +65,8 @@ pub struct Subject<'s> {
     pub unmet: &'s BTreeMap<(String, String), End>,
     /// Remarks for the reader.
     pub notes: Vec<String>,
+    /// Who plays what and why, where no manifest says it.
+    pub findings: Findings,
 }
 
 impl<'s> Subject<'s> {
@@ -75,6 +78,7 @@ impl<'s> Subject<'s> {
             casts: &opened.casts,
             unmet: &opened.unmet,
             notes: opened.notes.clone(),
+            findings: opened.findings.clone(),
         }
     }
 }
@@ -179,6 +183,7 @@ pub fn grade(
         late: None,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         tasks,
+        findings: subject.findings.clone(),
         notes,
         held_back: None,
     };

@@ -15,6 +15,7 @@ use crate::grade::{Filter, Options, Played, Rubric, Subject, grade};
 use crate::run::event::What;
 use crate::run::{End, Failure};
 use crate::scenario::model::BackendName;
+use crate::submission::findings::Findings;
 
 /// What playing takes.
 pub struct Field<'f> {
@@ -139,8 +140,14 @@ impl Field<'_> {
             }
         }
         let casts = BTreeMap::from([(task.id().to_owned(), cast)]);
-        let subject =
-            Subject { target: String::new(), sha256: String::new(), casts: &casts, unmet: &unmet, notes: Vec::new() };
+        let subject = Subject {
+            target: String::new(),
+            sha256: String::new(),
+            casts: &casts,
+            unmet: &unmet,
+            notes: Vec::new(),
+            findings: Findings::default(),
+        };
         let filter = Filter {
             tasks: vec![task.id().to_owned()],
             scenarios: task.file.together.iter().map(|id| format!("{}/{id}", task.id())).collect(),

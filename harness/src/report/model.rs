@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::model::Level;
 use crate::run::event::Difference;
+use crate::submission::findings::Findings;
 
 /// Version of the JSON report.
 pub const SCHEMA: u32 = 1;
@@ -49,6 +50,9 @@ pub struct Report {
     pub duration_ms: u64,
     /// The tasks, in the catalogue's order.
     pub tasks: Vec<TaskReport>,
+    /// Who plays what and why, what was left out, what is open: of a folder whose programs were found by looking.
+    #[serde(flatten)]
+    pub findings: Findings,
     /// Remarks on the submission as a whole (what was inferred, what was not found).
     #[serde(skip)]
     pub notes: Vec<String>,
@@ -126,6 +130,7 @@ impl Report {
             late: None,
             duration_ms: 0,
             tasks: Vec::new(),
+            findings: Findings::default(),
             notes: vec![why],
             held_back: None,
         }

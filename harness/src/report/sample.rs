@@ -234,6 +234,7 @@ fn report(tasks: Vec<TaskReport>, undecided: &[&str]) -> Report {
         absent: Vec::new(),
         late: None,
         duration_ms: 812,
+        findings: crate::submission::findings::Findings::default(),
         notes: Vec::new(),
         held_back: None,
         tasks,

@@ -93,6 +93,9 @@ pub fn headline(report: &Report) -> Headline {
             counted_points(worth)
         ));
     }
+    if !report.findings.missing.is_empty() {
+        remarks.push(format!("half a submission: no {}", report.findings.missing.join(", no ")));
+    }
     remarks.extend(report.late.iter().map(|late| escape::line(&late.reason)));
     let errors = with_status(report, Status::HarnessError).count();
     if errors > 0 {

@@ -11,6 +11,7 @@ use harness_os::process::{self, Belonging};
 use harness_os::spawn::{self, ExitStatus, Limits, SpawnError};
 
 use super::cast::Command;
+use super::discover::{self, Candidate, Found};
 use super::toolchain;
 use crate::diagnose::counted;
 use crate::machine::FILE_SIZE;
@@ -70,6 +71,30 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Why, in one line: of a compiler's output the first error.
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::Missing { tool, .. } => format!("`{tool}` is not installed on this machine"),
+            Self::Failed { output, .. } => {
+                let mut lines = output.lines().map(str::trim).filter(|line| !line.is_empty());
+                let is_error = |line: &&str| {
+                    let low = line.to_lowercase();
+                    low.contains("error") || low.contains("undefined reference") || low.contains("no matching package")
+                };
+                let first = lines.clone().find(is_error).or_else(|| lines.next_back()).unwrap_or("the compiler failed");
+                // What Cargo lacks stands in the lines that follow.
+                let lacks = output.lines().map(str::trim).find(|line| line.starts_with("no matching package"));
+                match lacks.filter(|lacks| *lacks != first) {
+                    Some(lacks) => format!("does not build: {first} {lacks}"),
+                    None => format!("does not compile: {first}"),
+                }
+            }
+            Self::TooLong { command, .. } => format!("`{command}` did not end"),
+            Self::Excess { command, excess, .. } => format!("`{command}` used {excess}"),
+            Self::Machine(why) => why.clone(),
+        }
+    }
+
     /// Whether the submission has no part in the failure.
     pub fn is_machines(&self) -> bool {
         matches!(self, Self::Machine(_))
@@ -86,6 +111,105 @@ pub fn build(commands: &[Command], folder: &Path, offline: bool, limit: Duration
         run(command, folder, offline, deadline, limit)?;
     }
     Ok(())
+}
+
+/// A folder without a manifest, built as far as it can be.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// Programs that can be started now.
+    pub programs: Vec<Candidate>,
+    /// Commands that worked, in order.
+    pub commands: Vec<Command>,
+    /// What could not be built, by its file, and why.
+    pub failed: Vec<(PathBuf, BuildError)>,
+}
+
+/// Builds what was found in `folder`, which is a copy that may be written to: each program by itself, so that one that
+/// does not compile loses only itself.
+///
+/// # Errors
+/// If the machine fails.
+pub fn found(found: &Found, folder: &Path, offline: bool, limit: Duration) -> Result<Built, BuildError> {
+    let deadline = Instant::now() + limit;
+    let mut built = Built::default();
+    // What is there already was made elsewhere.
+    for made in found.programs.iter().filter_map(|program| program.makes.as_ref()) {
+        let _ = std::fs::remove_file(folder.join(made));
+    }
+    let before = discover::binaries(folder);
+    let mut whole = Vec::new();
+    for command in &found.build {
+        // A build that does not end is given up early, so that there is time for the programs one by one.
+        let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+        match run(command, folder, offline, half, limit / 2) {
+            Ok(()) => {
+                built.commands.push(command.clone());
+                whole.push(command.cwd.clone());
+            }
+            Err(error) if error.is_machines() => return Err(error),
+            Err(error) => built.failed.push((command.cwd.join(&command.words[0]), error)),
+        }
+    }
+    let new: Vec<PathBuf> = discover::binaries(folder).difference(&before).cloned().collect();
+    for program in &found.programs {
+        let Some(made) = &program.makes else {
+            built.programs.push(program.clone());
+            continue;
+        };
+        if folder.join(made).exists() {
+            built.programs.push(program.clone());
+            continue;
+        }
+        // The folder's own build has made other programs of it.
+        let own = |home: &PathBuf| program.cwd.starts_with(home) && new.iter().any(|binary| binary.starts_with(home));
+        if whole.iter().any(own) {
+            continue;
+        }
+        match first_that_works(&program.build, folder, offline, deadline, limit) {
+            Ok(command) => {
+                if !built.commands.contains(&command) {
+                    built.commands.push(command);
+                }
+                built.programs.push(program.clone());
+            }
+            Err(error) if error.is_machines() => return Err(error),
+            Err(error) => built.failed.push((program.file.clone(), error)),
+        }
+    }
+    let known: Vec<PathBuf> = built.programs.iter().filter_map(|program| program.makes.clone()).collect();
+    built.programs.extend(new.iter().filter(|binary| !known.contains(binary)).map(|binary| discover::made(binary)));
+    // A build of the folder that failed is no loss where every program could be built by itself.
+    let sources = |cwd: &Path| found.programs.iter().filter(|it| it.makes.is_some() && it.cwd.starts_with(cwd)).count();
+    let built_of =
+        |cwd: &Path| built.programs.iter().filter(|it| it.makes.is_some() && it.cwd.starts_with(cwd)).count();
+    built.failed.retain(|(file, _)| {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let is_whole = found.build.iter().any(|command| command.cwd.join(&command.words[0]) == *file);
+        !is_whole || sources(folder) == 0 || built_of(folder) < sources(folder)
+    });
+    Ok(built)
+}
+
+/// The first of these commands that works; else why the first did not.
+fn first_that_works(
+    tries: &[Command],
+    folder: &Path,
+    offline: bool,
+    deadline: Instant,
+    limit: Duration,
+) -> Result<Command, BuildError> {
+    let mut first = None;
+    for (index, command) in tries.iter().enumerate() {
+        if tries[..index].contains(command) {
+            continue;
+        }
+        match run(command, folder, offline, deadline, limit) {
+            Ok(()) => return Ok(command.clone()),
+            Err(error) if error.is_machines() => return Err(error),
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| BuildError::Machine("there is nothing to build it with".to_owned())))
 }
 
 fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit: Duration) -> Result<(), BuildError> {

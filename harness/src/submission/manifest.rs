@@ -63,6 +63,42 @@ pub struct CommandTable {
     values: BTreeMap<String, String>,
 }
 
+/// A command as a manifest has it: a line, or a table where a line does not say it all.
+pub fn entry(command: &Command) -> String {
+    let text = |text: &str| toml::Value::from(text).to_string();
+    let line = match command.shell {
+        true => command.words.first().cloned().unwrap_or_default(),
+        // Braces are no quotes' business.
+        false => command.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+    };
+    let mut keys = vec![format!("{} = {}", if command.shell { "sh" } else { "run" }, text(&line))];
+    if !command.cwd.as_os_str().is_empty() {
+        keys.push(format!("cwd = {}", text(&command.cwd.display().to_string())));
+    }
+    if !command.env.is_empty() {
+        let pairs = command.env.iter().map(|(name, value)| format!("{name} = {}", text(value)));
+        keys.push(format!("env = {{ {} }}", pairs.collect::<Vec<_>>().join(", ")));
+    }
+    if !command.stdin.is_empty() {
+        keys.push(format!("stdin = [{}]", command.stdin.iter().map(|line| text(line)).collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(port) = command.port {
+        keys.push(format!("port = {port}"));
+    }
+    match (keys.len(), command.shell) {
+        (1, false) => text(&line),
+        _ => format!("{{ {} }}", keys.join(", ")),
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:={}@+,%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
 /// Splits a command line into words.
 ///
 /// # Errors
@@ -285,4 +321,28 @@ pub fn schema() -> schemars::Schema {
             "additionalProperties": command
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let catalogue = Catalogue::built_in().expect("the built-in catalogue");
+        let command = Command {
+            words: ["python3", "my server.py", "{port}"].map(str::to_owned).to_vec(),
+            cwd: "Q 1".into(),
+            env: BTreeMap::from([("PYTHONPATH".to_owned(), "..".to_owned())]),
+            stdin: vec!["{host}".to_owned()],
+            port: Some(12_000),
+            ..Command::default()
+        };
+        let plain = Command { words: vec!["./client".to_owned(), "{host}".to_owned()], ..Command::default() };
+        let text = format!("[message]\nserver = {}\nclient = {}\n", entry(&command), entry(&plain));
+        assert!(text.ends_with("client = \"./client {host}\"\n"), "{text}");
+        let manifest = Manifest::read(&Source::new("submission.toml", text), &catalogue).expect("a manifest");
+        assert_eq!(manifest.tasks["message"]["server"], command);
+        assert_eq!(manifest.tasks["message"]["client"], plain);
+    }
 }

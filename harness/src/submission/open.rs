@@ -10,10 +10,13 @@ use tempfile::TempDir;
 
 use super::archive::{self, Refused};
 use super::cast::{Cast, Command, Framing, Part};
+use super::evidence;
+use super::findings::{Asked, Findings, build_lines};
+use super::folder::{self, Ask};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
-use super::{build, discover, fingerprint, intake, probe, providers};
-use crate::catalogue::model::{FramingName, UrlForm};
+use super::{build, discover, fingerprint, intake, providers};
+use crate::catalogue::model::{FramingName, Role, UrlForm};
 use crate::catalogue::{Catalogue, Meeting, Task};
 use crate::diagnose::counted;
 use crate::run::End;
@@ -51,6 +54,8 @@ pub struct Opened {
     pub unmet: BTreeMap<(String, String), End>,
     /// What was inferred, for the reader.
     pub notes: Vec<String>,
+    /// Who plays what and why, what was left out, and what is open, where no manifest says it.
+    pub findings: Findings,
     /// Who handed it in.
     pub student: Option<String>,
     /// SHA-256 of its files.
@@ -104,6 +109,7 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
         casts: BTreeMap::new(),
         unmet: BTreeMap::new(),
         notes: Vec::new(),
+        findings: Findings::default(),
         student: None,
         sha256: String::new(),
         _folder: folder,
@@ -128,7 +134,7 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
     } else if let Some(path) = &request.target {
         let shown = request.called.as_ref().unwrap_or(path);
         let result = if path.is_dir() || is_archive(path) {
-            from_folder(shown, request, catalogue, setup, &root, &wanted, &mut opened)
+            from_folder(shown, request, catalogue, setup, &root, &mut opened)
         } else {
             from_lone_program(shown, request, catalogue, setup, &root, &wanted, &mut opened)
         };
@@ -256,15 +262,12 @@ fn from_folder(
     catalogue: &Catalogue,
     setup: &Setup,
     root: &Path,
-    wanted: &dyn Fn(&Task) -> bool,
     opened: &mut Opened,
 ) -> Result<(), OpenError> {
     let limit = request.build_limit.unwrap_or(build::LIMIT);
-    let built = |commands: &[Command]| {
-        build::build(commands, root, setup.private_network, limit).map_err(|error| match error.is_machines() {
-            true => OpenError::Machine(error.to_string()),
-            false => OpenError::NotGradable(error.to_string()),
-        })
+    let broken = |error: build::BuildError| match error.is_machines() {
+        true => OpenError::Machine(error.to_string()),
+        false => OpenError::NotGradable(error.to_string()),
     };
     let file = root.join(manifest::FILE);
     if file.exists() {
@@ -272,7 +275,7 @@ fn from_folder(
             .map_err(|error| OpenError::Usage(format!("{}: {error}", path.join(manifest::FILE).display())))?;
         let manifest = Manifest::read(&Source::new(path.join(manifest::FILE).display().to_string(), text), catalogue)?;
         opened.student.clone_from(&manifest.student);
-        built(&manifest.build)?;
+        build::build(&manifest.build, root, setup.private_network, limit).map_err(broken)?;
         for (id, commands) in manifest.tasks {
             let Some(task) = catalogue.task(&id) else { continue };
             let parts = commands
@@ -284,58 +287,77 @@ fn from_folder(
     }
     let found = discover::look(root).map_err(|error| OpenError::Machine(error.to_string()))?;
     if found.programs.is_empty() && found.build.is_empty() {
-        return Err(OpenError::NotGradable(nothing_found(path, &found.looked_at)));
+        return Err(OpenError::NotGradable(nothing_found(path, &found, catalogue, &request.tasks)));
     }
-    built(&found.build)?;
-    let mut tried = Vec::new();
-    for program in &found.programs {
-        let cwd = program.file.parent().unwrap_or(Path::new(""));
-        let_be_if_named(setup, root)?;
-        let looked = probe::recognise(setup, catalogue, root, &program.words, cwd, &|task, role| {
-            wanted(task) && request.role.as_ref().is_none_or(|asked| asked == &role.name)
-        })
-        .map_err(OpenError::Machine)?;
-        let name = program.file.display();
-        if let Some(why) = looked.not_startable {
-            tried.push(format!("{name}: cannot be started: {why}"));
-            continue;
-        }
-        if looked.fits.is_empty() {
-            tried.push(format!("{name}: {}", looked.tried.last().cloned().unwrap_or_default()));
-        }
-        for fit in looked.fits {
-            let Some(task) = catalogue.task(&fit.task) else { continue };
-            let Some(role) = task.role(&fit.role) else { continue };
-            let cast = opened
-                .casts
-                .entry(fit.task.clone())
-                .or_insert_with(|| Cast { root: root.to_owned(), ..Cast::default() });
-            if let std::collections::btree_map::Entry::Vacant(place) = cast.parts.entry(fit.role.clone()) {
-                opened.notes.push(format!("{name} is taken for the {} of {}: {}", fit.role, fit.task, fit.because));
-                place.insert(Part::new(role, fit.command));
-            }
-        }
+    let built = build::found(&found, root, setup.private_network, limit).map_err(broken)?;
+    if built.programs.is_empty()
+        && let Some((_, why)) = built.failed.first()
+    {
+        return Err(OpenError::NotGradable(why.to_string()));
+    }
+    let_be_if_named(setup, root)?;
+    let ask = Ask {
+        catalogue,
+        setup,
+        root,
+        tasks: &request.tasks,
+        role: request.role.as_deref(),
+        lone: !request.target.as_ref().is_some_and(|path| path.is_dir() || is_archive(path)),
+    };
+    let looked = folder::look(&ask, &built.programs).map_err(OpenError::Machine)?;
+    let mut findings = Findings::of(&looked, catalogue, &found, &built);
+    for broken in &mut findings.broken {
+        broken.why = broken.why.replace(&root.display().to_string(), ".");
+    }
+    for ((id, name), program) in &looked.decision.cast {
+        let Some(role) = catalogue.task(id).and_then(|task| task.role(name)) else { continue };
+        let cast = opened.casts.entry(id.clone()).or_insert_with(|| Cast { root: root.to_owned(), ..Cast::default() });
+        let command = evidence::fitted(&looked.programs[*program].observed.command, role);
+        cast.parts.insert(name.clone(), Part::new(role, command));
     }
     if opened.casts.is_empty() {
-        return Err(OpenError::NotGradable(format!(
-            "{}\n  {}",
-            nothing_found(path, &found.looked_at),
-            tried.join("\n  ")
-        )));
+        let mut lines: Vec<String> = Vec::new();
+        if findings.questions.is_empty() {
+            lines.push(nothing_found(path, &found, catalogue, &request.tasks));
+        } else {
+            lines.push(format!("{}: it is not clear which programs are meant.", path.display()));
+            lines.extend(findings.questions.iter().flat_map(Asked::lines));
+        }
+        lines.extend(findings.broken.iter().map(|broken| format!("  {} {}", broken.file, broken.why)));
+        lines.extend(findings.unused.iter().map(|unused| format!("  {}: {}", unused.file, unused.why)));
+        return Err(OpenError::NotGradable(lines.join("\n")));
     }
+    opened.notes.extend(findings.notes());
+    opened.findings = findings;
     Ok(())
 }
 
-fn nothing_found(path: &Path, looked_at: &[String]) -> String {
+/// Says that nothing was found, and what to write, for the task that was asked for and the language at hand.
+fn nothing_found(path: &Path, found: &discover::Found, catalogue: &Catalogue, tasks: &[String]) -> String {
+    let looked_at = &found.looked_at;
     let files = match looked_at.len() {
         0 => "it is empty".to_owned(),
         1..=12 => format!("looked at {}", looked_at.join(", ")),
         more => format!("looked at {} and {}", looked_at[..12].join(", "), counted(more - 12, "more file")),
     };
+    let asked = catalogue.tasks.iter().find(|task| tasks.iter().any(|id| id == task.id()));
+    let Some(task) = asked.or_else(|| catalogue.tasks.first()) else { return files };
+    let mut lines = build_lines(&found.commands());
+    lines.push(format!("[{}]", task.id()));
+    for role in &task.file.roles {
+        let toward = if role.kind.listens() { 1 } else { -1 };
+        let likeliest = found.programs.iter().max_by_key(|program| program.leaning * toward);
+        let words = likeliest
+            .map_or_else(|| vec!["python3".to_owned(), format!("{}.py", role.name)], |program| program.words.clone());
+        let cwd = likeliest.map(|program| program.cwd.clone()).unwrap_or_default();
+        let words = words.into_iter().chain(role.arguments.split_whitespace().map(str::to_owned)).collect();
+        lines.push(format!("{} = {}", role.name, manifest::entry(&Command { words, cwd, ..Command::default() })));
+    }
     format!(
-        "{}: no program of any task was found ({files}).\nIf there is one, say so in {}:\n  [message]\n  server = \"python3 server.py {{port}}\"\n  client = \"python3 client.py {{host}} {{port}}\"",
+        "{}: no program of any task was found ({files}).\nIf there is one, say so in {}:\n  {}",
         path.display(),
         path.join(manifest::FILE).display(),
+        lines.join("\n  "),
     )
 }
 
@@ -350,6 +372,9 @@ fn from_lone_program(
 ) -> Result<(), OpenError> {
     let file = request.target.as_deref().unwrap_or(path).file_name();
     let name = file.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if discover::is_source(&root.join(&name)) {
+        return from_folder(path, request, catalogue, setup, root, opened);
+    }
     let Some(words) = discover::lone_program(&root.join(&name)) else {
         return Err(OpenError::NotGradable(format!(
             "{}: this is neither a program that this machine can execute nor a script in a language that is known here \
@@ -358,25 +383,30 @@ fn from_lone_program(
         )));
     };
     let_be_if_named(setup, root)?;
-    let looked = probe::recognise(setup, catalogue, root, &words, Path::new(""), &|task, role| {
-        wanted(task) && request.role.as_ref().is_none_or(|asked| asked == &role.name)
-    })
-    .map_err(OpenError::Machine)?;
-    if let Some(why) = looked.not_startable {
+    let ask = Ask { catalogue, setup, root, tasks: &request.tasks, role: request.role.as_deref(), lone: true };
+    let lone =
+        discover::Candidate { file: PathBuf::from(&name), words: words.clone(), ..discover::Candidate::default() };
+    let looked = folder::look(&ask, &[lone]).map_err(OpenError::Machine)?;
+    let observed = &looked.programs[0].observed;
+    if let Some(why) = &observed.not_startable {
         return Err(OpenError::NotGradable(format!("{}: {why}", path.display())));
     }
-    match looked.fits.as_slice() {
-        [one] => {
-            let arguments = one.command.words[words.len()..].join(" ");
+    let arguments_for = |role: &Role| evidence::fitted(&observed.command, role).words[words.len()..].join(" ");
+    match looked.fits().as_slice() {
+        [(id, role_name)] => {
+            let Some(role) = catalogue.task(id).and_then(|task| task.role(role_name)) else { return Ok(()) };
+            let arguments = arguments_for(role);
             let with = if arguments.is_empty() { String::new() } else { format!(", started with {arguments}") };
-            opened.notes.push(format!("{name} is taken for the {} of {}{with}: {}", one.role, one.task, one.because));
-            if let Some(role) = catalogue.task(&one.task).and_then(|task| task.role(&one.role)) {
-                let part = Part::new(role, one.command.clone());
-                opened.casts.insert(
-                    one.task.clone(),
-                    Cast { root: root.to_owned(), parts: BTreeMap::from([(one.role.clone(), part)]) },
-                );
-            }
+            let evidence = looked.claim(0, id, role_name).map(|claim| claim.evidence.clone()).unwrap_or_default();
+            let did: Vec<String> = evidence.iter().filter(|it| it.is_behaviour()).map(ToString::to_string).collect();
+            let because = match did.is_empty() {
+                true => format!("{id} has no other role for what it does: {}", observed.seen),
+                false => did.join(" and "),
+            };
+            opened.notes.push(format!("{name} is taken for the {role_name} of {id}{with}: {because}"));
+            let part = Part::new(role, evidence::fitted(&observed.command, role));
+            let parts = BTreeMap::from([(role_name.clone(), part)]);
+            opened.casts.insert(id.clone(), Cast { root: root.to_owned(), parts });
             Ok(())
         }
         fits => {
@@ -385,18 +415,16 @@ fn from_lone_program(
             } else {
                 format!("{}: it could be several things.", path.display())
             }];
-            lines.extend(looked.tried.iter().map(|tried| format!("  {tried}")));
+            lines.extend(observed.tried.iter().map(|tried| format!("  {tried}")));
             lines.push("Say what it is; for example:".to_owned());
-            let choices: Vec<(String, String, String)> = if fits.is_empty() {
-                let tasks = catalogue.tasks.iter().filter(|task| wanted(task));
-                let roles = tasks.flat_map(|task| task.file.roles.iter().map(move |role| (task, role)));
-                roles.map(|(task, role)| (task.id().to_owned(), role.name.clone(), role.arguments.clone())).collect()
-            } else {
-                fits.iter()
-                    .map(|fit| (fit.task.clone(), fit.role.clone(), fit.command.words[words.len()..].join(" ")))
-                    .collect()
-            };
-            for (task, role, arguments) in choices {
+            let tasks = catalogue.tasks.iter().filter(|task| wanted(task));
+            let roles: Vec<(&Task, &Role)> =
+                tasks.flat_map(|task| task.file.roles.iter().map(move |role| (task, role))).collect();
+            let fitting =
+                |place: &&(&Task, &Role)| fits.iter().any(|(task, role)| task == place.0.id() && *role == place.1.name);
+            for (task, role) in roles.iter().filter(|place| fits.is_empty() || fitting(place)) {
+                let arguments = if fits.is_empty() { role.arguments.clone() } else { arguments_for(role) };
+                let (task, role) = (task.id(), &role.name);
                 let command = format!("{} {arguments}", words.join(" "));
                 lines.push(format!(
                     "  harness --target {} --task {task} --cmd {role}='{}'",
@@ -495,7 +523,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
 }
 
 /// Has the first conversation with a program, with each way of ending a message and of naming a URL in turn.
-fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Result<(), String> {
+pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Result<(), String> {
     if cast.parts[role].attached.is_some() {
         return Ok(());
     }

@@ -77,6 +77,11 @@ pub(super) async fn hear_out(stage: &WireStage, program: &Rc<dyn Program>) {
 /// `talk` has it spoken to as the task's probe says; else it is only looked where it is.
 pub async fn meet(stage: Rc<WireStage>, cast: &Cast, task: &Task, role: &str, talk: bool) -> Met {
     let probe = task.file.probe.iter().find(|probe| talk && probe.role == role);
+    meet_with(stage, cast, task, role, probe).await
+}
+
+/// The same, where what is said to the program is given.
+pub async fn meet_with(stage: Rc<WireStage>, cast: &Cast, task: &Task, role: &str, probe: Option<&Probe>) -> Met {
     if let Err(error) = machine::write_usual_files(&task.file, cast, stage.scratch()) {
         return Met::Machine(format!("cannot write the task's files: {error}"));
     }
@@ -432,12 +437,10 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let asked = meeting.names.clone();
     let stray_client = |given, found, takes_arguments| stray_client(role, given, found, &asked, takes_arguments);
     if !came {
-        let elsewhere = stage.contacts().into_iter().find(|(kind, address, payload)| {
-            *kind == transport
-                && address.port() != port
-                && (transport == TransportName::Tcp || !payload.is_empty())
-                && address.port() != 53
-        });
+        let elsewhere = stage
+            .contacts()
+            .into_iter()
+            .find(|(kind, address, _)| *kind == transport && address.port() != port && address.port() != 53);
         seen_now.contacts = stage.contacts().into_iter().map(|(kind, address, _)| (kind, address)).collect();
         let Some((_, address, _)) = elsewhere else { return Met::Not(seen_now) };
         meeting.fixed_port = Some(address.port());

@@ -53,7 +53,25 @@ pub fn interpreter(word: &str) -> Option<PathBuf> {
     known.entry(word.to_owned()).or_insert_with(|| resolve(word)).clone()
 }
 
+/// Python 2 where a version manager keeps it, though it is not the one that is used.
+fn kept_python_2() -> Option<PathBuf> {
+    let own = std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv"));
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from).or(own)?;
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(root.join("versions"))
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path().join("bin/python2"))
+        .collect();
+    versions.sort();
+    versions.into_iter().rev().find(|path| is_executable(path))
+}
+
 fn resolve(word: &str) -> Option<PathBuf> {
+    let used = resolve_used(word);
+    if word == "python2" { used.or_else(kept_python_2) } else { used }
+}
+
+fn resolve_used(word: &str) -> Option<PathBuf> {
     let found = find(word, Path::new("/"))?;
     if !word.starts_with("python") {
         return Some(found);

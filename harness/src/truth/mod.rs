@@ -288,6 +288,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
         casts: &opened.casts,
         unmet: &opened.unmet,
         notes: Vec::new(),
+        findings: opened.findings.clone(),
     };
     let graded = grade(catalogue, &subject, filter, &Rubric::default(), options, &|_, _, _| {});
     let requirements: Vec<_> = graded.report.tasks.iter().flat_map(|task| &task.requirements).collect();

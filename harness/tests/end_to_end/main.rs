@@ -2,6 +2,7 @@
 
 mod attach;
 mod capture;
+mod casting;
 mod class;
 mod class_reports;
 mod cli_errors;

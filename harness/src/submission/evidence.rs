@@ -1,0 +1,317 @@
+//! Evidence: what speaks for a program playing a role, and how much each kind of it weighs.
+//!
+//! What a program does outweighs everything that is written about it: names and words decide only between programs
+//! that behave alike.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::cast::{Cast, Command, Meeting, Part, about, placeholders};
+use super::observe::{self, Doing, Observed};
+use super::survey::{self, Met, Seen};
+use super::{casting, forms, open};
+use crate::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
+use crate::catalogue::{Catalogue, Task};
+use crate::run::event::What;
+use crate::run::{End, Record};
+use crate::scenario::model::BackendName;
+use crate::wire::{Setup, with_stage};
+
+/// One thing that speaks for or against a program in a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    /// It opens or calls what the role would.
+    Acts,
+    /// The task has nothing by which its programs could be told from others.
+    NothingAsked,
+    /// It answered the task's own greeting: what it said.
+    Answers(String),
+    /// It got through a conversation of the task: its title.
+    Plays(String),
+    /// It answers like a program of another task, and does not like one of this.
+    AnswersLike {
+        /// That task.
+        task: String,
+        /// The role there.
+        role: String,
+    },
+    /// It answers like a program of this task, and more so like one of another.
+    FitsBetter {
+        /// That task.
+        task: String,
+        /// The role there.
+        role: String,
+    },
+    /// The name of its file or folder has a word of the task.
+    Named(String),
+    /// Its source has a word of the task.
+    Mentions(String),
+    /// Its name says on which side it is.
+    Side,
+}
+
+impl Evidence {
+    /// How much it weighs. All weights stand here.
+    pub fn weight(&self) -> i32 {
+        match self {
+            Self::NothingAsked => 0,
+            Self::Acts | Self::Mentions(_) | Self::Side => 1,
+            Self::Named(_) => 2,
+            Self::Answers(_) | Self::Plays(_) => 10,
+            Self::FitsBetter { .. } => -4,
+            Self::AnswersLike { .. } => -20,
+        }
+    }
+
+    /// Whether it is something that the program did and that only programs of the task do.
+    pub fn is_behaviour(&self) -> bool {
+        matches!(self, Self::Answers(_) | Self::Plays(_))
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Acts => f.write_str("it does with the network what the role does"),
+            Self::NothingAsked => f.write_str("the task has nothing by which it could be told from others"),
+            Self::Answers(what) => f.write_str(what),
+            Self::Plays(title) => write!(f, "it got through \"{title}\""),
+            Self::AnswersLike { task, role } => write!(f, "it answers like the {role} of {task}"),
+            Self::FitsBetter { task, role } => write!(f, "it answers even more like the {role} of {task}"),
+            Self::Named(word) => write!(f, "its name has \"{word}\" in it"),
+            Self::Mentions(word) => write!(f, "its source has \"{word}\" in it"),
+            Self::Side => f.write_str("its name says so"),
+        }
+    }
+}
+
+/// Bound of one conversation, in its own time.
+const CONVERSATION: Duration = Duration::from_secs(15);
+
+/// Whether a program that does this may play the role at all.
+pub fn may_play(doing: Doing, role: &Role) -> bool {
+    match role.kind {
+        RoleKind::Server | RoleKind::Relay => doing == Doing::Listens(role.transport),
+        RoleKind::Client if role.is_led() => doing == Doing::Goes(role.transport),
+        RoleKind::Client => doing == Doing::AsksForMail,
+        RoleKind::Local => doing == Doing::Prints,
+    }
+}
+
+/// A command as this role is started: placeholders that the role has nothing for become what they usually stand for.
+pub fn fitted(command: &Command, role: &Role) -> Command {
+    let mut fitted = command.clone();
+    let known = |name: &str| ["host", "port", "local-port", "file"].contains(&name) || role.values.contains_key(name);
+    let told = |text: &str| {
+        let mut text = text.to_owned();
+        for name in placeholders(&text.clone()) {
+            let other = match name {
+                "name" => "user",
+                "user" => "name",
+                _ => name,
+            };
+            let usual = || forms::USUAL.iter().find(|(known, _)| *known == about(name)).map_or("", |(_, value)| value);
+            let by = match (known(about(name)), known(other)) {
+                (true, _) => continue,
+                (false, true) => format!("{{{other}}}"),
+                (false, false) => usual().to_owned(),
+            };
+            text = text.replace(&format!("{{{name}}}"), &by);
+        }
+        text
+    };
+    fitted.words = fitted.words.iter().map(|word| told(word)).collect();
+    fitted.stdin = fitted.stdin.iter().map(|line| told(line)).collect();
+    let all = |name: &str| fitted.words.iter().chain(&fitted.stdin).any(|word| word.contains(name));
+    let (from, to) = match role.kind {
+        RoleKind::Relay if all("{port}") && !all("{local-port}") => ("{port}", "{local-port}"),
+        RoleKind::Server if all("{local-port}") && !all("{port}") => ("{local-port}", "{port}"),
+        _ => return fitted,
+    };
+    for word in fitted.words.iter_mut().chain(&mut fitted.stdin) {
+        *word = word.replace(from, to);
+    }
+    fitted
+}
+
+/// How much is found out about a program in a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What it answers to the task's greeting.
+    Greeting,
+    /// The same; a conversation where the task has no greeting.
+    Either,
+    /// Conversations too.
+    All,
+}
+
+/// Talks with one program, and remembers what was said.
+pub struct Talks<'t> {
+    setup: &'t Setup,
+    root: &'t Path,
+    observed: &'t Observed,
+    talked: BTreeMap<String, Option<(Meeting, Seen)>>,
+}
+
+impl<'t> Talks<'t> {
+    /// With a program in this folder.
+    pub fn with(setup: &'t Setup, root: &'t Path, observed: &'t Observed) -> Self {
+        Self { setup, root, observed, talked: BTreeMap::new() }
+    }
+
+    fn cast(&self, role: &Role) -> Cast {
+        let part = Part::new(role, fitted(&self.observed.command, role));
+        Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), part)]) }
+    }
+
+    /// What the program does that programs in this role do.
+    ///
+    /// # Errors
+    /// If the machine fails.
+    pub fn evidence(&mut self, task: &Task, role: &Role, depth: Depth) -> Result<Vec<Evidence>, String> {
+        if !self.observed.doing.is_some_and(|doing| may_play(doing, role)) {
+            return Ok(Vec::new());
+        }
+        let mut found = vec![Evidence::Acts];
+        let mut signs =
+            task.file.probe.iter().map(|probe| &probe.role).chain(task.file.sign.iter().map(|sign| &sign.role));
+        if signs.all(|named| *named != role.name) {
+            found.push(Evidence::NothingAsked);
+        }
+        for probe in task.file.probe.iter().filter(|probe| probe.role == role.name) {
+            let seen = self.talk(task, role, Some(probe))?;
+            if let Some(because) = seen.and_then(|(_, seen)| observe::shows(probe, &seen)) {
+                found.push(Evidence::Answers(because));
+            }
+        }
+        let greeted = task.file.probe.iter().any(|probe| probe.role == role.name);
+        let signs = task.file.sign.iter().filter(|sign| sign.role == role.name);
+        for sign in signs.filter(|_| depth == Depth::All || depth == Depth::Either && !greeted) {
+            if let Some(title) = self.plays(task, role, sign)? {
+                found.push(Evidence::Plays(title));
+            }
+        }
+        Ok(found)
+    }
+
+    /// One conversation for all tasks that say the same.
+    fn talk(&mut self, task: &Task, role: &Role, probe: Option<&Probe>) -> Result<Option<(Meeting, Seen)>, String> {
+        let mut cast = self.cast(role);
+        if let Some(part) = cast.parts.get_mut(&role.name) {
+            part.meeting.fixed_port = part.command.port;
+        }
+        let command = &cast.parts[&role.name].command;
+        let files: Vec<&String> = task.file.files.keys().collect();
+        let said = probe.map(|probe| {
+            let answer = probe.answer.as_ref().and_then(|answer| answer.bytes(0).ok());
+            (probe.say.bytes(0).ok(), answer, probe.replies.is_some(), probe.prints.is_some())
+        });
+        let files = if said.is_some() { files } else { Vec::new() };
+        let key = format!(
+            "{said:?} {:?} {:?} {:?} {} {:?} {files:?}",
+            role.kind,
+            role.transport,
+            role.input,
+            command.words.join(" "),
+            command.stdin,
+        );
+        if let Some(known) = self.talked.get(&key) {
+            return Ok(known.clone());
+        }
+        let watch = Setup { sniff: true, ..self.setup.clone() };
+        let met = with_stage(&watch, self.root, |stage| {
+            let (cast, name) = (&cast, &role.name);
+            Box::pin(async move { survey::meet_with(Rc::clone(&stage), cast, task, name, probe).await })
+        })?;
+        let met = match met {
+            Met::As(meeting, seen) => Some((meeting, seen)),
+            Met::Machine(why) => return Err(why),
+            Met::Not(_) | Met::NotStartable(_) => None,
+        };
+        self.talked.insert(key, met.clone());
+        Ok(met)
+    }
+
+    /// Plays a conversation of the task; its title if the program gets through.
+    fn plays(&mut self, task: &Task, role: &Role, sign: &Sign) -> Result<Option<String>, String> {
+        let mut cast = self.cast(role);
+        // Where it really listens, or goes.
+        let Some((meeting, _)) = self.talk(task, role, None)? else { return Ok(None) };
+        if let Some(part) = cast.parts.get_mut(&role.name) {
+            part.meeting = meeting;
+        }
+        if let Some(meeting) = task.meetings().get(&role.name) {
+            open::converse(meeting, &mut cast, &role.name, self.setup)?;
+            let met = !cast.parts[&role.name].meeting.mute;
+            if sign.scenario == MEETING {
+                return Ok(met.then(|| meeting.scenario.title.clone()));
+            }
+        }
+        let is_it = |it: &&crate::scenario::Scenario| it.id == sign.scenario && it.role == role.name;
+        let Some(scenario) = task.scenarios().iter().find(is_it) else { return Ok(None) };
+        let mut scenario = scenario.clone();
+        scenario.limit = scenario.limit.min(CONVERSATION);
+        let record = if scenario.backends.contains(&BackendName::Sim) && simulates() {
+            crate::simulated::play(&scenario, &cast, 1, false).record
+        } else if scenario.backends.contains(&BackendName::Wire) {
+            crate::wire::play(self.setup, &scenario, &cast, 1).0
+        } else {
+            return Ok(None);
+        };
+        if let End::Harness(why) = record.end {
+            return Err(why);
+        }
+        Ok(succeeds(&record).then(|| scenario.title.clone()))
+    }
+}
+
+fn succeeds(record: &Record) -> bool {
+    let failed = |what: &What| matches!(what, What::Judged(judgement) if !judgement.held);
+    record.end == End::Played && !record.events.iter().any(|event| failed(&event.what))
+}
+
+/// Whether programs can be played on the simulated network here.
+fn simulates() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| crate::simulated::possible().is_ok())
+}
+
+/// What is written in and on a program's files that is about a task: weak evidence.
+pub fn written(task: &Task, role: &Role, file: &Path, source: &str) -> Vec<Evidence> {
+    let name = file.to_string_lossy().to_lowercase();
+    let source = source.to_lowercase();
+    let words: Vec<&str> = task.file.words.iter().map(String::as_str).chain([task.id()]).collect();
+    let in_name = words.iter().find(|word| name.replace(['_', ' '], "-").contains(**word));
+    let in_source = words.iter().find(|word| source.contains(**word));
+    let side = casting::leaning(&name);
+    let sided = role.kind.listens() && side > 0 || role.kind == RoleKind::Client && side < 0;
+    let mut found: Vec<Evidence> = in_name.map(|word| Evidence::Named((*word).to_owned())).into_iter().collect();
+    found.extend(in_source.map(|word| Evidence::Mentions((*word).to_owned())));
+    found.extend(sided.then_some(Evidence::Side));
+    found
+}
+
+/// All that is known of a catalogue's roles, for looking at programs.
+pub fn wanted(catalogue: &Catalogue, wanted: &dyn Fn(&Task, &Role) -> bool) -> observe::Wanted {
+    let mut all = observe::Wanted::default();
+    let mut tasks = 0;
+    for (name, value) in forms::USUAL {
+        all.usual.insert(name.to_owned(), value.to_owned());
+    }
+    for task in &catalogue.tasks {
+        let roles: Vec<&Role> = task.file.roles.iter().filter(|role| wanted(task, role)).collect();
+        tasks += usize::from(!roles.is_empty());
+        for role in roles {
+            all.usual.extend(role.values.clone());
+            if !all.forms.contains(&role.arguments) {
+                all.forms.push(role.arguments.clone());
+            }
+        }
+    }
+    all.one_task = tasks == 1;
+    all
+}

@@ -1,0 +1,210 @@
+//! What was found out about a folder without a manifest, for the reader: who plays what and why, what was left out,
+//! and what is open.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::build::Built;
+use super::cast::Command;
+use super::discover::Found;
+use super::evidence;
+use super::folder::{Looked, Program};
+use super::manifest;
+use crate::catalogue::Catalogue;
+use crate::diagnose::counted;
+
+/// A program that was given a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Chosen {
+    /// The task.
+    pub task: String,
+    /// The role.
+    pub role: String,
+    /// The file.
+    pub file: String,
+    /// How it is started.
+    pub command: String,
+    /// What speaks for it.
+    pub evidence: Vec<String>,
+}
+
+/// A program that was given none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unused {
+    /// The file.
+    pub file: String,
+    /// Why not, with its last words.
+    pub why: String,
+}
+
+/// A role for which several programs stand alike, or one that does nothing that the role does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Asked {
+    /// The task.
+    pub task: String,
+    /// The role.
+    pub role: String,
+    /// The programs, and what each did.
+    pub candidates: Vec<Unused>,
+    /// Lines for `submission.toml`, made from what was seen.
+    pub paste: String,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Findings {
+    /// Programs with a role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cast: Vec<Chosen>,
+    /// Programs without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<Unused>,
+    /// What is open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Asked>,
+    /// Roles that nobody plays though another of the task's is played: `client of message`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Files that could not be built, and the first error of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Unused>,
+    /// Programs that Python 2 runs.
+    #[serde(skip)]
+    pub python_2: Vec<String>,
+}
+
+/// Files that are named before the rest is counted.
+const NAMED: usize = 12;
+
+impl Findings {
+    /// What there is to say, worded from what was seen and decided.
+    pub fn of(looked: &Looked, catalogue: &Catalogue, found: &Found, built: &Built) -> Self {
+        let name = |program: usize| looked.programs[program].found.file.display().to_string();
+        let mut findings = Self::default();
+        let decision = &looked.decision;
+        let command = |program: usize, task: &str, role: &str| {
+            let role = catalogue.task(task).and_then(|task| task.role(role));
+            let command = &looked.programs[program].observed.command;
+            role.map_or_else(|| command.clone(), |role| evidence::fitted(command, role))
+        };
+        for ((task, role), program) in &decision.cast {
+            let evidence = looked.claim(*program, task, role).map(|claim| &claim.evidence[..]).unwrap_or_default();
+            // What it did says more than what it is called.
+            let did = evidence.iter().filter(|it| it.is_behaviour());
+            let shown: Vec<&evidence::Evidence> = match evidence.iter().any(evidence::Evidence::is_behaviour) {
+                true => did.collect(),
+                false => evidence.iter().collect(),
+            };
+            findings.cast.push(Chosen {
+                task: task.clone(),
+                role: role.clone(),
+                file: name(*program),
+                command: command(*program, task, role).words.join(" "),
+                evidence: shown.into_iter().map(ToString::to_string).collect(),
+            });
+        }
+        for question in &decision.questions {
+            let candidates = question
+                .candidates
+                .iter()
+                .map(|program| Unused { file: name(*program), why: looked.programs[*program].observed.seen.clone() });
+            let mut lines = build_lines(&built.commands);
+            lines.push(format!("[{}]", question.task));
+            let others = decision.cast.iter().filter(|((task, _), _)| *task == question.task);
+            lines.extend(others.map(|((task, role), program)| {
+                format!("{role} = {}", manifest::entry(&command(*program, task, role)))
+            }));
+            for (index, program) in question.candidates.iter().enumerate() {
+                let command = command(*program, &question.task, &question.role);
+                let or = if index == 0 { "" } else { "# or: " };
+                lines.push(format!("{or}{} = {}", question.role, manifest::entry(&command)));
+            }
+            findings.questions.push(Asked {
+                task: question.task.clone(),
+                role: question.role.clone(),
+                candidates: candidates.collect(),
+                paste: lines.join("\n"),
+            });
+        }
+        let used: Vec<usize> = decision.cast.values().copied().collect();
+        for program in (0..looked.programs.len()).filter(|program| !used.contains(program)) {
+            let Program { found, observed, .. } = &looked.programs[program];
+            let is_2 = found.words.first().is_some_and(|word| word == "python2");
+            match observed.not_startable.as_ref().filter(|_| is_2) {
+                Some(why) => findings.broken.push(Unused { file: name(program), why: format!("is Python 2: {why}") }),
+                None => findings.unused.push(Unused { file: name(program), why: looked.why_unused(program) }),
+            }
+        }
+        for (file, why) in &built.failed {
+            findings.broken.push(Unused { file: file.display().to_string(), why: why.in_short() });
+        }
+        for file in &found.stale {
+            let why = "it was made elsewhere and lies beside sources, which were built instead".to_owned();
+            findings.unused.push(Unused { file: file.display().to_string(), why });
+        }
+        let is_2 =
+            |program: &&usize| looked.programs[**program].found.words.first().is_some_and(|word| word == "python2");
+        findings.python_2 = used.iter().filter(is_2).map(|program| name(*program)).collect();
+        for task in &catalogue.tasks {
+            let has = |role: &str| decision.cast.contains_key(&(task.id().to_owned(), role.to_owned()));
+            let roles: Vec<&str> = task.role_names().collect();
+            if roles.iter().any(|role| has(role)) {
+                let lacking = roles.iter().filter(|role| !has(role));
+                findings.missing.extend(lacking.map(|role| format!("{role} of {}", task.id())));
+            }
+        }
+        findings
+    }
+
+    /// The same in sentences, what is to be done first.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for question in &self.questions {
+            notes.extend(question.lines());
+        }
+        let asked: Vec<String> =
+            self.questions.iter().map(|question| format!("{} of {}", question.role, question.task)).collect();
+        let missing: Vec<&String> = self.missing.iter().filter(|missing| !asked.contains(missing)).collect();
+        if !missing.is_empty() {
+            let all: Vec<&str> = missing.iter().map(|missing| missing.as_str()).collect();
+            notes.push(format!("half a submission: no {} was found", all.join(", no ")));
+        }
+        notes.extend(self.broken.iter().map(|broken| format!("{} {}", broken.file, broken.why)));
+        notes.extend(self.python_2.iter().map(|file| format!("{file} is Python 2, and was run by python2")));
+        for chosen in &self.cast {
+            let why =
+                if chosen.evidence.is_empty() { "no other could be".to_owned() } else { chosen.evidence.join(" and ") };
+            notes.push(format!("{} is taken for the {} of {}: {why}", chosen.file, chosen.role, chosen.task));
+        }
+        for unused in self.unused.iter().take(NAMED) {
+            notes.push(format!("{} is not used: {}", unused.file, unused.why));
+        }
+        if let more @ 1.. = self.unused.len().saturating_sub(NAMED) {
+            notes.push(format!("{} not used either", counted(more, "further program")));
+        }
+        notes
+    }
+}
+
+impl Asked {
+    /// The question in lines.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "which program is the {} of {}? What they did does not tell, so nothing is graded for it:",
+            self.role, self.task
+        )];
+        lines.extend(self.candidates.iter().map(|candidate| format!("  {}: {}", candidate.file, candidate.why)));
+        lines.push(format!("say so in {}:", manifest::FILE));
+        lines.extend(self.paste.lines().map(|line| format!("  {line}")));
+        lines
+    }
+}
+
+/// The build of a folder, for a manifest, which replaces everything that is found without one.
+pub fn build_lines(build: &[Command]) -> Vec<String> {
+    if build.is_empty() {
+        return Vec::new();
+    }
+    let commands: Vec<String> = build.iter().map(manifest::entry).collect();
+    vec![format!("build = [{}]", commands.join(", "))]
+}
