@@ -20,6 +20,7 @@ use crate::report::{causes, markdown, short, summary};
 use crate::scenario::model::BackendName;
 use crate::scenario::problem::{nearest, suggestion};
 use crate::simulated;
+use crate::submission::findings::Findings;
 use crate::submission::open::{self, OpenError, Opened, Request};
 use crate::submission::{Cast, Command, manifest, reference_casts};
 use crate::wire::Setup;
@@ -283,8 +284,14 @@ fn models(
     }
     let casts = reference_casts(catalogue, &tasks, program, folder.path());
     let unmet = BTreeMap::new();
-    let subject =
-        Subject { target: String::new(), sha256: String::new(), casts: &casts, unmet: &unmet, notes: Vec::new() };
+    let subject = Subject {
+        target: String::new(),
+        sha256: String::new(),
+        casts: &casts,
+        unmet: &unmet,
+        notes: Vec::new(),
+        findings: Findings::default(),
+    };
     let filter = Filter { tasks, requirements: Vec::new(), scenarios, light: None };
     let options = Options { repeat: 1, look_into_failures: false, ..options.clone() };
     grade(catalogue, &subject, &filter, rubric, &options, &|_, _, _| {}).played

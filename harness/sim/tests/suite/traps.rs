@@ -236,7 +236,7 @@ fn addresses_of_nobody_are_those_of_the_one_machine_that_there_is() {
     let goes = "import socket\none = socket.create_connection(('147.232.22.1', 5000))\n\
         print(one.getpeername()); one.sendall(b'x')";
     let listens = "import socket\nhome = ('10.0.37.251', 6000)\nserver = socket.socket(); server.bind(home)\n\
-        server.listen(1)\none = socket.create_connection(home); print(server.accept()[0].getsockname())";
+        server.listen(1)\none = socket.create_connection(home); server.accept(); print(server.getsockname())";
     let (went, got, listened) = sim
         .run(async {
             let listener = TcpListener::bind(host, any(false, 5000), 5).unwrap();
