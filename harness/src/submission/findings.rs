@@ -127,7 +127,10 @@ impl Findings {
             });
         }
         let used: Vec<usize> = decision.cast.values().copied().collect();
-        for program in (0..looked.programs.len()).filter(|program| !used.contains(program)) {
+        // A candidate is told with its question.
+        let asked: Vec<usize> = decision.questions.iter().flat_map(|question| question.candidates.clone()).collect();
+        let is_left = |program: &usize| !used.contains(program) && !asked.contains(program);
+        for program in (0..looked.programs.len()).filter(is_left) {
             let Program { found, observed, .. } = &looked.programs[program];
             let is_2 = found.words.first().is_some_and(|word| word == "python2");
             match observed.not_startable.as_ref().filter(|_| is_2) {

@@ -350,9 +350,6 @@ impl Looked {
             let (role, task) = (&claim.role, &claim.task);
             return format!("answers like the {role} of {task} as well; {} was taken", taken.display());
         }
-        if self.decision.questions.iter().any(|question| question.candidates.contains(&program)) {
-            return "may be what is asked for: see the question".to_owned();
-        }
         observed.tried.last().filter(|_| observed.doing.is_none()).unwrap_or(&observed.seen).clone()
     }
 }

@@ -317,14 +317,14 @@ fn from_folder(
     }
     if opened.casts.is_empty() {
         let mut lines: Vec<String> = Vec::new();
-        if findings.questions.is_empty() {
-            lines.push(nothing_found(path, &found, catalogue, &request.tasks));
-        } else {
-            lines.push(format!("{}: it is not clear which programs are meant.", path.display()));
-            lines.extend(findings.questions.iter().flat_map(Asked::lines));
+        match findings.questions.is_empty() {
+            true => lines.push(nothing_found(path, &found, catalogue, &request.tasks)),
+            false => lines.push(format!("{}: it is not clear which programs are meant.", path.display())),
         }
         lines.extend(findings.broken.iter().map(|broken| format!("  {} {}", broken.file, broken.why)));
         lines.extend(findings.unused.iter().map(|unused| format!("  {}: {}", unused.file, unused.why)));
+        // Last, so that nothing stands behind the lines to paste.
+        lines.extend(findings.questions.iter().flat_map(Asked::lines));
         return Err(OpenError::NotGradable(lines.join("\n")));
     }
     opened.notes.extend(findings.notes());

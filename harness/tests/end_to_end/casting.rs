@@ -49,12 +49,8 @@ fn what_stands_alike_is_asked_and_the_lines_work() {
     assert!(said.contains("which program is the server of web-text?"), "{said}");
     assert!(said.contains("one/server.py: ") && said.contains("two/server.py: "), "{said}");
     let (_, lines) = said.split_once("say so in submission.toml:\n").expect("lines to paste");
-    let lines: String = lines
-        .lines()
-        .take_while(|line| line.starts_with("  ") && !line.contains(": with"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    write(&home, "submission.toml", &lines);
+    let lines: Vec<&str> = lines.lines().take_while(|line| line.starts_with("  ")).collect();
+    write(&home, "submission.toml", &lines.join("\n"));
     run(&mut command, 0);
 }
 
