@@ -28,6 +28,7 @@ pub mod sandbox;
 pub mod scenario;
 pub mod simulated;
 pub mod starter;
+pub mod strangers;
 pub mod submission;
 pub mod tls;
 pub mod truth;

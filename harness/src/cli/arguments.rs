@@ -80,6 +80,9 @@ pub enum Verb {
     Package(Package),
     /// Play every client with every server of several submissions, and say at whose side it is where they do not work
     Interop(Interop),
+    /// Grade hand-ins of a local list, and say where programs and verdicts are not as the list states
+    #[command(hide = true)]
+    Strangers(Strangers),
 }
 
 /// Flags of `grade`.
@@ -180,6 +183,18 @@ pub enum Backend {
     Wire,
     /// In this process (reference only)
     Turmoil,
+}
+
+impl Backend {
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Sim => "sim",
+            Self::Wire => "wire",
+            Self::Turmoil => "turmoil",
+        }
+    }
 }
 
 /// When to use colour.
@@ -656,4 +671,27 @@ pub struct Interop {
     /// No progress on standard error
     #[arg(long)]
     pub no_progress: bool,
+}
+
+/// Arguments of `strangers`.
+#[derive(Debug, Args)]
+pub struct Strangers {
+    /// The list: `[[hand-in]]` with `folder`, `task`, `language` and `[[hand-in.right]]`, the right file of each role
+    /// and what a right grader `fails`
+    pub list: PathBuf,
+    /// Only hand-ins whose folder and task contain this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Bound of each hand-in in real time (90s, 4m) [default: 4m]
+    #[arg(long, value_name = "D")]
+    pub bound: Option<Limit>,
+    /// Runs played at the same time
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// How the programs meet the network
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// Grade this one, from 0, in this process, and print what was seen
+    #[arg(long, value_name = "INDEX", hide = true)]
+    pub one: Option<usize>,
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use harness_os::namespace::Containment;
 
-use super::arguments::{Backend, Class, ClassVerb, Grade};
+use super::arguments::{Class, ClassVerb, Grade};
 use super::{Exit, grading, merge, term};
 use crate::class::ClassError;
 use crate::class::anonymous::{self, Anonymity};
@@ -253,13 +253,7 @@ fn words(arguments: &Class, program: &Path, dir: &Path, out: &Path) -> Vec<Strin
             add(flag, ids.join(","));
         }
     }
-    let backend = match arguments.backend {
-        Backend::Auto => "auto",
-        Backend::Sim => "sim",
-        Backend::Wire => "wire",
-        Backend::Turmoil => "turmoil",
-    };
-    add("--backend", backend.to_owned());
+    add("--backend", arguments.backend.as_str().to_owned());
     add("--seed", arguments.seed.to_string());
     if let Some(jobs) = arguments.jobs {
         add("--jobs", jobs.to_string());

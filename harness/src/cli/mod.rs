@@ -26,6 +26,7 @@ mod present;
 mod replay;
 mod schema;
 mod selftest;
+mod strangers;
 mod term;
 mod watch;
 
@@ -93,6 +94,7 @@ pub fn main(containment: Containment) -> ExitCode {
         Some(Verb::New(arguments)) => new::run(&arguments),
         Some(Verb::Package(arguments)) => package::run(&arguments),
         Some(Verb::Interop(arguments)) => interop::run(&arguments, &containment),
+        Some(Verb::Strangers(arguments)) => strangers::run(&arguments, &containment),
     };
     term::outcome(outcome).code()
 }

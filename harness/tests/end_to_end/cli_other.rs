@@ -268,3 +268,22 @@ fn bench_prints_ratios() {
         assert!(ratio.parse::<f64>().unwrap() > 0.0, "{line}");
     }
 }
+
+#[test]
+fn hand_ins_of_a_list_are_held_against_its_truths() {
+    let folder = folder();
+    let place = fixture("submissions/uppercase-udp/good/no-manifest-python");
+    let hand_in = |client: &str, fails: &str| {
+        format!(
+            "[[hand-in]]\nfolder = {place:?}\ntask = \"uppercase-udp\"\nlanguage = \"Python\"\n\
+             [[hand-in.right]]\nserver = \"UDPServer.py\"\nclient = {client:?}\nfails = [{fails}]\n"
+        )
+    };
+    // The second row states what is not true, so that the table must say so.
+    let list = hand_in("UDPClient.py", "\"cli-address\"") + &hand_in("other.py", "");
+    crate::common::write(folder.path(), "list.toml", &list);
+    let table = stdout(&run(harness(folder.path()).args(["strangers", "list.toml"]), 1));
+    for row in ["| right | 1 |", "| **wrong** | 1 |", "| musts falsely failed | 0 |", "client: UDPClient"] {
+        assert!(table.contains(row), "no `{row}` in\n{table}");
+    }
+}
