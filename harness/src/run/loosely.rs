@@ -158,7 +158,24 @@ pub fn is_error_line(bytes: &[u8]) -> bool {
 pub fn contains(hay: &[u8], text: &[u8], ignoring_case: bool) -> bool {
     let (hay, text) = (loosen(hay), loosen(text));
     let core = text.strip_suffix(b"\n").filter(|core| !core.is_empty()).unwrap_or(&text);
-    super::judge::contains(&hay, core, ignoring_case)
+    match as_number(core) {
+        Some(number) => holds_number(&hay, core, number),
+        None => super::judge::contains(&hay, core, ignoring_case),
+    }
+}
+
+/// The number that a text is, if it is nothing else.
+fn as_number(text: &[u8]) -> Option<f64> {
+    let plain = text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+    std::str::from_utf8(text).ok().filter(|_| plain)?.parse().ok()
+}
+
+/// Whether a number is said: as a number of its own, also with a word before it, or several times with nothing between.
+fn holds_number(hay: &[u8], text: &[u8], number: f64) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let runs = hay.split(|byte| !is_part(byte)).map(|run| run.strip_suffix(b".").unwrap_or(run));
+    let repeats = |run: &[u8]| run.len().is_multiple_of(text.len()) && run.chunks(text.len()).all(|part| part == text);
+    tokens(hay).iter().any(|token| same_number(token.value, number)) || runs.filter(|run| !run.is_empty()).any(repeats)
 }
 
 /// How often `text` is said, form let pass.
@@ -177,6 +194,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("25", "1256688980", false)]
+    #[case("25", "125", false)]
+    #[case("25", "2.5", false)]
+    #[case("25", "-25", false)]
+    #[case("25", "(2 + 3) * 5 = 25", true)]
+    #[case("25", "result25.", true)]
+    #[case("25", "25.0", true)]
+    #[case("25", "2525", true)]
+    #[case("3.5", "3.53.5", true)]
+    #[case("0.25", ".25", true)]
+    #[case("-42", "5 - 47 = -42", true)]
+    #[case("good day", "a good  day to you", true)]
+    fn numbers_are_looked_for_as_numbers(#[case] text: &str, #[case] hay: &str, #[case] there: bool) {
+        assert_eq!(contains(hay.as_bytes(), text.as_bytes(), false), there);
+    }
 
     #[rstest]
     #[case("7", &[7.0])]
