@@ -129,6 +129,7 @@ pub fn read(bytes: &[u8], kind: Kind) -> Read {
             httparse::ParserConfig::default()
                 .allow_spaces_after_header_name_in_responses(true)
                 .allow_obsolete_multiline_headers_in_responses(true)
+                .allow_space_before_first_header_name(true)
                 .allow_multiple_spaces_in_response_status_delimiters(true)
                 .parse_response(&mut response, rest)
                 .map(|status| {
@@ -253,6 +254,7 @@ mod tests {
     #[case("HTTP/1.1 200 OK\r\nA: b\r\n\r\nx", 25, "OK")]
     #[case("HTTP/1.0 200\r\n\r\n", 16, "")]
     #[case("\r\n HTTP/1.1 404 Not Found\nA:b\n\n", 31, "Not Found")]
+    #[case("HTTP/1.1 200 OK\r\n A: b\r\n  C: d\r\n\r\nx", 34, "OK")]
     fn reads_what_browsers_read(#[case] text: &str, #[case] length: usize, #[case] reason: &str) {
         let head = head(text, RESPONSE);
         assert_eq!(head.length, length);
