@@ -1,5 +1,7 @@
 //! What stands in a message that was received (RFC 5322, RFC 2045), looked at with a MIME parser.
 
+use std::collections::BTreeSet;
+
 use mail_parser::{Address, MessageParser, MimeHeaders, PartType};
 
 /// How a message holds a text.
@@ -52,6 +54,23 @@ pub fn holds(content: &[u8], text: &[u8]) -> Held {
     }
 }
 
+/// Whether a message holds a text, and not this one: hardly a word of it is there. What was cut off, joined or spelled in
+/// another way still has most of them.
+pub fn is_another(content: &[u8], text: &[u8]) -> bool {
+    let words = |bytes: &[u8]| -> BTreeSet<String> {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
+        words.map(str::to_owned).collect()
+    };
+    let message = MessageParser::default().parse(content);
+    let bodies = message.iter().flat_map(|message| &message.parts).filter_map(|part| match &part.body {
+        PartType::Text(body) | PartType::Html(body) => Some(words(body.as_bytes())),
+        _ => None,
+    });
+    let (said, wanted): (BTreeSet<String>, _) = (bodies.flatten().collect(), words(text));
+    !said.is_empty() && !wanted.is_empty() && wanted.intersection(&said).count() * 4 < wanted.len()
+}
+
 /// What is wrong with the fields that every mail has: `From` and `To` with addresses (these, if they are given), and a
 /// `Subject`.
 pub fn header_lacks(content: &[u8], from: Option<&str>, to: Option<&str>) -> Option<String> {
@@ -88,6 +107,16 @@ mod tests {
     #[case("\r\n", Held::Lacks("one".to_owned()))]
     fn finds_a_text(#[case] rest: &str, #[case] held: Held) {
         assert_eq!(holds(format!("{HEADER}{rest}").as_bytes(), b"one\n\ntwo\n"), held);
+    }
+
+    #[rstest]
+    #[case::its_own("\r\nI love computer networks!\r\n", true)]
+    #[case::joined("\r\nDear Bert,the meeting is on Tuesday.Anna\r\n", false)]
+    #[case::cut_off("\r\nDear Bert,\r\n\r\nthe meet", false)]
+    #[case::none("\r\n", false)]
+    fn tells_another_text(#[case] rest: &str, #[case] another: bool) {
+        let text = b"Dear Bert,\n\nthe meeting is on Tuesday.\nAnna\n";
+        assert_eq!(is_another(format!("{HEADER}{rest}").as_bytes(), text), another);
     }
 
     #[rstest]

@@ -161,6 +161,9 @@ pub struct ExpectMail {
     /// Line ends are not compared, nor empty lines at the end.
     #[serde(default)]
     pub text: Option<Payload>,
+    /// A text that the program has built in will do as well.
+    #[serde(default)]
+    pub or_own_text: bool,
     /// The header has `From` and `To` with these addresses, and a `Subject`; an empty line ends it.
     #[serde(default)]
     pub header: bool,
