@@ -13,6 +13,9 @@ use crate::scenario::model::{AnswerPings, ExpectPace, ExpectRoundTrips, ExpectSt
 /// How long a pinger waits for an answer (lab sheet 003, "UDP Pinger").
 const WAITS: Duration = Duration::from_secs(1);
 
+/// Pings that leave within this time of each other were not waited for.
+const TOGETHER: Duration = Duration::from_millis(5);
+
 /// A reply that is to leave.
 struct Pending {
     due: Duration,
@@ -188,6 +191,12 @@ impl Director {
     pub(super) fn expect_pace(&mut self, step: &ExpectPace) -> Done {
         let Some(peer) = self.actors.peers.get(&step.peer) else { return Ok(()) };
         let pings = peer.borrow().pings.clone();
+        // No sheet says that the pings leave one by one: who sends all of them first waits for each later.
+        if pings.len() > 2 && pings.windows(2).all(|pair| pair[1].at.saturating_sub(pair[0].at) < TOGETHER) {
+            return Err(Halt::Skipped(
+                "the program sends its pings together, and waits for the answers later".to_owned(),
+            ));
+        }
         for (number, pair) in pings.windows(2).enumerate() {
             let [lost, next] = pair else { continue };
             if lost.answered.is_some_and(|after| after < WAITS) {
