@@ -209,6 +209,12 @@ impl Director {
                     )
                 }
                 Ok(true) => continue,
+                _ if step.stream == Stream::Stderr && complaint::is_complaint(&stdout) => {
+                    format!("the {name} says what is wrong on standard output, and nothing on standard error")
+                }
+                _ if step.stream == Stream::Stdout && complaint::says_anything(&stderr) => {
+                    format!("the {name} says what is wrong on standard error, and nothing on standard output")
+                }
                 Ok(false) => match actor.program.ended() {
                     Some(ended) => {
                         let where_else = match step.stream {
