@@ -1,14 +1,24 @@
 //! `--out`: the files that show what happened.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use harness_os::sniff::Frame;
+
+use crate::diagnose::{counted, counted_are};
 use crate::grade::{Graded, Played};
 use crate::report::html::{self, Seen};
 use crate::report::json;
 use crate::report::model::Status;
 use crate::{capture, run};
+
+/// Longest record of calls, in bytes. Beginning and end tell what a run was about; the middle is cut out of longer ones.
+const CALLS: usize = 64 << 10;
+
+/// Bytes of packets in the longest capture; likewise.
+const PACKETS: usize = 128 << 10;
 
 /// Writes the report, with what the models did beside it, for programs and for people, and a transcript, a capture and the calls of every run.
 ///
@@ -22,16 +32,29 @@ pub fn write(out: &Path, graded: &mut Graded, models: &BTreeMap<String, Played>)
             let Some(played) = played.get(&report.id).filter(|_| report.status != Status::Skip) else { continue };
             let name = file_name(&report.id);
             let transcript = format!("runs/{name}.transcript.txt");
-            std::fs::write(out.join(&transcript), transcript_text(&report.id, played))?;
+            let (first, last, left_out) = ends(&played.frames, |frame| frame.bytes.len(), PACKETS);
+            let mut text = transcript_text(&report.id, played);
+            if left_out > 0 {
+                text.push_str(&format!(
+                    "\nthe capture has {} of the beginning and {} of the end: {left_out} between them are left out\n",
+                    counted(first.len(), "packet"),
+                    last.len()
+                ));
+            }
+            std::fs::write(out.join(&transcript), text)?;
             report.evidence.transcript = Some(transcript);
             if !played.calls.is_empty() {
                 let calls = format!("runs/{name}.calls.txt");
-                std::fs::write(out.join(&calls), played.record.secrets.text(&played.calls))?;
+                std::fs::write(out.join(&calls), played.record.secrets.text(&without_middle(&played.calls, CALLS)))?;
                 report.evidence.calls = Some(calls);
             }
             if !played.frames.is_empty() {
                 let pcap = format!("runs/{name}.pcap");
-                capture::write(&out.join(&pcap), played.link, &played.frames, &played.record.secrets)?;
+                let frames: Cow<'_, [Frame]> = match left_out {
+                    0 => Cow::Borrowed(&played.frames),
+                    _ => Cow::Owned([first, last].concat()),
+                };
+                capture::write(&out.join(&pcap), played.link, &frames, &played.record.secrets)?;
                 report.evidence.pcap = Some(pcap);
             }
         }
@@ -58,4 +81,49 @@ fn transcript_text(id: &str, played: &Played) -> String {
         text.push('\n');
     }
     text
+}
+
+/// As many things from the beginning and from the end as are not longer than `most` together, and how many are between.
+fn ends<T>(things: &[T], length: impl Fn(&T) -> usize, most: usize) -> (&[T], &[T], usize) {
+    if things.iter().map(&length).sum::<usize>() <= most {
+        return (things, &[], 0);
+    }
+    let first = fitting(things.iter().map(&length), most / 2);
+    let last = fitting(things.iter().rev().map(&length), most / 2);
+    (&things[..first], &things[things.len() - last..], things.len() - first - last)
+}
+
+/// How many of the first lengths are not more than `most` together.
+fn fitting(lengths: impl Iterator<Item = usize>, most: usize) -> usize {
+    let mut sum = 0;
+    lengths
+        .take_while(|length| {
+            sum += length;
+            sum <= most
+        })
+        .count()
+}
+
+/// A text of lines without its middle, which a line takes the place of, if it is longer than `most`.
+fn without_middle(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (first, last, left_out) = ends(&lines, |line| line.len(), most);
+    Cow::Owned(format!("{}… {} left out here …\n{}", first.concat(), counted_are(left_out, "line"), last.concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("a\nb\nc\n", 6, "a\nb\nc\n")]
+    #[case("a\nb\nc\nd\n", 6, "a\n… 2 lines are left out here …\nd\n")]
+    #[case("a\nlonger than the whole\nc\n", 8, "a\n… 1 line is left out here …\nc\n")]
+    fn the_middle_is_left_out(#[case] text: &str, #[case] most: usize, #[case] kept: &str) {
+        assert_eq!(without_middle(text, most), kept);
+    }
 }
