@@ -85,11 +85,6 @@ impl Task {
         &self.dialogues.meetings
     }
 
-    /// Whether its programs may have a mail provider of the real world built in (section G of the catalogue).
-    pub fn is_about_mail(&self) -> bool {
-        self.file.section.starts_with('G')
-    }
-
     /// The names of its roles, in the order of the sheet.
     pub fn role_names(&self) -> impl Iterator<Item = &str> {
         self.file.roles.iter().map(|role| role.name.as_str())
@@ -262,6 +257,35 @@ fn weaker_need(source: &Arc<Source>, scenario: &Scenario, file: &TaskFile) -> Op
     Some(Problem::new(source, at, format!("`{must}` is a must and needs `{need}`, which is none")).help(Some(help)))
 }
 
+/// Requirements that need each other. Where both failed, each would be excused by the other, and nothing would have failed.
+fn circle_of_needs(source: &Arc<Source>, file: &TaskFile, scenarios: &[Scenario]) -> Option<Problem> {
+    let mut needs: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for scenario in scenarios {
+        for id in scenario.decides.iter().chain(scenario.steps.iter().flat_map(|step| step.decides())) {
+            needs.entry(id).or_default().extend(scenario.needs.iter().filter(|need| *need != id));
+        }
+    }
+    // What is needed by it, and by what that needs, and so on.
+    let reached = |from: &String| {
+        let mut all: BTreeSet<&String> = BTreeSet::new();
+        let mut next: Vec<&String> = needs.get(from).into_iter().flatten().copied().collect();
+        while let Some(id) = next.pop() {
+            if all.insert(id) {
+                next.extend(needs.get(id).into_iter().flatten());
+            }
+        }
+        all
+    };
+    let circular = *needs.keys().find(|id| reached(id).contains(**id))?;
+    let back = needs[circular].iter().find(|need| reached(need).contains(circular))?;
+    let short = |id: &str| id.strip_prefix(&format!("{}.", file.id)).unwrap_or(id).to_owned();
+    let (one, other) = (short(circular), short(back));
+    let quoted = format!("\"{one}\"");
+    let at = source.text.find(&quoted).map_or(0..0, |at| at..at + quoted.len());
+    let help = "of two that fail together one must stand by itself: take one out of the `needs` of a scenario";
+    Some(Problem::new(source, at, format!("`{one}` needs `{other}`, which needs `{one}`")).help(Some(help.to_owned())))
+}
+
 /// Requirements that scenarios name and the task does not have. One that was renamed is one mistake,
 /// however many scenarios still name it.
 #[derive(Default)]
@@ -363,15 +387,14 @@ fn task_file(folder: &Folder, common: &Common) -> Result<(Arc<Source>, TaskFile)
     };
     let mut file: TaskFile = load::typed(source)?;
     let mut problems: Vec<Problem> = Vec::new();
-    let mut complain = |title: String, help: Option<String>| {
-        // Place it at the text that it is about, where that can be found.
-        let word = title.split('`').nth(1).unwrap_or_default().to_owned();
-        let at = source.text.find(&format!("\"{word}\"")).unwrap_or(0);
+    // Placed at the word that it is about, where that can be found.
+    let mut complain = |word: &str, title: String, help: Option<String>| {
+        let at = if word.is_empty() { None } else { source.text.find(&format!("\"{word}\"")) }.unwrap_or(0);
         let span = at..(at + if at == 0 { 0 } else { word.len() + 2 });
         add_new(&mut problems, [Problem::new(source, span, title).help(help)]);
     };
     if file.id != folder.name {
-        complain(format!("id `{}` is not the folder's name, `{}`", file.id, folder.name), None);
+        complain(&file.id, format!("id `{}` is not the folder's name, `{}`", file.id, folder.name), None);
     }
     let roles: Vec<String> = file.roles.iter().map(|role| role.name.clone()).collect();
     for taken in &file.common {
@@ -383,6 +406,7 @@ fn task_file(folder: &Folder, common: &Common) -> Result<(Arc<Source>, TaskFile)
                 file.requirements.push(requirement);
             }
             None => complain(
+                &taken.id,
                 format!("there is no common requirement `{}`", taken.id),
                 nearest(&taken.id, common.requirements.keys().map(String::as_str))
                     .map(|near| format!("did you mean `{near}`?")),
@@ -391,11 +415,12 @@ fn task_file(folder: &Folder, common: &Common) -> Result<(Arc<Source>, TaskFile)
     }
     for role in file.requirements.iter().flat_map(|requirement| &requirement.roles) {
         if !roles.contains(role) {
-            complain(format!("the task has no role `{role}`"), Some(format!("its roles: {}", roles.join(", "))));
+            complain(role, format!("the task has no role `{role}`"), Some(format!("its roles: {}", roles.join(", "))));
         }
     }
     match folder.file("handout.md") {
         None => complain(
+            "",
             "there is no handout.md beside this file: students read it, and reports name its sections".to_owned(),
             Some("write handout.md, with a section for every `handout` of a requirement".to_owned()),
         ),
@@ -404,6 +429,7 @@ fn task_file(folder: &Folder, common: &Common) -> Result<(Arc<Source>, TaskFile)
                 let is_it = |line: &str| line.trim_start_matches('#').trim() == requirement.handout;
                 if !handout.text.lines().any(|line| line.starts_with('#') && is_it(line)) {
                     complain(
+                        &requirement.handout,
                         format!(
                             "handout.md has no section `{}`, to which `{}` refers",
                             requirement.handout, requirement.id
@@ -527,6 +553,7 @@ fn dialogues(folder: &Folder, source: &Arc<Source>, file: &TaskFile, common: &Co
     problems.extend(unknown.problems(file));
     problems.extend(not_together(source, file, &kept));
     problems.extend(no_signs(source, file, &kept));
+    problems.extend(circle_of_needs(source, file, &kept));
     if !problems.is_empty() {
         return Err(Problems(problems));
     }

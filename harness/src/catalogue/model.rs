@@ -18,6 +18,10 @@ pub struct TaskFile {
     pub title: String,
     /// Section of the catalogue, `A` to `H`, and place in it; orders every listing.
     pub section: String,
+    /// Its programs may have a real mail provider built in: one that names such a provider is not started where it could
+    /// reach it.
+    #[serde(default)]
+    pub mail: bool,
     /// Numbers of the lab sheets that ask for it.
     pub sheets: Vec<String>,
     /// One sentence: what the programs do.
@@ -238,6 +242,10 @@ pub struct Requirement {
     /// Points; default by level.
     #[serde(default)]
     pub points: Option<f64>,
+    /// It is about the form of what is printed: a run that fails it on a terminal is played again on a pipe, where a program
+    /// may print no prompt and no echo.
+    #[serde(default)]
+    pub again_on_a_pipe: bool,
     /// Only the simulated backend can decide it.
     #[serde(default)]
     pub sim_only: bool,

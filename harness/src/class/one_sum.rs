@@ -11,9 +11,11 @@ use crate::catalogue::model::Level;
 use crate::grade::held_back::HeldBack;
 use crate::report::format::{Format, render};
 use crate::report::html::{self, Runs};
-use crate::report::model::{Report, RequirementReport, Status};
+use crate::report::model::{Report, RequirementReport, Status, Verdict};
 use crate::report::style::Style;
 use crate::report::{sample, short, summary};
+use crate::run::skip::Undecided;
+use crate::verdict::settle;
 
 fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64, f64)) -> RequirementReport {
     let mut found = sample::passed().tasks.remove(0).requirements.remove(0);
@@ -21,7 +23,8 @@ fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64,
     (found.score, found.max_score, found.worth) = (score, max_score, max_score);
     found.runs[0].status = status;
     if status == Status::Skip && max_score > 0.0 {
-        found.runs[0].needs = Some("message.client".to_owned());
+        found.runs[0].undecided = Some(Undecided::Needs("message.client".to_owned()));
+        found.lost_with = Some("message.client".to_owned());
     }
     found
 }
@@ -30,9 +33,10 @@ fn report(requirements: Vec<RequirementReport>) -> Report {
     let mut report = sample::passed();
     report.score = requirements.iter().map(|it| it.score).sum();
     report.max_score = requirements.iter().map(|it| it.max_score).sum();
-    report.passed = requirements.iter().all(|it| matches!(it.status, Status::Pass) || it.level != Level::Must);
     (report.tasks[0].score, report.tasks[0].max_score) = (report.score, report.max_score);
     report.tasks[0].requirements = requirements;
+    report.verdict = settle::verdict(&report.tasks);
+    report.passed = report.verdict == Verdict::Passed;
     report
 }
 

@@ -7,7 +7,7 @@ use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{Roster, Seen, Submission};
 use super::settings::{Settings, Showing};
 use crate::catalogue::model::Level;
-use crate::grade::{late, unsteadiness};
+use crate::grade::late;
 use crate::report::causes::{self, Cause};
 use crate::report::html::Runs;
 use crate::report::model::{Absent, Report, RequirementReport, Status};
@@ -189,15 +189,15 @@ impl Digest {
         let mut unsteady = BTreeMap::new();
         for run in summary::requirements(report).flat_map(|it| &it.runs) {
             runs.insert(run.id.clone(), run.virtual_ms);
-            if let Some(times) = run.findings.iter().find_map(|finding| unsteadiness(finding)) {
-                unsteady.insert(run.id.clone(), times);
+            if let Some(found) = run.unsteady {
+                unsteady.insert(run.id.clone(), (found.failed, found.times));
             }
         }
         let requirements = summary::requirements(report).map(Verdict::of);
         Self {
             points: report.score,
             out_of: report.max_score,
-            verdict: summary::verdict(report).as_str(),
+            verdict: report.verdict.as_str(),
             headline: summary::headline(report).text(),
             feedback: summary::headline(report).text(),
             late: None,

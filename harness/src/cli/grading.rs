@@ -307,10 +307,12 @@ pub fn exit_of(report: &Report, strict: bool) -> Exit {
     let all = || report.tasks.iter().flat_map(|task| &task.requirements);
     let any = |status| all().any(|requirement| requirement.status == status);
     let must_failed = all().any(RequirementReport::forbids_pass);
+    let mut musts = all().filter(|it| it.level == Level::Must).peekable();
+    let nothing_of_the_task = musts.peek().is_some() && musts.all(|it| it.status == Status::Skip && !it.is_lost());
     let should_failed = all().any(|it| it.level == Level::Should && it.status == Status::Fail);
     if any(Status::HarnessError) {
         Exit::Harness
-    } else if !any(Status::Pass) && !any(Status::Fail) {
+    } else if nothing_of_the_task || !any(Status::Pass) && !any(Status::Fail) {
         Exit::NotGradable
     } else if must_failed || strict && (should_failed || !report.undecided.is_empty()) {
         Exit::Failed

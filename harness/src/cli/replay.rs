@@ -7,7 +7,7 @@ use harness_os::namespace::Containment;
 use super::arguments::{Backend, Color, Grade, Replay};
 use super::origin::{self, Origin};
 use super::{Exit, grading, last, term};
-use crate::grade::held_back::without_seed;
+use crate::grade::held_back::with_seed;
 use crate::report::format::Format;
 use crate::report::json;
 use crate::report::model::Report;
@@ -47,9 +47,13 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
             return Exit::Harness;
         }
     };
+    // A run with another seed than the report's is called by it.
+    let of_the_report = report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|it| &it.runs);
+    let mut plain = of_the_report.map(|it| &it.id).filter(|id| with_seed(id, run.seed) == run.id);
+    let scenario = plain.next().unwrap_or(&run.id).clone();
     let again = Grade {
         target: origin.target,
-        scenario: vec![without_seed(&run.id).to_owned()],
+        scenario: vec![scenario],
         one_seed: true,
         task: vec![run.id.split('/').next().unwrap_or_default().to_owned()],
         role: origin.role,

@@ -2,87 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use super::{Filter, Options, Played, Rubric, Run, settle};
+use super::{Filter, Options, Played, Rubric, Run};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
 use crate::diagnose::counted;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
-use crate::run::event::{self, Judgement, What};
-use crate::run::{End, Failure, Record, transcript};
+use crate::run::event;
+use crate::run::skip::{Skip, Undecided};
+use crate::run::{Failure, Record, transcript};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
 use crate::scenario::model::{BackendName, Schedule, Step};
 use crate::submission::Cast;
+use crate::verdict::excuse::{Ran, excuse};
+use crate::verdict::said::{self, Said, says};
+use crate::verdict::settle;
 
-/// What a run says about one requirement.
-struct Verdict {
-    status: Status,
-    failure: Option<Failure>,
-    why: String,
-}
-
-/// Whether anything failed in a run.
-pub fn fails(record: &Record) -> bool {
-    matches!(record.end, End::Failed(_))
-        || record.events.iter().any(|event| matches!(&event.what, What::Judged(judgement) if !judgement.held))
-}
-
-/// Whether everything held.
-pub fn succeeds(record: &Record) -> bool {
-    record.end == End::Played && !fails(record)
-}
-
-/// Whether a run failed a requirement by what a program printed, or by its form.
+/// Whether a run failed a requirement by what a program printed, or one that is judged again on a pipe.
 pub fn fails_output(run: &Run<'_>, record: &Record) -> bool {
     run.decides.iter().any(|id| {
-        let verdict = verdict(record, id);
-        let by_output = || verdict.failure.as_ref().is_some_and(Failure::is_about_output);
-        verdict.status == Status::Fail && (id.ends_with(".form") || by_output())
+        let fails = says(record, id).failure().is_some();
+        fails && (run.again_on_a_pipe.contains(id) || said::fails_output(record, Some(id)))
     })
 }
 
 /// The requirements that a run failed, of those that are wanted of it.
 pub fn failed<'r>(run: &'r Run<'_>, record: &Record) -> Vec<&'r String> {
-    run.decides.iter().filter(|id| verdict(record, id).status == Status::Fail).collect()
-}
-
-fn verdict(record: &Record, id: &str) -> Verdict {
-    let plain = |status, why: &str| Verdict { status, failure: None, why: why.to_owned() };
-    // What fails decides, wherever it stands; then what held; then how the run ended.
-    let mut judgements = judgements(record, id);
-    let deciding = judgements.clone().find(|judgement| !judgement.held).or_else(|| judgements.next());
-    if let Some(judgement) = deciding {
-        if judgement.held {
-            return plain(Status::Pass, "");
-        }
-        let failure = Failure {
-            expected: judgement.expected.clone(),
-            actual: judgement.actual.clone(),
-            reason: judgement.reason.clone(),
-        };
-        return Verdict { status: Status::Fail, why: failure.reason.clone(), failure: Some(failure) };
-    }
-    match &record.end {
-        End::Played => plain(Status::Pass, ""),
-        End::Failed(failure) => {
-            Verdict { status: Status::Fail, why: failure.reason.clone(), failure: Some(failure.clone()) }
-        }
-        End::NotGradable(why) => plain(Status::NotGradable, why),
-        End::Skipped(why) => plain(Status::Skip, why),
-        End::Harness(why) => plain(Status::HarnessError, why),
-    }
-}
-
-/// What steps say of a requirement. The failure that ends a run speaks for all that the scenario decides, so it says
-/// nothing of what a step has decided before; of one requirement alone it does.
-fn judgements<'r>(record: &'r Record, id: &'r str) -> impl Iterator<Item = &'r Judgement> + Clone {
-    let mut all = record.events.iter().filter_map(|event| match &event.what {
-        What::Judged(judgement) => Some(judgement),
-        _ => None,
-    });
-    let of_the_end = |last: &&Judgement| matches!(record.end, End::Failed(_)) && last.decides.len() > 1;
-    let last = all.next_back().filter(|last| !of_the_end(last));
-    all.chain(last).filter(move |judgement| judgement.decides.iter().any(|decided| decided == id))
+    run.decides.iter().filter(|id| says(record, id).failure().is_some()).collect()
 }
 
 /// Folds a task's runs into its report; nothing if no requirement is wanted.
@@ -95,6 +41,9 @@ pub fn task(
     rubric: &Rubric,
     options: &Options,
 ) -> Option<TaskReport> {
+    let played_runs: Vec<(&Run<'_>, &Played)> =
+        runs.iter().filter_map(|run| Some((*run, played.get(&run.scenario.run_id())?))).collect();
+    let ran: Vec<Ran<'_>> = played_runs.iter().map(|(run, played)| as_ran(run, played)).collect();
     let mut requirements = Vec::new();
     for requirement in &task.file.requirements {
         let id = task.full_id(requirement);
@@ -102,21 +51,23 @@ pub fn task(
         if !has_role || rubric.disables(&id) || !filter.wants_requirement(&id) {
             continue;
         }
-        let mut speaking: Vec<&&Run<'_>> = runs.iter().filter(|run| run.decides.contains(&id)).collect();
-        speaking.sort_by_key(|run| oddity(&run.scenario, &requirement.id));
+        let mut speaking: Vec<usize> = (0..ran.len()).filter(|place| ran[*place].decides.contains(&id)).collect();
+        speaking.sort_by_key(|place| oddity(&played_runs[*place].0.scenario, &requirement.id));
         // With a filter on scenarios only what they decide is reported.
         if speaking.is_empty() && !filter.scenarios.is_empty() {
             continue;
         }
-        let mut reports: Vec<RunReport> = speaking
-            .iter()
-            .filter_map(|run| {
-                let run_id = run.scenario.run_id();
-                played.get(&run_id).map(|played| run_report(run, played, &id, requirement, cast, options))
-            })
-            .collect();
-        explain_by_needs(&mut reports, &speaking, played, rubric);
-        requirements.push(requirement_report(task, requirement, &id, reports, rubric));
+        let reports = speaking.into_iter().map(|place| {
+            let (run, played) = played_runs[place];
+            let mut report = run_report(run, played, &id, requirement, cast, options);
+            if report.status == Status::Fail
+                && let Some(need) = excuse(&ran, place, &id, &|need| rubric.held_back().holds(need))
+            {
+                explain(&mut report, &need);
+            }
+            report
+        });
+        requirements.push(requirement_report(task, requirement, &id, reports.collect(), rubric));
     }
     if requirements.is_empty() {
         return None;
@@ -148,23 +99,17 @@ fn oddity(scenario: &Scenario, requirement: &str) -> (bool, bool, bool) {
     (disturbed, scenario.row.is_some(), scenario.id != requirement)
 }
 
-/// A failure that a failed prerequisite explains is no second failure.
-fn explain_by_needs(reports: &mut [RunReport], runs: &[&&Run<'_>], played: &BTreeMap<String, Played>, rubric: &Rubric) {
-    for (report, run) in reports.iter_mut().zip(runs) {
-        if report.status != Status::Fail {
-            continue;
-        }
-        let failed = |need: &&String| {
-            played
-                .values()
-                .any(|played| verdict(&played.record, need).status == Status::Fail && decides(&played.record, need))
-        };
-        // One that is held back explains nothing to a student.
-        let (shown, held): (Vec<_>, Vec<_>) =
-            run.scenario.needs.iter().partition(|need| !rubric.held_back().holds(need));
-        if let Some(need) = shown.into_iter().chain(held).find(failed) {
-            explain(report, need);
-        }
+/// A run as the rules of judgement see it.
+fn as_ran<'r>(run: &'r Run<'_>, played: &'r Played) -> Ran<'r> {
+    let scenario = &run.scenario;
+    Ran {
+        role: &scenario.role,
+        pairing: scenario.pairing,
+        plays: scenario.roles().into_iter().collect(),
+        row: scenario.row.as_deref(),
+        decides: &run.decides,
+        needs: &scenario.needs,
+        record: &played.record,
     }
 }
 
@@ -172,15 +117,7 @@ fn explain_by_needs(reports: &mut [RunReport], runs: &[&&Run<'_>], played: &BTre
 pub fn explain(run: &mut RunReport, need: &str) {
     run.status = Status::Skip;
     run.skip_reason = Some(format!("it needs {need}, which failed"));
-    run.needs = Some(need.to_owned());
-}
-
-/// Whether anything in a run spoke for a requirement, the failure that ended it included.
-fn decides(record: &Record, id: &str) -> bool {
-    record
-        .events
-        .iter()
-        .any(|event| matches!(&event.what, What::Judged(judgement) if judgement.decides.iter().any(|it| it == id)))
+    run.undecided = Some(Undecided::Needs(need.to_owned()));
 }
 
 fn requirement_report(
@@ -207,6 +144,7 @@ fn requirement_report(
         status: Status::Skip,
         score: 0.0,
         max_score: 0.0,
+        lost_with: None,
         runs,
         worth,
         title: requirement.title.clone(),
@@ -235,26 +173,34 @@ fn run_report(
     cast: &Cast,
     options: &Options,
 ) -> RunReport {
-    let verdict = verdict(&played.record, id);
+    let said = says(&played.record, id);
     let mut findings = event::findings(&played.record.events);
     findings.extend(played.remarks.iter().cloned());
+    findings.extend(played.unsteady.map(|it| format!("failed {} of {}", it.failed, counted(it.times, "time"))));
     let virtual_time = played.backend != BackendName::Wire;
-    let difference = (verdict.status == Status::Fail).then(|| event::difference(&played.record.events, id)).flatten();
-    let failure =
-        verdict.failure.unwrap_or(Failure { expected: String::new(), actual: String::new(), reason: String::new() });
+    let difference = (said.status() == Status::Fail).then(|| event::difference(&played.record.events, id)).flatten();
     let run_id = run.scenario.run_id();
-    let mut why = verdict.why.clone();
-    if verdict.status == Status::Fail {
-        let found = played.diagnosis.iter().chain(played.smallest.iter().map(|(_, words)| words));
-        found.for_each(|words| why.push_str(&format!("; {words}")));
+    let status = said.status();
+    let (mut failure, mut skip) =
+        (Failure { expected: String::new(), actual: String::new(), reason: String::new() }, None);
+    match said {
+        Said::Held => {}
+        Said::Failed(found) => {
+            failure = found;
+            let found = played.diagnosis.iter().chain(played.smallest.iter().map(|(_, words)| words));
+            found.for_each(|words| failure.reason.push_str(&format!("; {words}")));
+        }
+        Said::NotGradable(why) | Said::Broken(why) => failure.reason = why,
+        Said::Nothing(found) => skip = Some(found),
     }
+    let (undecided, skip_reason) = skip.map(|Skip { by, why }| (by, why)).unzip();
     RunReport {
         role: run.scenario.role.clone(),
         pairing: run.pairing(cast).to_owned(),
         row: run.scenario.row.clone(),
-        status: verdict.status,
-        skip_reason: (verdict.status == Status::Skip).then(|| verdict.why.clone()),
-        needs: None,
+        status,
+        skip_reason,
+        undecided,
         backend: played.backend.as_str().to_owned(),
         seed: options.seed,
         schedule: match &played.smallest {
@@ -272,8 +218,9 @@ fn run_report(
         expected: failure.expected,
         actual: failure.actual,
         findings,
-        reason: if verdict.status == Status::Skip { String::new() } else { why },
-        hint: if verdict.status == Status::Fail { requirement.look_at.clone() } else { String::new() },
+        unsteady: played.unsteady,
+        reason: failure.reason,
+        hint: if status == Status::Fail { requirement.look_at.clone() } else { String::new() },
         replay: format!("harness replay report.json '{run_id}'"),
         trace_sha256: played.record.trace_sha256.clone().unwrap_or_default(),
         evidence: Evidence::default(),
@@ -344,61 +291,4 @@ fn met(cast: &Cast) -> Vec<String> {
 
 fn command_text(part: &crate::submission::Part) -> String {
     part.command.words.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rstest::rstest;
-
-    use super::*;
-    use crate::run::event::Event;
-
-    const FAILED: &str = "the last byte is missing";
-
-    fn judgement(step: &str) -> Judgement {
-        let held = step.starts_with('+');
-        let text = |text: &str| if held { String::new() } else { text.to_owned() };
-        Judgement {
-            decides: step.chars().skip(1).map(String::from).collect(),
-            held,
-            expected: text("all of it"),
-            actual: text("a part"),
-            reason: text(FAILED),
-        }
-    }
-
-    fn failure() -> End {
-        let text = str::to_owned;
-        End::Failed(Failure { expected: text("all of it"), actual: text("a part"), reason: text(FAILED) })
-    }
-
-    // What the steps said, in order (`-ab`: what decides a and b did not hold), how the run ended, and what that says of `a`.
-    #[rstest]
-    #[case::held("+a", End::Played, Status::Pass)]
-    #[case::failed_after_it_held("+a -a", End::Played, Status::Fail)]
-    #[case::failed_before_it_held("-a +a", End::Played, Status::Fail)]
-    #[case::failed_beside_another("+a -ab", End::Played, Status::Fail)]
-    #[case::another_failed("+a -b", End::Played, Status::Pass)]
-    #[case::held_before_the_end_of_all("+a -ab", failure(), Status::Pass)]
-    #[case::held_before_its_own_end("+a -a", failure(), Status::Fail)]
-    #[case::failed_before_the_end("-ab -ab", failure(), Status::Fail)]
-    #[case::ended("-ab", failure(), Status::Fail)]
-    #[case::nothing_said("", End::Played, Status::Pass)]
-    #[case::skipped("", End::Skipped(String::new()), Status::Skip)]
-    #[case::held_and_skipped("+a", End::Skipped(String::new()), Status::Pass)]
-    #[case::not_gradable("", End::NotGradable(String::new()), Status::NotGradable)]
-    #[case::broken("", End::Harness(String::new()), Status::HarnessError)]
-    fn a_run_says(#[case] steps: &str, #[case] end: End, #[case] status: Status) {
-        let events = steps.split_whitespace().map(|step| Event {
-            at: Duration::ZERO,
-            who: "harness".to_owned(),
-            what: What::Judged(judgement(step)),
-        });
-        let record = Record { events: events.collect(), ..Record::empty(end) };
-        let found = verdict(&record, "a");
-        assert_eq!(found.status, status);
-        assert_eq!(found.why == FAILED, status == Status::Fail);
-    }
 }

@@ -3,14 +3,17 @@
 //! A report from which they were taken out reads as if they had never been judged: no verdict, no reason, no run, no
 //! point, no sum tells whether they were met. It says that there is something held back, and nothing more.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Graded, ON_REAL_SOCKETS, settle};
+use super::Graded;
 use crate::report::model::{HeldBack as HeldPoints, Report, Status, TaskReport};
 use crate::run::event::{Event, What};
 use crate::run::transcript;
 use crate::scenario::model::BackendName;
+use crate::verdict::settle;
 
 /// The rubric's `[held-back]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,8 +54,8 @@ impl HeldBack {
                 found.runs.retain(|run| run.seed == report.seed);
                 for run in &mut found.runs {
                     // That a failure is explained by something held back would tell that this failed.
-                    if run.needs.as_ref().is_some_and(|id| self.holds(id)) {
-                        (run.status, run.skip_reason, run.needs) = (Status::Fail, None, None);
+                    if run.needs().is_some_and(|id| self.holds(id)) {
+                        (run.status, run.skip_reason, run.undecided) = (Status::Fail, None, None);
                     }
                 }
                 settle::requirement(found);
@@ -61,7 +64,9 @@ impl HeldBack {
         }
         report.tasks.retain(|task| !task.requirements.is_empty());
         settle::report(report);
-        report.notes = report.notes.iter().filter_map(|note| Self::note(note, report)).collect();
+        let runs = || report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|found| &found.runs);
+        let shown: BTreeSet<&String> = runs().map(|run| &run.id).collect();
+        report.on_real_sockets.retain(|id| shown.contains(id));
         report.notes.push(REMARK.to_owned());
         let (score, max_score) = (score - report.score, max_score - report.max_score);
         report.held_back = Some(HeldPoints { score: score.max(0.0), max_score: max_score.max(0.0) });
@@ -82,14 +87,6 @@ impl HeldBack {
                 run.transcript = transcript::lines(&played.record.events, timed);
             }
         }
-    }
-
-    /// A remark, without the runs that are not shown; nothing if it is about no other.
-    fn note(note: &str, report: &Report) -> Option<String> {
-        let Some(ids) = note.strip_prefix(ON_REAL_SOCKETS) else { return Some(note.to_owned()) };
-        let runs = || report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|found| &found.runs);
-        let ids: Vec<&str> = ids.split(", ").filter(|id| runs().any(|run| run.id == *id)).collect();
-        (!ids.is_empty()).then(|| format!("{ON_REAL_SOCKETS}{}", ids.join(", ")))
     }
 
     /// Takes what was judged of it out of the events of a run that is shown.
@@ -125,12 +122,6 @@ pub fn with_seed(run: &str, seed: u64) -> String {
     format!("{run}@{seed}")
 }
 
-/// The id of a run without its seed.
-pub fn without_seed(run: &str) -> &str {
-    let seed = |(_, seed): &(&str, &str)| !seed.is_empty() && seed.bytes().all(|byte| byte.is_ascii_digit());
-    run.rsplit_once('@').filter(seed).map_or(run, |(run, _)| run)
-}
-
 /// Adds what was found with another seed.
 pub fn join(tasks: &mut [TaskReport], more: Vec<TaskReport>, seed: u64) {
     for (task, more) in tasks.iter_mut().zip(more) {
@@ -154,7 +145,7 @@ mod tests {
     use crate::report::format::{Format, render};
     use crate::report::sample;
     use crate::report::style::Style;
-    use crate::run::event::Judgement;
+    use crate::run::event::{About, Judgement};
 
     fn held(requirements: &[&str], seeds: &[u64]) -> HeldBack {
         HeldBack { requirements: requirements.iter().map(|id| (*id).to_owned()).collect(), seeds: seeds.to_vec() }
@@ -233,6 +224,7 @@ mod tests {
             what: What::Judged(Judgement {
                 decides: ids.iter().map(|id| (*id).to_owned()).collect(),
                 held: false,
+                about: About::Conduct,
                 expected: String::new(),
                 actual: String::new(),
                 reason: String::new(),
@@ -240,11 +232,5 @@ mod tests {
         };
         let events = [judged(&["a.x"]), judged(&["a.y"]), judged(&["a.x", "a.y"])];
         assert_eq!(held(&["a.x"], &[]).events(&events), [judged(&["a.y"]), judged(&["a.y"])]);
-    }
-
-    #[test]
-    fn the_seed_of_a_run() {
-        assert_eq!(without_seed(&with_seed("a/b#server", 7)), "a/b#server");
-        assert_eq!(without_seed("a/b#server[x@y]"), "a/b#server[x@y]");
     }
 }

@@ -9,7 +9,6 @@ pub mod late;
 mod output;
 mod plan;
 mod rubric;
-mod settle;
 mod shrink;
 
 pub use plan::{Filter, Light, Run, plan};
@@ -22,13 +21,13 @@ use std::time::{Duration, Instant};
 
 use crate::capture::Link;
 use crate::catalogue::{Catalogue, Task};
-use crate::diagnose::counted;
-use crate::report::model::{Report, SCHEMA, TaskReport};
+use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::Cast;
 use crate::submission::findings::Findings;
 use crate::submission::open::Opened;
+use crate::verdict::{said, settle};
 use crate::{sandbox, simulated, wire};
 
 /// How runs are played.
@@ -97,8 +96,10 @@ pub struct Played {
     pub calls: String,
     /// Wall-clock time.
     pub duration: Duration,
-    /// Findings from beyond the record: repetition, a second try on a pipe.
+    /// Findings from beyond the record: a second try on a pipe, another backend.
     pub remarks: Vec<String>,
+    /// How often it failed, if it came out differently when it was played again.
+    pub unsteady: Option<Unsteady>,
     /// What the smallest failing schedule shows, if one was looked for.
     pub smallest: Option<(cuts::Cuts, String)>,
     /// What the program's calls show, if it failed.
@@ -112,9 +113,6 @@ pub struct Graded {
     /// Runs by their id.
     pub played: BTreeMap<String, Played>,
 }
-
-/// What the remark on runs that were not played on the simulated network begins with; their ids follow.
-const ON_REAL_SOCKETS: &str = "played on real sockets, not on the simulated network: ";
 
 /// Grades a subject.
 pub fn grade(
@@ -140,24 +138,18 @@ pub fn grade(
     let all = runs.len() * (1 + seeds.len());
     let mut by_id = play_seed(&runs, subject, options, &|done, run| progress(done, all, run));
     let mut tasks = fold(options, &by_id);
+    let elsewhere =
+        |played: &Played| played.backend != options.backend && !matches!(played.record.end, End::Skipped(_));
+    let real: Vec<String> = by_id.iter().filter(|(_, it)| elsewhere(it)).map(|(id, _)| id.clone()).collect();
     for (seed, earlier) in seeds.into_iter().zip(1..) {
         let options = Options { seed, ..options.clone() };
         let played = play_seed(&runs, subject, &options, &|done, run| progress(done + earlier * runs.len(), all, run));
         held_back::join(&mut tasks, fold(&options, &played), seed);
         by_id.extend(played.into_iter().map(|(id, played)| (held_back::with_seed(&id, seed), played)));
     }
-    let real: Vec<&str> = by_id
-        .iter()
-        .filter(|(_, played)| played.backend != options.backend && !matches!(played.record.end, End::Skipped(_)))
-        .map(|(id, _)| id.as_str())
-        .filter(|id| held_back::without_seed(id) == *id)
-        .collect();
     let main = by_id.values().map(|played| played.backend).find(|it| *it == options.backend);
     let backend = main.or(by_id.values().map(|played| played.backend).next()).unwrap_or(options.backend);
     let mut notes = subject.notes.clone();
-    if !real.is_empty() && backend == options.backend {
-        notes.push(format!("{ON_REAL_SOCKETS}{}", real.join(", ")));
-    }
     let masked: BTreeSet<&str> = by_id.values().flat_map(|played| &played.record.masked).map(String::as_str).collect();
     notes.extend(sandbox::remark(&options.setup, backend));
     if !masked.is_empty() {
@@ -177,6 +169,7 @@ pub fn grade(
         backend: backend.as_str().to_owned(),
         score: 0.0,
         max_score: 0.0,
+        verdict: Verdict::NotProven,
         passed: false,
         undecided: Vec::new(),
         absent: Vec::new(),
@@ -185,6 +178,7 @@ pub fn grade(
         tasks,
         findings: subject.findings.clone(),
         notes,
+        on_real_sockets: if backend == options.backend { real } else { Vec::new() },
         held_back: None,
     };
     settle::report(&mut report);
@@ -246,22 +240,11 @@ fn play_all(
         calls: String::new(),
         duration: Duration::ZERO,
         remarks: Vec::new(),
+        unsteady: None,
         smallest: None,
         diagnosis: None,
     };
     results.into_iter().map(|slot| slot.into_inner().ok().flatten().unwrap_or_else(lost)).collect()
-}
-
-/// The finding on a run that came out differently when it was played again.
-fn unsteady(failed: u32, times: u32) -> String {
-    format!("failed {failed} of {}", counted(times, "time"))
-}
-
-/// How often a run failed and how often it was played, if a finding says that it came out differently.
-pub fn unsteadiness(finding: &str) -> Option<(u32, u32)> {
-    let (failed, times) = finding.strip_prefix("failed ")?.split_once(" of ")?;
-    let (failed, times) = (failed.parse().ok()?, times.split_once(' ')?.0.parse().ok()?);
-    (finding == unsteady(failed, times)).then_some((failed, times))
 }
 
 fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
@@ -272,15 +255,15 @@ fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
         && let Some(piped) = output::on_a_pipe(run)
     {
         let second = play_once(&piped, subject, options);
-        if fold::succeeds(&second.record) {
+        if said::succeeds(&second.record) {
             played = second;
             played.remarks.push("what is printed is right on a pipe and not on a terminal".to_owned());
         }
     }
-    let mut failed = u32::from(fold::fails(&played.record));
+    let mut failed = u32::from(said::fails(&played.record));
     for _ in 1..options.repeat {
         let again = play_once(run, subject, options);
-        if fold::fails(&again.record) {
+        if said::fails(&again.record) {
             failed += 1;
             if failed == 1 {
                 played = again;
@@ -288,7 +271,7 @@ fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
         }
     }
     if failed > 0 && failed < options.repeat {
-        played.remarks.push(unsteady(failed, options.repeat));
+        played.unsteady = Some(Unsteady { failed, times: options.repeat });
     }
     if options.look_into_failures && played.backend == BackendName::Sim && failed == options.repeat {
         look_into(run, &mut played, subject, options);
@@ -332,6 +315,7 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
         calls: String::new(),
         duration: Duration::ZERO,
         remarks: Vec::new(),
+        unsteady: None,
         smallest: None,
         diagnosis: None,
     };
@@ -363,16 +347,4 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
     }
     played.duration = began.elapsed();
     played
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_on_changing_verdicts_is_recognised() {
-        assert_eq!(unsteadiness(&unsteady(2, 5)), Some((2, 5)));
-        assert_eq!(unsteadiness("failed 2 of 5 attempts to read"), None);
-        assert_eq!(unsteadiness("expects a newline"), None);
-    }
 }

@@ -9,6 +9,7 @@ use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::calls::UNSEEN;
+use crate::run::skip::{Skip, Undecided};
 use crate::scenario::Scenario;
 use crate::scenario::model::{BackendName, Pairing, Step};
 use crate::submission::Cast;
@@ -67,8 +68,10 @@ pub struct Run<'p> {
     pub decides: Vec<String>,
     /// The backend that plays it.
     pub backend: BackendName,
+    /// Of these, what is judged once more on a pipe if it fails on a terminal.
+    pub again_on_a_pipe: BTreeSet<String>,
     /// Why it cannot be played on this backend, if it cannot.
-    pub skipped: Option<String>,
+    pub skipped: Option<Skip>,
 }
 
 /// All runs, in the order of the catalogue. With `real_sockets_too`, what the simulated network cannot play is played
@@ -105,7 +108,9 @@ pub fn plan<'p>(
             let elsewhere = real_sockets_too && (real && !here || attached());
             let backend = if elsewhere { BackendName::Wire } else { backend };
             let skipped = (!scenario.backends.contains(&backend)).then(|| cannot(scenario, backend));
-            runs.push(Run { scenario: Cow::Borrowed(scenario), decides, backend, skipped });
+            let by_form = |id: &&String| task.requirement(id).is_some_and(|it| it.again_on_a_pipe);
+            let again_on_a_pipe = decides.iter().filter(by_form).cloned().collect();
+            runs.push(Run { scenario: Cow::Borrowed(scenario), decides, again_on_a_pipe, backend, skipped });
         }
     }
     let decided: BTreeSet<(String, String, Pairing)> = runs
@@ -192,13 +197,14 @@ fn judged_for(task: &Task, scenario: &Scenario, id: &str) -> bool {
         || task.requirement(id).is_some_and(|requirement| requirement.roles.contains(&scenario.role))
 }
 
-fn cannot(scenario: &Scenario, backend: BackendName) -> String {
+fn cannot(scenario: &Scenario, backend: BackendName) -> Skip {
     let can: Vec<&str> = scenario.backends.iter().map(|backend| backend.as_str()).collect();
-    match backend {
+    let why = match backend {
         BackendName::Wire if asks_for_calls(&scenario.steps) => UNSEEN.to_owned(),
         BackendName::Wire => format!("real sockets cannot force this: it needs {}", can.join(" or ")),
         _ => format!("the {} backend cannot play this: it needs {}", backend.as_str(), can.join(" or ")),
-    }
+    };
+    Skip { by: Undecided::Backends(scenario.backends.iter().copied().collect()), why }
 }
 
 /// Whether a scenario judges the record of a program's calls.
@@ -235,7 +241,8 @@ impl Run<'_> {
                 .and_then(|cast| cast.parts.get(role))
                 .and_then(|part| part.meeting.private.as_ref());
             if let (Some(why), Pairing::Harness, true) = (private, self.scenario.pairing, self.scenario.converses()) {
-                return Some(End::Skipped(format!("speaks only to its own other half: {why}")));
+                let why = format!("speaks only to its own other half: {why}");
+                return Some(End::Skipped(Skip { by: Undecided::OtherHalf, why }));
             }
         }
         None
@@ -299,6 +306,7 @@ mod tests {
         ];
         let run = |scenario: Scenario| Run {
             decides: scenario.decides.clone(),
+            again_on_a_pipe: BTreeSet::new(),
             scenario: Cow::Owned(scenario),
             backend: BackendName::Sim,
             skipped: None,

@@ -304,7 +304,7 @@ fn came(played: &Played) -> (Outcome, Failure) {
         (_, Some(failure)) => (Outcome::Fail, failure),
         (End::Failed(failure), None) => (Outcome::Fail, failure.clone()),
         (End::NotGradable(why), None) => (Outcome::NotStarted, words(why)),
-        (End::Skipped(why), None) => (Outcome::Undecided, words(why)),
+        (End::Skipped(skip), None) => (Outcome::Undecided, words(&skip.why)),
         (End::Played, None) => (Outcome::Ok, words("")),
     }
 }

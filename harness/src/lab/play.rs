@@ -14,6 +14,7 @@ use crate::capture::read::Captured;
 use crate::capture::{Link, conversation, show_as_loopback};
 use crate::catalogue::Catalogue;
 use crate::run::event::What;
+use crate::run::skip::Skip;
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::{Cast, Command, Part};
@@ -113,7 +114,7 @@ impl Bench<'_> {
                 (facts::conclude(experiment, &facts), remarks.map(|remark| remark.says.clone()).collect())
             }
             End::Failed(failure) => (format!("The experiment broke off: {}.", failure.reason), Vec::new()),
-            End::NotGradable(why) | End::Skipped(why) => {
+            End::NotGradable(why) | End::Skipped(Skip { why, .. }) => {
                 (format!("The experiment could not be made: {why}."), Vec::new())
             }
             End::Harness(why) => (format!("The experiment failed in the harness: {why}."), Vec::new()),

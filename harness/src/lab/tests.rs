@@ -10,7 +10,7 @@ use super::load::Lab;
 use super::model::Experiment;
 use crate::calls::{self, Call};
 use crate::capture::packet::{Body, Data, Packet, Segment};
-use crate::run::event::{Event, Judgement, What};
+use crate::run::event::{About, Event, Judgement, What};
 
 #[test]
 fn the_questions_are_the_seven_of_the_sheet() {
@@ -30,6 +30,7 @@ fn judged(facts: &[(&str, bool)]) -> Vec<Event> {
     let judgement = |(name, held): &(&str, bool)| Judgement {
         decides: vec![format!("lab.{name}")],
         held: *held,
+        about: About::Conduct,
         expected: String::new(),
         actual: String::new(),
         reason: String::new(),

@@ -16,6 +16,8 @@ const LINE: usize = 1000;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Aside {
     notes: Vec<String>,
+    #[serde(default)]
+    on_real_sockets: Vec<String>,
     tasks: BTreeMap<String, OfTask>,
     requirements: BTreeMap<String, OfRequirement>,
     runs: BTreeMap<String, OfRun>,
@@ -35,8 +37,6 @@ struct OfRequirement {
     look_at: String,
     handout: String,
     section: String,
-    /// By run: the prerequisite that explains why it failed.
-    needs: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,8 @@ struct OfRun {
 impl Aside {
     /// What the JSON of a report leaves out. Of transcripts the end is kept, where something is shown of them.
     pub fn of(report: &Report) -> Self {
-        let mut aside = Self { notes: report.notes.clone(), ..Self::default() };
+        let (notes, on_real_sockets) = (report.notes.clone(), report.on_real_sockets.clone());
+        let mut aside = Self { notes, on_real_sockets, ..Self::default() };
         for task in &report.tasks {
             aside.tasks.insert(task.id.clone(), OfTask { title: task.title.clone(), met: task.met.clone() });
             for found in &task.requirements {
@@ -62,7 +63,6 @@ impl Aside {
                     look_at: found.look_at.clone(),
                     handout: found.handout.clone(),
                     section: found.section.clone(),
-                    needs: found.runs.iter().filter_map(|run| Some((run.id.clone(), run.needs.clone()?))).collect(),
                 };
                 aside.requirements.insert(found.id.clone(), of);
                 for run in &found.runs {
@@ -93,6 +93,7 @@ impl Aside {
     /// Makes a report whole that was read back from JSON. Lines of transcripts that were not kept come back empty.
     pub fn put_back(&self, report: &mut Report) {
         report.notes.clone_from(&self.notes);
+        report.on_real_sockets.clone_from(&self.on_real_sockets);
         for task in &mut report.tasks {
             if let Some(of) = self.tasks.get(&task.id) {
                 task.title.clone_from(&of.title);
@@ -107,9 +108,7 @@ impl Aside {
                     found.handout.clone_from(&of.handout);
                     found.section.clone_from(&of.section);
                 }
-                let needs = self.requirements.get(&found.id).map(|of| &of.needs);
                 for run in &mut found.runs {
-                    run.needs = needs.and_then(|needs| needs.get(&run.id)).cloned();
                     if let Some(of) = self.runs.get(&run.id) {
                         run.difference.clone_from(&of.difference);
                         run.title.clone_from(&of.title);

@@ -129,13 +129,14 @@ fn root<'r>(report: &'r Report, found: &'r RequirementReport) -> Option<&'r str>
 }
 
 fn need(found: &RequirementReport) -> Option<&str> {
-    found.runs.iter().find_map(|run| run.needs.as_deref())
+    found.runs.iter().find_map(|run| run.needs())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::run::skip::Undecided;
 
     fn failed(id: &str, level: Level, reason: &str) -> RequirementReport {
         let mut found = sample::passed().tasks.remove(0).requirements.remove(0);
@@ -149,7 +150,8 @@ mod tests {
     fn waiting(id: &str, need: &str) -> RequirementReport {
         let mut found = failed(id, Level::Should, "");
         found.status = Status::Skip;
-        (found.runs[0].status, found.runs[0].needs) = (Status::Skip, Some(need.to_owned()));
+        (found.runs[0].status, found.runs[0].undecided) = (Status::Skip, Some(Undecided::Needs(need.to_owned())));
+        found.lost_with = Some(need.to_owned());
         found
     }
 

@@ -5,9 +5,9 @@
 //! and is barred where it has lines of its own.
 
 use super::failure::{self, paint_of};
-use super::model::{Report, RequirementReport, Status, TaskReport};
+use super::model::{Report, RequirementReport, Status, TaskReport, Verdict};
 use super::style::{Paint, Style, columns, hang, pad, wrap};
-use super::summary::{self, Group, Verdict};
+use super::summary::{self, Group};
 use super::{causes, escape, prose};
 
 /// A title narrower than this stands on a line of its own below its requirement.
@@ -37,7 +37,7 @@ pub fn first_line(report: &Report, style: Style) -> String {
     let paint = match headline.verdict {
         Verdict::Passed => Paint::Good,
         Verdict::Failed => Paint::Bad,
-        Verdict::HarnessError | Verdict::NotGradable | Verdict::Undecided => Paint::Caution,
+        Verdict::HarnessError | Verdict::NotGradable | Verdict::NotProven => Paint::Caution,
     };
     let mut line = format!(
         "{}: {}, {}",
@@ -80,8 +80,8 @@ impl Page {
         for line in wrap(&escape::line(&terms), self.style.columns()) {
             self.line(&self.style.paint(Paint::Quiet, &line));
         }
-        for note in &report.notes {
-            self.lines(hang("note: ", &escape::line(note), self.style.columns()));
+        for note in report.remarks() {
+            self.lines(hang("note: ", &escape::line(&note), self.style.columns()));
         }
     }
 
@@ -251,7 +251,8 @@ mod tests {
     fn points_that_are_lost_with_another_requirement_are_not_said_to_be_kept() {
         let mut report = sample::full();
         let all = report.tasks.iter_mut().flat_map(|task| &mut task.requirements);
-        all.filter(|found| found.status == Status::Skip).for_each(|found| found.max_score = 3.0);
+        all.filter(|found| found.status == Status::Skip)
+            .for_each(|found| found.lost_with = Some("message.endless".to_owned()));
         let page = render(&report, WIDE);
         assert!(page.contains(summary::LOST.0) && !page.contains("no points were lost"), "{page}");
     }

@@ -11,6 +11,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::escape;
 use super::model::{Report, SCHEMA};
+use crate::verdict::settle;
 
 /// Why a text is not a report.
 #[derive(Debug, thiserror::Error)]
@@ -78,11 +79,18 @@ pub fn from_json(text: &str) -> Result<Report, ReadError> {
     match json.get("schema").and_then(serde_json::Value::as_u64) {
         None => Err(ReadError::NotAReport),
         Some(found) if found != u64::from(SCHEMA) => Err(ReadError::Version { found }),
-        Some(_) => serde_json::from_str(text).map_err(|error| ReadError::Shape {
-            line: error.line(),
-            column: error.column(),
-            message: message(&error),
-        }),
+        Some(_) => {
+            let mut report: Report = serde_json::from_str(text).map_err(|error| ReadError::Shape {
+                line: error.line(),
+                column: error.column(),
+                message: message(&error),
+            })?;
+            // One that was written before there was this key.
+            if json.get("verdict").is_none() {
+                report.verdict = settle::verdict(&report.tasks);
+            }
+            Ok(report)
+        }
     }
 }
 

@@ -60,10 +60,10 @@ fn first_line(text: &mut String, report: &Report) {
         report.seed,
         code(&report.rubric)
     ));
-    for note in &report.notes {
-        text.push_str(&format!("\n- {}", code(note)));
+    for note in report.remarks() {
+        text.push_str(&format!("\n- {}", code(&note)));
     }
-    if !report.notes.is_empty() {
+    if report.remarks().next().is_some() {
         text.push('\n');
     }
 }

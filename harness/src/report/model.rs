@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::model::Level;
 use crate::run::event::Difference;
+use crate::run::skip::Undecided;
 use crate::submission::findings::Findings;
 
 /// Version of the JSON report.
@@ -35,7 +36,10 @@ pub struct Report {
     pub score: f64,
     /// Points that could be earned.
     pub max_score: f64,
-    /// Whether a must-requirement passed, and every other passed or was left undecided through no fault of the program.
+    /// What it comes to. (A report that was written before there was this key says it by `passed` and its requirements.)
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// Whether every must-requirement was decided and holds, and there is one: `verdict` is `passed`.
     pub passed: bool,
     /// Must-requirements that nothing could decide, as `task.requirement`.
     pub undecided: Vec<String>,
@@ -56,6 +60,9 @@ pub struct Report {
     /// Remarks on the submission as a whole (what was inferred, what was not found).
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// Runs that were played on real sockets, although the others were played on the simulated network.
+    #[serde(skip)]
+    pub on_real_sockets: Vec<String>,
     /// Points of what is held back, where it is not shown: for platforms that keep them from students.
     #[serde(skip)]
     pub held_back: Option<HeldBack>,
@@ -108,8 +115,18 @@ impl Report {
                 task.max_score += it.max_score;
             }
         }
-        self.passed &= absent.iter().all(|it| it.level != Level::Must);
+        if absent.iter().any(|it| it.level == Level::Must) {
+            (self.verdict, self.passed) = (Verdict::Failed, false);
+        }
         self.absent = absent;
+    }
+
+    /// Everything to be remarked on the submission as a whole.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        let real = (!self.on_real_sockets.is_empty()).then(|| {
+            format!("played on real sockets, not on the simulated network: {}", self.on_real_sockets.join(", "))
+        });
+        self.notes.iter().cloned().chain(real)
     }
 
     /// A report on a submission of which nothing could be graded, and why.
@@ -124,6 +141,7 @@ impl Report {
             backend: backend.to_owned(),
             score: 0.0,
             max_score: 0.0,
+            verdict: Verdict::NotGradable,
             passed: false,
             undecided: Vec::new(),
             absent: Vec::new(),
@@ -132,6 +150,7 @@ impl Report {
             tasks: Vec::new(),
             findings: Findings::default(),
             notes: vec![why],
+            on_real_sockets: Vec::new(),
             held_back: None,
         }
     }
@@ -171,6 +190,9 @@ pub struct RequirementReport {
     pub score: f64,
     /// Points that could be earned; 0 if the requirement was not decided.
     pub max_score: f64,
+    /// The requirement with which its points are lost: it needs that one, which failed, so that nothing can be said of it.
+    #[serde(default)]
+    pub lost_with: Option<String>,
     /// The runs that speak for it.
     pub runs: Vec<RunReport>,
     /// Points that it is worth, whether or not anything decided it.
@@ -196,13 +218,42 @@ pub struct RequirementReport {
 impl RequirementReport {
     /// Whether it was not decided because one that it needs failed: its points are lost with that one.
     pub fn is_lost(&self) -> bool {
-        // What is skipped for another reason costs nothing. That says it of a report that was read from a file.
-        self.status == Status::Skip && (self.max_score > 0.0 || self.runs.iter().any(|run| run.needs.is_some()))
+        self.lost_with.is_some()
     }
 
     /// Whether no report can pass that holds it: a must-requirement that failed, was lost, or could not be judged.
     pub fn forbids_pass(&self) -> bool {
         self.level == Level::Must && (self.is_lost() || !matches!(self.status, Status::Pass | Status::Skip))
+    }
+}
+
+/// What a whole report comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every must-requirement was decided and holds, and there is one.
+    Passed,
+    /// A must-requirement does not hold, or is lost with one that it needs.
+    Failed,
+    /// The harness could not finish what would have decided a must-requirement.
+    HarnessError,
+    /// The programs did not build or start.
+    NotGradable,
+    /// None of these: a must-requirement is undecided.
+    #[default]
+    NotProven,
+}
+
+impl Verdict {
+    /// The verdict in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::HarnessError => "not decided: the harness could not finish",
+            Self::NotGradable => "not gradable",
+            Self::NotProven => "not proven",
+        }
     }
 }
 
@@ -250,6 +301,9 @@ pub struct RunReport {
     pub status: Status,
     /// Why it was skipped.
     pub skip_reason: Option<String>,
+    /// The same for programs: what keeps it from deciding anything.
+    #[serde(default)]
+    pub undecided: Option<Undecided>,
     /// Backend of this run.
     pub backend: String,
     /// Seed of this run.
@@ -268,6 +322,9 @@ pub struct RunReport {
     pub actual: String,
     /// What was noticed and costs nothing ("expects a newline").
     pub findings: Vec<String>,
+    /// How often it failed, where it was played several times and came out differently.
+    #[serde(default)]
+    pub unsteady: Option<Unsteady>,
     /// One sentence: why the verdict is what it is.
     pub reason: String,
     /// What to look at.
@@ -278,9 +335,6 @@ pub struct RunReport {
     pub trace_sha256: String,
     /// Files written with `--out`, relative to it.
     pub evidence: Evidence,
-    /// The prerequisite that failed and so explains why this run failed; the run is skipped then.
-    #[serde(skip)]
-    pub needs: Option<String>,
     /// Where what came begins to differ from what was expected, if bytes were compared.
     #[serde(skip)]
     pub difference: Option<Difference>,
@@ -290,6 +344,25 @@ pub struct RunReport {
     /// The transcript: what happened, in order, as text lines.
     #[serde(skip)]
     pub transcript: Vec<String>,
+}
+
+impl RunReport {
+    /// The failed prerequisite that explains why this run failed, if one does.
+    pub fn needs(&self) -> Option<&str> {
+        match &self.undecided {
+            Some(Undecided::Needs(id)) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// A run that failed sometimes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unsteady {
+    /// How often it failed.
+    pub failed: u32,
+    /// How often it was played.
+    pub times: u32,
 }
 
 /// Evidence files of a run.

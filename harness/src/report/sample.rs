@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::model::{Evidence, Report, RequirementReport, RunReport, SCHEMA, Status, TaskReport};
+use super::model::{Evidence, Report, RequirementReport, RunReport, SCHEMA, Status, TaskReport, Verdict};
 use crate::catalogue::model::Level;
+use crate::run::skip::Undecided;
+use crate::verdict::settle;
 
 /// A teaching text as it stands in a task file.
 pub const TEACH: &str = "\
@@ -217,8 +219,7 @@ fn uppercase_task() -> TaskReport {
 }
 
 fn report(tasks: Vec<TaskReport>, undecided: &[&str]) -> Report {
-    let requirements = || tasks.iter().flat_map(|task| &task.requirements);
-    let must = |status| requirements().any(|found| found.level == Level::Must && found.status == status);
+    let verdict = settle::verdict(&tasks);
     Report {
         schema: SCHEMA,
         harness: "0.1.0".to_owned(),
@@ -229,13 +230,15 @@ fn report(tasks: Vec<TaskReport>, undecided: &[&str]) -> Report {
         backend: "sim".to_owned(),
         score: tasks.iter().map(|task| task.score).sum(),
         max_score: tasks.iter().map(|task| task.max_score).sum(),
-        passed: must(Status::Pass) && !must(Status::Fail),
+        verdict,
+        passed: verdict == Verdict::Passed,
         undecided: undecided.iter().map(|id| (*id).to_owned()).collect(),
         absent: Vec::new(),
         late: None,
         duration_ms: 812,
         findings: crate::submission::findings::Findings::default(),
         notes: Vec::new(),
+        on_real_sockets: Vec::new(),
         held_back: None,
         tasks,
     }
@@ -261,6 +264,7 @@ fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64,
         status,
         score,
         max_score,
+        lost_with: None,
         runs: vec![run(&scenario, status)],
         worth: max_score,
         title: "serves one client after another until it is stopped".to_owned(),
@@ -279,7 +283,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         row: None,
         status,
         skip_reason: None,
-        needs: None,
+        undecided: (status == Status::Skip).then_some(Undecided::Situation),
         backend: "sim".to_owned(),
         seed: 1,
         schedule: String::new(),
@@ -289,6 +293,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         expected: "20480 bytes".to_owned(),
         actual: "20480 bytes".to_owned(),
         findings: Vec::new(),
+        unsteady: None,
         reason: "as expected".to_owned(),
         hint: String::new(),
         replay: format!("harness replay report.json {id}"),

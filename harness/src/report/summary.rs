@@ -2,41 +2,14 @@
 //! reasons behind what was not decided. Escaped, but without layout.
 
 use super::escape;
-use super::model::{Report, RequirementReport, RunReport, Status, TaskReport};
+use super::model::{Report, RequirementReport, RunReport, Status, TaskReport, Verdict};
 use super::style::cut;
 use crate::catalogue::model::Level;
 use crate::diagnose::counted;
+use crate::run::skip::Undecided;
 
 /// Longest reason inside the first line, in columns.
 const SHORT_REASON: usize = 60;
-
-/// The verdict on the whole submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every decided must-requirement holds, and there is one.
-    Passed,
-    /// A must-requirement does not hold.
-    Failed,
-    /// The harness could not finish what would have decided it.
-    HarnessError,
-    /// The programs did not build or start.
-    NotGradable,
-    /// No must-requirement was decided.
-    Undecided,
-}
-
-impl Verdict {
-    /// The verdict in words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::HarnessError => "not decided: the harness could not finish",
-            Self::NotGradable => "not gradable",
-            Self::Undecided => "not decided",
-        }
-    }
-}
 
 /// The first line of the reports that people read, in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +74,7 @@ pub fn headline(report: &Report) -> Headline {
     if errors > 0 {
         remarks.push(format!("harness errors: {errors}"));
     }
-    Headline { subject, points: points_of(report.score, report.max_score), verdict: verdict(report), remarks }
+    Headline { subject, points: points_of(report.score, report.max_score), verdict: report.verdict, remarks }
 }
 
 impl Headline {
@@ -114,24 +87,6 @@ impl Headline {
             text.push_str(remark);
         }
         text
-    }
-}
-
-/// The overall verdict, from the levels and verdicts of the requirements.
-pub fn verdict(report: &Report) -> Verdict {
-    let has = |status| requirements(report).any(|found| found.level == Level::Must && found.status == status);
-    let lost = requirements(report).any(|found| found.level == Level::Must && found.is_lost());
-    let absent = report.absent.iter().any(|it| it.level == Level::Must);
-    if has(Status::Fail) || lost || absent {
-        Verdict::Failed
-    } else if report.passed {
-        Verdict::Passed
-    } else if has(Status::HarnessError) {
-        Verdict::HarnessError
-    } else if has(Status::NotGradable) {
-        Verdict::NotGradable
-    } else {
-        Verdict::Undecided
     }
 }
 
@@ -153,7 +108,7 @@ pub fn telling_run(requirement: &RequirementReport) -> Option<&RunReport> {
 /// Why a requirement was not decided (not escaped).
 pub fn undecided_reason(requirement: &RequirementReport) -> String {
     // What a failed prerequisite explains is told before what happens to be missing on this machine.
-    let explained = requirement.runs.iter().find(|run| run.needs.is_some());
+    let explained = requirement.runs.iter().find(|run| run.needs().is_some());
     explained
         .filter(|_| requirement.is_lost())
         .or(telling_run(requirement))
@@ -169,6 +124,14 @@ fn run_reason(run: &RunReport) -> String {
     }
 }
 
+/// What would decide a requirement that nothing decided (not escaped).
+fn remedy(requirement: &RequirementReport) -> Option<String> {
+    match requirement.runs.iter().find(|run| run.status == Status::Skip) {
+        None => Some("decided when it is graded without a filter on scenarios".to_owned()),
+        Some(run) => run.undecided.as_ref().and_then(Undecided::remedy),
+    }
+}
+
 /// Undecided requirements of one kind, by reason.
 pub fn undecided(report: &Report, status: Status) -> Vec<Group> {
     grouped(with_status(report, status).map(|found| (undecided_reason(found), found.id.clone())))
@@ -177,7 +140,10 @@ pub fn undecided(report: &Report, status: Status) -> Vec<Group> {
 /// Requirements that nothing decided, and that cost nothing, by reason.
 pub fn skipped(report: &Report) -> Vec<Group> {
     let found = with_status(report, Status::Skip).filter(|found| !found.is_lost());
-    grouped(found.map(|found| (undecided_reason(found), found.id.clone())))
+    grouped(found.map(|found| {
+        let remedy = remedy(found).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        (undecided_reason(found) + &remedy, found.id.clone())
+    }))
 }
 
 /// Requirements that were not decided because one that they need failed: their points are not given. By reason.
@@ -303,10 +269,10 @@ mod tests {
     fn a_report_without_tasks_is_about_its_target() {
         let mut report = sample::passed();
         report.tasks.clear();
-        report.passed = false;
+        (report.verdict, report.passed) = (Verdict::NotProven, false);
         (report.score, report.max_score) = (0.0, 0.0);
         report.target = "./stu\u{1b}dent".to_owned();
-        assert_eq!(headline(&report).text(), "./stu\\x1bdent: no points, not decided");
+        assert_eq!(headline(&report).text(), "./stu\\x1bdent: no points, not proven");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! word counts only as a whole one (`number` has no `err` in it, `download` no `down`), and what a runtime prints of
 //! itself is not the program's.
 
+use crate::peers::dialogue::Refused;
+
 /// Words and phrases by language, in small letters, without punctuation. `*` stands for any beginning or ending.
 const WORDS: &[(&str, &str)] = &[
     (
@@ -131,6 +133,81 @@ fn is(word: &str, wanted: &str) -> bool {
     }
 }
 
+/// Words that say no, whole.
+const NO: &[&str] = &[
+    "no", "not", "none", "nothing", "nobody", "null", "never", "without", "neither", "nor", "cannot", "invalid",
+    "unknown", "nxdomain", "unable", "denied", "empty", "missing", "dont", "doesnt", "wont", "cant",
+];
+
+/// Beginnings of words that say no.
+const NO_STEMS: &[&str] = &["error", "fail", "refus", "reject", "unreachab", "unresolv", "disabl"];
+
+/// Whether a text says no in some way.
+pub fn says_no(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_lowercase().replace('\u{2019}', "'");
+    let mut words = text.split(|c: char| !c.is_alphabetic() && c != '\'').map(|word| word.trim_matches('\''));
+    words.any(|word| NO.contains(&word) || word.ends_with("n't") || NO_STEMS.iter().any(|stem| word.starts_with(stem)))
+}
+
+/// The first line that says that what was refused was done.
+pub fn claims_success(text: &[u8], what: Refused) -> Option<String> {
+    const CLAIMS: &[&str] = &[
+        "success",
+        "delivered",
+        "mail sent",
+        "message sent",
+        "mail was sent",
+        "message was sent",
+        "has been sent",
+        "sent!",
+        "mail accepted",
+        "logged in",
+        "message accepted",
+        "uploaded",
+        "transferred",
+        "file sent",
+        "file was sent",
+        "file stored",
+        "upload complete",
+        "upload finished",
+        "upload done",
+        "transfer complete",
+        "transfer finished",
+    ];
+    // Where a file is refused the login was not, and how far the transfer has come may be said as it goes on.
+    const ON_THE_WAY: &[&str] =
+        &["log", "connect", "auth", "welcome", "passive", "mode", "byte", "%", "kb", "block", "chunk", " be "];
+    let text = String::from_utf8_lossy(text).into_owned();
+    let claims = |line: &&str| {
+        let small = line.to_lowercase();
+        let on_the_way = what == Refused::File && ON_THE_WAY.iter().any(|word| small.contains(word));
+        let claim = CLAIMS.iter().any(|claim| small.contains(claim)) && !on_the_way;
+        claim && !says_no(line.as_bytes()) && !small.contains("unsuccess")
+    };
+    text.lines().find(claims).map(str::to_owned)
+}
+
+/// Whether a text says that there is no room for a file, in words that have no `no` in them.
+pub fn says_no_room(text: &[u8]) -> bool {
+    const WORDS: [&str; 6] = ["exceed", "quota", "insufficient", "disk full", "disk is full", "out of space"];
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// What was said without sentences that only say that there is nothing: who goes on after a refused login finds nothing, and
+/// has not said why.
+pub fn without_emptiness(said: &[u8]) -> Vec<u8> {
+    const THINGS: [&str; 4] = ["mail", "message", "letter", "box"];
+    const WHY: [&str; 10] =
+        ["log", "password", "user", "auth", "denied", "refus", "reject", "fail", "error", "invalid"];
+    let text = String::from_utf8_lossy(said).into_owned();
+    let is_empty = |line: &&str| {
+        let line = line.to_lowercase();
+        THINGS.iter().any(|word| line.contains(word)) && !WHY.iter().any(|word| line.contains(word))
+    };
+    text.lines().filter(|line| !is_empty(line)).collect::<Vec<_>>().join("\n").into_bytes()
+}
+
 /// A text without what a runtime prints of its own accord: the options of a Java machine, the warnings of Python with
 /// the line of source below them.
 fn own(text: &[u8]) -> String {
@@ -151,6 +228,8 @@ fn own(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     const COMPLAINTS: &[&str] = &[
@@ -319,5 +398,59 @@ mod tests {
         assert!(!says_anything(b"Picked up JAVA_TOOL_OPTIONS: -Dfile.encoding=UTF8\n"));
         assert!(!says_anything(b"x.py:1: SyntaxWarning: invalid escape sequence\n  print('\\d')\n"));
         assert!(says_anything(b"Picked up _JAVA_OPTIONS: -Xmx64m\nno port\n"));
+    }
+
+    #[rstest]
+    #[case("example.org does not accept mail", true)]
+    #[case("No MX record", true)]
+    #[case("this domain doesn't exist", true)]
+    #[case("gaierror: Name or service not known", true)]
+    #[case("NXDOMAIN", true)]
+    #[case("failed: SERVFAIL", true)]
+    #[case("0 .", false)]
+    #[case("mail server of north.example: mx1.north.example (192.0.2.1)", false)]
+    #[case("", false)]
+    fn knows_a_no(#[case] text: &str, #[case] no: bool) {
+        assert_eq!(says_no(text.as_bytes()), no);
+    }
+
+    #[rstest]
+    #[case("Mail sent", true)]
+    #[case("Email sent successfully!", true)]
+    #[case("the mail could not be sent", false)]
+    #[case("message was not delivered", false)]
+    #[case("sending ...", false)]
+    #[case("unsuccessful", false)]
+    fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
+        assert_eq!(claims_success(text.as_bytes(), Refused::Mail).is_some(), claim);
+    }
+
+    #[rstest]
+    #[case("letter.txt uploaded", true)]
+    #[case("Upload successful!", true)]
+    #[case("Transfer complete", true)]
+    #[case("Successfully logged in", false)]
+    #[case("connected successfully", false)]
+    #[case("uploaded 8192 bytes", false)]
+    #[case("letter.txt could not be uploaded", false)]
+    #[case("uploading letter.txt ...", false)]
+    fn knows_a_claim_about_a_file(#[case] text: &str, #[case] claim: bool) {
+        assert_eq!(claims_success(text.as_bytes(), Refused::File).is_some(), claim);
+    }
+
+    #[rstest]
+    #[case("curl: (70) Exceeded storage allocation", true)]
+    #[case("letter.txt uploaded successfully", false)]
+    fn knows_a_lack_of_room(#[case] said: &str, #[case] lack: bool) {
+        assert_eq!(says_no_room(said.as_bytes()), lack);
+    }
+
+    #[rstest]
+    #[case("the mailbox is empty\n", "")]
+    #[case("no messages", "")]
+    #[case("Login failed: no mail", "Login failed: no mail")]
+    #[case("not allowed", "not allowed")]
+    fn to_find_nothing_is_no_reason(#[case] said: &str, #[case] left: &str) {
+        assert_eq!(String::from_utf8(without_emptiness(said.as_bytes())).unwrap(), left);
     }
 }

@@ -44,10 +44,10 @@ pub enum What {
     Signalled(Cow<'static, str>),
     /// A program ended.
     Ended(String),
-    /// A peer opened a socket here.
-    Opened(String),
-    /// A peer connected to, or accepted from, this address.
-    Connected(String),
+    /// A peer opened a socket.
+    Opened(Socket),
+    /// A peer has a connection.
+    Connected(With),
     /// A peer's attempt to connect failed.
     Refused(String),
     /// A peer's connection got TLS, or did not.
@@ -82,6 +82,63 @@ pub enum What {
     Differed(Difference),
     /// An expectation was judged.
     Judged(Judgement),
+}
+
+/// The socket that a peer opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Socket {
+    /// It listens at this port.
+    Listening(u16),
+    /// It answers for names at this port, over UDP and TCP.
+    ForNames(u16),
+    /// For datagrams to this actor.
+    Datagrams(String),
+}
+
+impl std::fmt::Display for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Listening(port) => write!(f, "port {port}"),
+            Self::ForNames(port) => write!(f, "port {port}, UDP and TCP, to answer for names"),
+            Self::Datagrams(to) => write!(f, "a UDP socket, to talk to {to}"),
+        }
+    }
+}
+
+/// With whom a peer is connected, and who went to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum With {
+    /// It connected to this actor.
+    Actor(String),
+    /// It took in a client.
+    Client,
+    /// It took in somebody who asks for names.
+    Resolver,
+    /// It took in the program's connection for data.
+    DataFromProgram,
+    /// It connected to where the program listens for data.
+    DataToProgram,
+}
+
+impl With {
+    /// Whether the other side came to the peer.
+    pub fn came(&self) -> bool {
+        matches!(self, Self::Client | Self::Resolver | Self::DataFromProgram)
+    }
+}
+
+impl std::fmt::Display for With {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Actor(name) => name,
+            Self::Client => "a client",
+            Self::Resolver => "a resolver",
+            Self::DataFromProgram => "the program, which connected",
+            Self::DataToProgram => "the program, which listens",
+        })
+    }
 }
 
 /// The beginning of some bytes and how many there were.
@@ -184,12 +241,26 @@ pub struct Judgement {
     pub decides: Vec<String>,
     /// Whether it held.
     pub held: bool,
+    /// What it is about.
+    #[serde(default)]
+    pub about: About,
     /// What was expected.
     pub expected: String,
     /// What came.
     pub actual: String,
     /// One sentence; empty where it held.
     pub reason: String,
+}
+
+/// What a judgement is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// What a program does.
+    #[default]
+    Conduct,
+    /// What a program has printed: it may be right on a pipe and wrong on a terminal.
+    Output,
 }
 
 /// The stream: shared by everything that takes part in a run, which is single-threaded.

@@ -13,6 +13,7 @@ pub mod remote;
 pub mod round_trips;
 pub mod secrets;
 pub mod services;
+pub mod skip;
 pub mod stage;
 mod steps;
 pub mod transcript;
@@ -33,11 +34,12 @@ use crate::scenario::model::{BackendName, Step};
 use crate::submission::Cast;
 use crate::tls::authority::Authority;
 use actors::Actors;
-use event::{Event, Judgement, Log, What};
+use event::{About, Event, Judgement, Log, What};
 use patience::{GaveUp, Patience};
 use ports::Ports;
 use secrets::Secrets;
 use services::Services;
+use skip::{Skip, Undecided};
 use stage::Stage;
 pub use steps::{Database, Depot, Encryption, Mailbox, Session};
 
@@ -81,8 +83,8 @@ pub enum End {
     Failed(Failure),
     /// A program could not be started.
     NotGradable(String),
-    /// The situation could not be made here.
-    Skipped(String),
+    /// It decides nothing.
+    Skipped(Skip),
     /// The harness or the machine failed.
     Harness(String),
 }
@@ -98,28 +100,37 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What the reasons of failures have in them that are about what a program has printed.
-pub(crate) const OUTPUT: &str = "'s output: ";
-
 impl Failure {
-    /// Whether it is about what a program has printed.
-    pub fn is_about_output(&self) -> bool {
-        self.reason.contains(OUTPUT)
+    /// It is about what a program has printed.
+    pub(crate) fn of_output(self) -> Halt {
+        Halt::Failed(self, About::Output)
     }
 }
 
 /// Why a step stops the run.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    Failed(Failure),
+    Failed(Failure, About),
     NotGradable(String),
-    Skipped(String),
+    Skipped(Skip),
     Harness(String),
+}
+
+impl Halt {
+    /// The situation could not be made.
+    pub(crate) fn skipped(why: impl Into<String>) -> Self {
+        Self::Skipped(Skip::situation(why))
+    }
+
+    /// What the run asks does not exist for this program.
+    pub(crate) fn not_applicable(why: impl Into<String>) -> Self {
+        Self::Skipped(Skip { by: Undecided::NotApplicable, why: why.into() })
+    }
 }
 
 impl From<Failure> for Halt {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        Self::Failed(failure, About::Conduct)
     }
 }
 
@@ -186,13 +197,13 @@ impl Director {
         services.end();
         let end = match outcome {
             Ok(()) => End::Played,
-            Err(Halt::Failed(failure)) => {
+            Err(Halt::Failed(failure, about)) => {
                 let failure = self.readable(failure);
-                self.judged(&scenario.decides, Some(&failure));
+                self.judged(&scenario.decides, Some((&failure, about)));
                 End::Failed(failure)
             }
             Err(Halt::NotGradable(why)) => End::NotGradable(self.ports.named(&why)),
-            Err(Halt::Skipped(why)) => End::Skipped(self.ports.named(&why)),
+            Err(Halt::Skipped(Skip { by, why })) => End::Skipped(Skip { by, why: self.ports.named(&why) }),
             Err(Halt::Harness(why)) => End::Harness(why),
         };
         self.log.record(end, self.stage.now())
@@ -201,7 +212,8 @@ impl Director {
     async fn all_steps(&mut self, steps: &[Step]) -> Done {
         if self.scenario.network.has_faults() && self.stage.backend() != BackendName::Sim {
             let why = "only the simulated network can lose, duplicate and reorder single datagrams: this needs sim";
-            return Err(Halt::Skipped(why.to_owned()));
+            let by = Undecided::Backends(vec![BackendName::Sim]);
+            return Err(Halt::Skipped(Skip { by, why: why.to_owned() }));
         }
         self.prepare_tls()?;
         self.steps(steps).await
@@ -249,13 +261,13 @@ impl Director {
             other => self.play_step(other).await,
         };
         match self.excused(outcome) {
-            Err(Halt::Failed(failure)) if step.or_skip().is_some() => {
+            Err(Halt::Failed(failure, _)) if step.or_skip().is_some() => {
                 let why = step.or_skip().unwrap_or_default();
                 self.note("harness", What::Finding(format!("{why}: {}", failure.reason)));
-                Err(Halt::Skipped(why.to_owned()))
+                Err(Halt::skipped(why))
             }
-            Err(Halt::Failed(failure)) if !step.decides().is_empty() => {
-                self.judged(step.decides(), Some(&self.readable(failure)));
+            Err(Halt::Failed(failure, about)) if !step.decides().is_empty() => {
+                self.judged(step.decides(), Some((&self.readable(failure), about)));
                 Ok(())
             }
             Ok(()) if !step.decides().is_empty() => {
@@ -269,9 +281,9 @@ impl Director {
     /// A failure is none of the program's if it has asked a peer for what others have and the peer has not.
     fn excused(&self, outcome: Done) -> Done {
         match (outcome, self.actors.unserved()) {
-            (Err(Halt::Failed(_)), Some(asked)) => {
+            (Err(Halt::Failed(..)), Some(asked)) => {
                 let asked = judge::quote(judge::beginning(asked.as_bytes(), 80));
-                Err(Halt::Skipped(format!(
+                Err(Halt::skipped(format!(
                     "the program asks for {asked}, which other servers have and this one has not"
                 )))
             }
@@ -288,22 +300,16 @@ impl Director {
         }
     }
 
-    fn judged(&self, decides: &[String], failure: Option<&Failure>) {
-        let judgement = match failure {
-            Some(failure) => Judgement {
-                decides: decides.to_vec(),
-                held: false,
-                expected: failure.expected.clone(),
-                actual: failure.actual.clone(),
-                reason: failure.reason.clone(),
-            },
-            None => Judgement {
-                decides: decides.to_vec(),
-                held: true,
-                expected: String::new(),
-                actual: String::new(),
-                reason: String::new(),
-            },
+    fn judged(&self, decides: &[String], failure: Option<(&Failure, About)>) {
+        let (failure, about) = failure.unzip();
+        let text = |of: fn(&Failure) -> &String| failure.map(of).cloned().unwrap_or_default();
+        let judgement = Judgement {
+            decides: decides.to_vec(),
+            held: failure.is_none(),
+            about: about.unwrap_or_default(),
+            expected: text(|it| &it.expected),
+            actual: text(|it| &it.actual),
+            reason: text(|it| &it.reason),
         };
         self.note("harness", What::Judged(judgement));
     }
@@ -352,7 +358,7 @@ impl Director {
             (Asked::Host(actor), UrlForm::Absolute) | (Asked::Address(actor), _) => Ok(at(actor).into_bytes()),
         };
         payload.made(index, &known).map_err(|error| match error {
-            PayloadError::Lacking(name) => Halt::Skipped(format!(
+            PayloadError::Lacking(name) => Halt::skipped(format!(
                 "the {role} has no function that was taken for `{name}`: if it has one, say its name in submission.toml, \
                  as in {role} = {{ run = \"…\", values = {{ {name} = \"its name\" }} }}",
                 role = self.scenario.role

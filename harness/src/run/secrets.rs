@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::End;
-use super::event::{Event, Excerpt, What};
+use super::event::{Event, Excerpt, Socket, What, With};
+use super::skip::Skip;
 use super::{Failure, judge};
 
 /// Shorter secrets stand in too many words that are none. They are masked where a command names them, and nowhere else.
@@ -123,7 +124,7 @@ impl Secrets {
                 reason: self.text(&failure.reason),
             }),
             End::NotGradable(why) => End::NotGradable(self.text(&why)),
-            End::Skipped(why) => End::Skipped(self.text(&why)),
+            End::Skipped(Skip { by, why }) => End::Skipped(Skip { by, why: self.text(&why) }),
             End::Harness(why) => End::Harness(self.text(&why)),
         }
     }
@@ -153,8 +154,8 @@ impl Secrets {
                 What::Started(text)
                 | What::Ended(text)
                 | What::Listening(text)
-                | What::Opened(text)
-                | What::Connected(text)
+                | What::Opened(Socket::Datagrams(text))
+                | What::Connected(With::Actor(text))
                 | What::Refused(text)
                 | What::Network(text)
                 | What::Measured(text)

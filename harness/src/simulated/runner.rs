@@ -14,12 +14,13 @@ use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::{Log, What};
+use crate::run::skip::{Skip, Undecided};
 use crate::run::stage::Stage;
 use crate::run::{Director, End, Failure, Record};
 use crate::sandbox::guard::{self, Bounds, Guard};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
-use crate::scenario::model::Schedule;
+use crate::scenario::model::{BackendName, Schedule};
 use crate::submission::Cast;
 
 /// Virtual time that a run may take beyond ten times its own limit, which the director watches.
@@ -48,7 +49,8 @@ impl Outcome {
 pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome {
     if !scenario.interfaces.is_empty() {
         let why = "the simulated network has no interfaces to list: this needs wire";
-        return Outcome::of(End::Skipped(why.to_owned()));
+        let by = Undecided::Backends(vec![BackendName::Wire]);
+        return Outcome::of(End::Skipped(Skip { by, why: why.to_owned() }));
     }
     // Made and removed outside of the run's thread: in there its folders are mounts, which cannot be removed.
     let scratch = match Scratch::of(&cast.root) {
@@ -112,7 +114,7 @@ fn simulate(
         }
     };
     if record.end == End::Played && stage.lacks_interrupt() {
-        record.end = End::Skipped("the program made no waiting call that a signal could break off".to_owned());
+        record.end = End::Skipped(Skip::situation("the program made no waiting call that a signal could break off"));
     }
     record.trace_sha256 = Some(sim.trace_sha256());
     let has_tls = record.events.iter().any(|event| matches!(event.what, What::Tls(_)));

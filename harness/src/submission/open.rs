@@ -23,6 +23,7 @@ use crate::run::End;
 use crate::run::event::What;
 use crate::run::judge;
 use crate::run::ports::without_folder;
+use crate::run::skip::Skip;
 use crate::sandbox;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
@@ -456,11 +457,11 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                 continue;
             }
             if !setup.private_network
-                && task.is_about_mail()
+                && task.file.mail
                 && !cast.parts[&role].kind.listens()
                 && let Some(why) = providers::kept_back(&cast.root)
             {
-                opened.unmet.insert((id.clone(), role.clone()), End::Skipped(why));
+                opened.unmet.insert((id.clone(), role.clone()), End::Skipped(Skip::situation(why)));
                 continue;
             }
             let met = {

@@ -97,7 +97,10 @@ mod tests {
         std::fs::write(folder.path().join("submission.toml"), manifest).expect("a manifest");
         let opened = opened(folder.path(), "mail-client").expect("it is opened");
         let why = opened.unmet.get(&("mail-client".to_owned(), "mail".to_owned()));
-        assert!(matches!(why, Some(End::Skipped(why)) if why.contains("mail.py names smtp.gmail.com")), "{why:?}");
+        assert!(
+            matches!(why, Some(End::Skipped(skip)) if skip.why.contains("mail.py names smtp.gmail.com")),
+            "{why:?}"
+        );
         assert!(!trace.exists(), "it was started");
     }
 

@@ -13,6 +13,7 @@ use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::Log;
+use crate::run::skip::Skip;
 use crate::run::{Director, End, Record, bounded};
 use crate::sandbox::guard::{self, Bounds, Guard, HANGS};
 use crate::scenario::Scenario;
@@ -72,15 +73,16 @@ fn make_interfaces(scenario: &Scenario, setup: &Setup) -> Result<(), End> {
     }
     if !setup.private_network {
         let why = "interfaces can only be made in a network namespace, which this machine does not allow";
-        return Err(End::Skipped(why.to_owned()));
+        return Err(End::Skipped(Skip::situation(why)));
     }
     // Programs that look there would list another machine's.
-    harness_os::interfaces::show_in_sys()
-        .map_err(|error| End::Skipped(format!("this machine cannot show made interfaces to programs: {error}")))?;
+    harness_os::interfaces::show_in_sys().map_err(|error| {
+        End::Skipped(Skip::situation(format!("this machine cannot show made interfaces to programs: {error}")))
+    })?;
     for (name, interface) in &scenario.interfaces {
         let addresses = interface.parsed().map_err(|text| End::Harness(format!("`{text}` is no address")))?;
         harness_os::interfaces::make(name, &addresses, interface.up)
-            .map_err(|error| End::Skipped(format!("this machine makes no interfaces: {error}")))?;
+            .map_err(|error| End::Skipped(Skip::situation(format!("this machine makes no interfaces: {error}"))))?;
     }
     Ok(())
 }

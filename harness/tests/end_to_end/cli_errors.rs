@@ -281,6 +281,25 @@ fn a_must_may_need_musts_only() {
     insta::assert_snapshot!("a_must_needs_a_should", stderr(&checked));
 }
 
+/// Where both fail, each would be excused by the other, and nothing would have failed.
+#[test]
+fn requirements_that_need_each_other_are_refused() {
+    let folder = folder();
+    let lab = folder.path().join("lab");
+    small_catalogue(&lab);
+    let polite = crate::common::TASK.split("\n[[requirements]]").nth(1).unwrap().replace("prints-hello", "polite");
+    write(&lab, "greeting/task.toml", &format!("{}\n[[requirements]]{polite}", crate::common::TASK));
+    let of = |decides: &str, needs: &str| {
+        let needs = format!("decides = [\"{decides}\"]\nneeds = [\"{needs}\"]");
+        crate::common::SCENARIO.replacen("decides = [\"prints-hello\"]", &needs, 1)
+    };
+    write(&lab, "greeting/hello.toml", &of("prints-hello", "polite"));
+    write(&lab, "greeting/polite.toml", &of("polite", "prints-hello"));
+    let said = stderr(&run(harness(folder.path()).args(["check", "lab"]), 2));
+    assert!(said.contains("error: `polite` needs `prints-hello`, which needs `polite`\n"), "{said}");
+    assert!(said.contains("lab/greeting/task.toml:") && said.ends_with("harness: 1 problem found\n"), "{said}");
+}
+
 /// A mistake that many steps or files meet is said once.
 #[rstest]
 #[case::opening_twice(&[("greeting/openings/meet.toml", "program =", "progam =")], 1)]

@@ -64,15 +64,15 @@ fn the_json_report_has_the_published_keys_and_fits_the_schema() {
     let json = report(grade(folder.path(), ONE_RECV, wanted).args(["--format", "json"]), 1);
     let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
     let list = |text: &str| text.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
-    let top = "schema harness rubric target submission_sha256 seed backend score max_score passed undecided \
-               duration_ms tasks";
+    let top = "schema harness rubric target submission_sha256 seed backend score max_score verdict passed \
+               undecided duration_ms tasks";
     assert_eq!(keys(&json), list(top));
     assert_eq!(keys(&json["tasks"][0]), list("id status score max_score requirements"));
     for requirement in requirements(&json) {
-        assert_eq!(keys(requirement), list("id level status score max_score runs"));
+        assert_eq!(keys(requirement), list("id level status score max_score lost_with runs"));
     }
-    let run_keys = "id role pairing row status skip_reason backend seed schedule deterministic duration_ms virtual_ms \
-                    expected actual findings reason hint replay trace_sha256 evidence";
+    let run_keys = "id role pairing row status skip_reason undecided backend seed schedule deterministic duration_ms \
+                    virtual_ms expected actual findings unsteady reason hint replay trace_sha256 evidence";
     assert!(runs(&json).count() > 0);
     for run in runs(&json) {
         assert_eq!(keys(run), list(run_keys));
@@ -170,6 +170,18 @@ fn strict_is_stricter(#[case] target: &str, #[case] requirements: &str) {
     let folder = folder();
     run(&mut grade(folder.path(), target, requirements), 0);
     run(grade(folder.path(), target, requirements).arg("--strict"), 1);
+}
+
+/// What was not shown is not called passed, and the page says what would show it.
+#[rstest]
+#[case::a_must_of_two("message.twenty-kb,message.short-writes", "3 of 3 points", 0)]
+#[case::every_must("message.short-writes", "no points", 4)]
+fn an_undecided_must_is_not_proven(#[case] requirements: &str, #[case] points: &str, #[case] status: i32) {
+    let folder = folder();
+    let page = stdout(&run(&mut grade(folder.path(), GOOD, requirements), status));
+    assert!(page.starts_with(&format!("message: {points}, not proven · undecided: message.short-writes (")), "{page}");
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("decided with --backend sim"), "{page}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub fn render(report: &Report) -> String {
             output: String::new(),
         });
     }
-    let notes = report.notes.iter().map(|note| escape::lines(note).join("\n"));
+    let notes = report.remarks().map(|note| escape::lines(&note).join("\n"));
     json(&Results {
         score: report.score + report.held_back.map_or(0.0, |held| held.score),
         execution_time: report.duration_ms as f64 / 1000.0,

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{json, name, text};
 use crate::report::escape;
 use crate::report::model::Report;
-use crate::report::summary::{self, Verdict};
+use crate::report::model::Verdict;
+use crate::report::summary;
 
 #[derive(Serialize)]
 struct Results {
@@ -32,7 +33,7 @@ struct Test {
 pub fn render(report: &Report) -> String {
     let headline = summary::headline(report);
     let gradable = !report.tasks.is_empty() && headline.verdict != Verdict::NotGradable;
-    let notes = report.notes.iter().map(|note| escape::lines(note).join("\n"));
+    let notes = report.remarks().map(|note| escape::lines(&note).join("\n"));
     let tests = summary::requirements(report).map(|found| Test {
         name: name(found),
         description: summary::level(found.level),

@@ -22,8 +22,9 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::model::Verdict;
 use super::model::{Report, RequirementReport, Status, TaskReport};
-use super::summary::{self, Group, Headline, Verdict};
+use super::summary::{self, Group, Headline};
 use crate::run::event::Event;
 use words::{Line, kit};
 
@@ -99,7 +100,7 @@ fn head(report: &Report, headline: &Headline) -> Markup {
     let class = match headline.verdict {
         Verdict::Passed => "verdict good",
         Verdict::Failed => "verdict bad",
-        Verdict::HarnessError | Verdict::NotGradable | Verdict::Undecided => "verdict caution",
+        Verdict::HarnessError | Verdict::NotGradable | Verdict::NotProven => "verdict caution",
     };
     let failed = summary::with_status(report, Status::Fail).count();
     let lost = summary::requirements(report).filter(|found| found.is_lost()).count();
@@ -131,8 +132,8 @@ fn about(report: &Report) -> Markup {
                     div { dt { "files" } dd { "sha256 " code { (Line(report.submission_sha256.get(..12).unwrap_or(&report.submission_sha256))) } } }
                 }
             }
-            @if !report.notes.is_empty() {
-                ul.notes { @for note in report.notes.iter().take(MOST) { li { (Line(note)) } } }
+            @if report.remarks().next().is_some() {
+                ul.notes { @for note in report.remarks().take(MOST) { li { (Line(&note)) } } }
             }
         }
     }

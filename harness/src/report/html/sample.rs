@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::run::event::{Difference, Event, Excerpt, Judgement, What};
+use crate::run::event::{About, Difference, Event, Excerpt, Judgement, What, With};
 use crate::scenario::model::Stream;
 
 /// An event, its time in milliseconds.
@@ -21,6 +21,7 @@ pub fn said(words: &str) -> Vec<Event> {
     let wrong = Judgement {
         decides: vec!["uppercase-tcp.segmented".to_owned(), "message.prints-exactly".to_owned()],
         held: false,
+        about: About::Conduct,
         expected: "THE QUICK BROWN FOX".to_owned(),
         actual: words.to_owned(),
         reason: format!("alice received {words}; then the program closed the connection"),
@@ -28,7 +29,7 @@ pub fn said(words: &str) -> Vec<Event> {
     let mut events = vec![
         event(0, "server", What::Started(format!("python3 server.py 23456 {words}"))),
         event(1, "server", What::Listening("0.0.0.0:23456".to_owned())),
-        event(1, "alice", What::Connected("server".to_owned())),
+        event(1, "alice", What::Connected(With::Actor("server".to_owned()))),
         event(1, "alice", What::Sent(bytes("the"))),
         event(31, "alice", What::Sent(bytes(" quick brown fox"))),
         event(31, "server", What::Printed(Stream::Stdout, bytes("hello\n"))),

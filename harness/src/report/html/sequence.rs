@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::calls::{self, Call};
 use crate::diagnose::counted;
 use crate::report::escape;
-use crate::run::event::{Event, Excerpt, What};
+use crate::run::event::{Event, Excerpt, Socket, What, With};
 use crate::scenario::duration::human;
 use crate::scenario::model::Stream;
 
@@ -222,20 +222,22 @@ impl Fold {
             What::Signalled(signal) => self.note(event, format!("is sent {signal}"), true),
             What::Ended(how) => self.note(event, format!("ends: {how}"), true),
             What::Opened(what) => {
-                if let Some(to) = what.strip_prefix("a UDP socket, to talk to ") {
-                    self.meets(&event.who, to);
-                }
-                let what = what.split(", to ").next().unwrap_or(what);
-                self.note(event, format!("opens {what}"), false);
+                let what = match what {
+                    Socket::Listening(port) => format!("opens port {port}"),
+                    Socket::ForNames(port) => format!("opens port {port}, UDP and TCP"),
+                    Socket::Datagrams(to) => {
+                        self.meets(&event.who, to);
+                        "opens a UDP socket".to_owned()
+                    }
+                };
+                self.note(event, what, false);
             }
-            What::Connected(to) => {
+            What::Connected(with) => {
                 self.new_stream(&event.who);
-                // Peers that take a connection in say so of `a client` or `a resolver`.
-                let invited = to.starts_with("a ");
-                if !invited {
-                    self.meets(&event.who, to);
+                if let With::Actor(name) = with {
+                    self.meets(&event.who, name);
                 }
-                self.arrow(event, "connects", !invited, Kind::Control);
+                self.arrow(event, "connects", !with.came(), Kind::Control);
             }
             What::Refused(why) => self.arrow(event, format!("✗ {why}"), true, Kind::Broken),
             What::Tls(what) => self.note(event, what.clone(), false),
@@ -504,7 +506,7 @@ fn shortened(mut rows: Vec<Row>) -> Vec<Row> {
 mod tests {
     use super::super::sample::{event, events};
     use super::*;
-    use crate::run::event::Judgement;
+    use crate::run::event::{About, Judgement};
 
     /// A line for each row, as the diagram has it.
     fn sketch(sequence: &Sequence) -> String {
@@ -565,11 +567,12 @@ mod tests {
         let mut events = vec![event(0, "server", What::Started("./server".to_owned()))];
         for n in 1..=20 {
             let who = format!("guest-{n}");
-            events.push(event(n, &who, What::Connected("server".to_owned())));
+            events.push(event(n, &who, What::Connected(With::Actor("server".to_owned()))));
         }
         let wrong = Judgement {
             decides: vec!["x.y".to_owned()],
             held: false,
+            about: About::Conduct,
             expected: String::new(),
             actual: String::new(),
             reason: "guest-2's line did not come".to_owned(),

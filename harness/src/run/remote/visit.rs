@@ -10,7 +10,7 @@ use russh::keys::PrivateKey;
 use russh::server::{Config, run_stream};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::super::event::{Excerpt, Log, What};
+use super::super::event::{Excerpt, Log, What, With};
 use super::super::services::Services;
 use super::super::stage::{Connection, Listener, Stage};
 use super::Remote;
@@ -95,7 +95,7 @@ impl Serving {
     pub async fn serve(self, listener: Rc<dyn Listener>) {
         while let Ok(connection) = listener.accept().await {
             self.remote.visits.borrow_mut().connections += 1;
-            self.note(What::Connected("a client".to_owned()));
+            self.note(What::Connected(With::Client));
             self.services.begin(Box::pin(self.clone().on_connection(connection)));
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::Director;
-use super::super::event::{Excerpt, What};
+use super::super::event::{Excerpt, What, With};
 use super::super::patience::Patience;
 use super::super::stage::Connection;
 use super::dialogue::Manner;
@@ -60,7 +60,7 @@ impl Director {
                 came = listener.accept() => {
                     let connection = came.map_err(|error| error.to_string())?;
                     self.ports.own(connection.remote().port(), "its own port");
-                    self.note(&Self::data_of(peer), What::Connected("the program, which connected".to_owned()));
+                    self.note(&Self::data_of(peer), What::Connected(With::DataFromProgram));
                     return Ok(connection);
                 }
                 over = patience.moment(&*self.stage) => {
@@ -90,7 +90,7 @@ impl Director {
         let name = Self::data_of(peer);
         match came {
             Ok(connection) => {
-                self.note(&name, What::Connected("the program, which listens".to_owned()));
+                self.note(&name, What::Connected(With::DataToProgram));
                 Ok(connection)
             }
             Err(why) => {

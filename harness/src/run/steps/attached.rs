@@ -21,12 +21,13 @@ impl Director {
             _ if takes => self.value(name).map_err(|error| Halt::Harness(error.to_string()))?,
             Some(value) if !otherwise => value.clone(),
             Some(_) => {
-                return Err(Halt::Skipped(format!("{what} is built into the program and cannot be another one")));
+                let why = format!("{what} is built into the program and cannot be another one");
+                return Err(Halt::not_applicable(why));
             }
             None => {
                 let hint = format!("{role} = {{ run = \"…\", values = {{ {name} = \"…\" }} }}");
                 let why = format!("{what} is built into the program, and submission.toml does not say which: {hint}");
-                return Err(Halt::Skipped(why));
+                return Err(Halt::skipped(why));
             }
         };
         Ok(parts_of(&value).map(str::to_owned).collect())
@@ -40,7 +41,7 @@ impl Director {
         })?;
         if mails.iter().any(|mail| mail.content.len() >= LARGEST) {
             let size = LARGEST >> 20;
-            return Err(Halt::Skipped(format!("the message has {size} MiB or more, and the peer keeps no more of it")));
+            return Err(Halt::skipped(format!("the message has {size} MiB or more, and the peer keeps no more of it")));
         }
         if !mails.is_empty() {
             return Ok(mails);
@@ -50,7 +51,7 @@ impl Director {
         if let Some(wants) = wants {
             let why = "the server of this scenario offers neither encryption nor a login, and the program insists on it \
                        (a program that looks at what EHLO is answered with can do without)";
-            return Err(Halt::Skipped(format!("{why}: {wants}")));
+            return Err(Halt::skipped(format!("{why}: {wants}")));
         }
         let reason = format!("no message came: {course}{said}");
         Err(Failure { expected: "a message".to_owned(), actual: "none".to_owned(), reason }.into())
@@ -111,7 +112,7 @@ impl Director {
         let role = &self.scenario.role;
         match self.actors.programs.get(role) {
             Some(actor) if actor.program.is_elsewhere() => {
-                Err(Halt::Skipped(format!("the {role} runs elsewhere: what is in its folder is not known")))
+                Err(Halt::skipped(format!("the {role} runs elsewhere: what is in its folder is not known")))
             }
             _ => Ok(()),
         }
@@ -125,7 +126,7 @@ impl Director {
         let part = self.cast.parts.get(&self.scenario.role);
         let path = self.cast.root.join(part.map(|part| part.command.cwd.clone()).unwrap_or_default()).join(name);
         std::fs::read(&path).map_err(|error| {
-            Halt::Skipped(format!("submission.toml says that {name} is attached, and it cannot be read: {error}"))
+            Halt::skipped(format!("submission.toml says that {name} is attached, and it cannot be read: {error}"))
         })
     }
 

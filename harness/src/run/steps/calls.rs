@@ -2,9 +2,10 @@
 
 use super::super::calls::{self, Finding, Kind, SocketCall};
 use super::super::event::What;
+use super::super::skip::{Skip, Undecided};
 use super::super::stage::Program;
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{ExpectCallSizes, ExpectIoModel, IoModel};
+use crate::scenario::model::{BackendName, ExpectCallSizes, ExpectIoModel, IoModel};
 
 /// Buffers of this size, in bytes, are what sheets name as small.
 const SMALL: u64 = 4096;
@@ -12,7 +13,9 @@ const SMALL: u64 = 4096;
 impl Director {
     /// The calls of a program; a backend that lets programs call the kernel has none.
     fn calls_of(&self, program: &dyn Program) -> Result<Vec<SocketCall>, Halt> {
-        program.socket_calls().ok_or_else(|| Halt::Skipped(calls::UNSEEN.to_owned()))
+        program.socket_calls().ok_or_else(|| {
+            Halt::Skipped(Skip { by: Undecided::Backends(vec![BackendName::Sim]), why: calls::UNSEEN.to_owned() })
+        })
     }
 
     pub(super) fn expect_call_sizes(&mut self, step: &ExpectCallSizes) -> Done {
@@ -20,7 +23,7 @@ impl Director {
             let role = &actor.role;
             let calls = self.calls_of(&*actor.program)?;
             let Some(largest) = calls::largest(&calls) else {
-                return Err(Halt::Skipped(format!("the {role} has read and written nothing on a socket")));
+                return Err(Halt::skipped(format!("the {role} has read and written nothing on a socket")));
             };
             let asked = largest.asked;
             if asked > step.at_most {
@@ -54,7 +57,7 @@ impl Director {
             let calls = self.calls_of(&*actor.program)?;
             match calls::io_model(&calls, step.model, actor.program.runtime()) {
                 Finding::Held => {}
-                Finding::Unclear(why) => return Err(Halt::Skipped(why)),
+                Finding::Unclear(why) => return Err(Halt::skipped(why)),
                 Finding::Broken { actual, reason } => {
                     let expected = match step.model {
                         IoModel::OneThread => {

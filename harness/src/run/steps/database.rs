@@ -7,15 +7,15 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::super::event::{Excerpt, Log, What};
+use super::super::complaint::says_no;
+use super::super::event::{About, Excerpt, Log, What, With};
 use super::super::judge;
 use super::super::loosely;
 use super::super::patience::Patience;
 use super::super::services::Services;
 use super::super::stage::{Connection, Listener, Stage};
-use super::super::{Director, Done, Failure, Halt, OUTPUT};
+use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
-use super::said::says_no;
 use crate::peers::dialogue::{Refusal, Refused};
 use crate::peers::mysql::look::{Table, is_of};
 use crate::peers::mysql::server::{Account, Record, Server};
@@ -184,16 +184,16 @@ impl Director {
                 Look { name: &name, stdout: &stdout, stderr: &stderr, record: &server.record, tables: server.look() };
             match look.judge(step, database.built_in()) {
                 Verdict::Holds => {}
-                Verdict::Undecided(why) => return Err(Halt::Skipped(why)),
-                Verdict::Fails(failure) => {
+                Verdict::Undecided(why) => return Err(Halt::skipped(why)),
+                Verdict::Fails(failure, about) => {
                     if let Some(beyond) = &server.record.beyond {
-                        return Err(Halt::Skipped(format!(
+                        return Err(Halt::skipped(format!(
                             "needs MariaDB: the embedded database server cannot run {}, and a real one may",
                             brief(beyond)
                         )));
                     }
                     let reason = format!("{}{}", failure.reason, last_words(&actor));
-                    return Err(Failure { reason, ..failure }.into());
+                    return Err(Halt::Failed(Failure { reason, ..failure }, about));
                 }
             }
         }
@@ -210,7 +210,7 @@ impl Serving {
         let mut count = 0;
         while let Ok(connection) = listener.accept().await {
             count += 1;
-            self.note(What::Connected("a client".to_owned()));
+            self.note(What::Connected(With::Client));
             if self.database.open.get() < CONNECTIONS {
                 self.database.open.set(self.database.open.get() + 1);
                 self.services.begin(Box::pin(self.clone().on_connection(connection, count)));
@@ -295,7 +295,7 @@ struct Look<'l> {
 
 enum Verdict {
     Holds,
-    Fails(Failure),
+    Fails(Failure, About),
     Undecided(String),
 }
 
@@ -322,7 +322,8 @@ impl Look<'_> {
     }
 
     fn fails(&self, expected: &str, reason: String) -> Verdict {
-        Verdict::Fails(Failure { expected: expected.to_owned(), actual: course(self.record), reason })
+        let failure = Failure { expected: expected.to_owned(), actual: course(self.record), reason };
+        Verdict::Fails(failure, About::Conduct)
     }
 
     /// The first statement that the server has refused, as a subordinate clause.
@@ -406,12 +407,12 @@ impl Look<'_> {
 
     fn not_printed(&self, name: &str, but: &str) -> Verdict {
         let quoted = judge::quote(name.as_bytes());
-        let Verdict::Fails(failure) = self
-            .fails("what the server says is in the table", format!("{}{OUTPUT}{quoted} is not in it{but}", self.name))
-        else {
-            return Verdict::Holds;
+        let failure = Failure {
+            expected: "what the server says is in the table".to_owned(),
+            actual: judge::describe(self.stdout),
+            reason: format!("{}'s output: {quoted} is not in it{but}", self.name),
         };
-        Verdict::Fails(Failure { actual: judge::describe(self.stdout), ..failure })
+        Verdict::Fails(failure, About::Output)
     }
 
     fn newcomer(&self, newcomer: &str) -> Verdict {
@@ -502,7 +503,7 @@ impl Look<'_> {
         } else {
             format!("the {} was told of no student, and does not say that there is none", self.name)
         };
-        Verdict::Fails(Failure {
+        let failure = Failure {
             expected: "the program says that nobody is in the table, and ends".to_owned(),
             actual: format!(
                 "on standard output {}, on standard error {}",
@@ -510,6 +511,7 @@ impl Look<'_> {
                 judge::describe(self.stderr)
             ),
             reason,
-        })
+        };
+        Verdict::Fails(failure, About::Conduct)
     }
 }

@@ -10,7 +10,7 @@ use super::super::judge::{self, Compared, Messages};
 use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Ended, Output};
-use super::super::{Director, Done, Failure, Halt, OUTPUT};
+use super::super::{Director, Done, Failure, Halt};
 use super::begins_alike;
 use crate::diagnose::{counted, counted_are};
 use crate::scenario::model::{
@@ -373,7 +373,7 @@ impl Director {
         });
         let actual = with_output(actor, step, |bytes, _| judge::describe(bytes));
         let what = if what.is_empty() { with_output(actor, step, |bytes, _| shown.lack(bytes)) } else { what };
-        Failure { expected: shown.describe(), actual, reason: format!("{name}{OUTPUT}{what}{how}") }.into()
+        Failure { expected: shown.describe(), actual, reason: format!("{name}'s output: {what}{how}") }.of_output()
     }
 }
 

@@ -15,7 +15,7 @@ const USUAL: Duration = Duration::from_secs(5);
 impl Director {
     fn path_of(&self, program: &str, path: &str) -> Result<PathBuf, Halt> {
         let folder = self.stage.folder().ok_or_else(|| {
-            Halt::Skipped(format!("programs have no working directory on {}", self.stage.backend().as_str()))
+            Halt::skipped(format!("programs have no working directory on {}", self.stage.backend().as_str()))
         })?;
         let cwd = self
             .actors

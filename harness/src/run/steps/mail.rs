@@ -162,7 +162,7 @@ impl Director {
             Some((expected, actual, reason)) => Err(Failure { expected, actual, reason }.into()),
             // No sheet asks that the text be told.
             None if own_text && !step.or_own_text => {
-                Err(Halt::Skipped("the program sends a text of its own, whatever it is given".to_owned()))
+                Err(Halt::not_applicable("the program sends a text of its own, whatever it is given"))
             }
             None => Ok(()),
         }

@@ -47,7 +47,7 @@ impl Director {
             && !matches!(step, Step::Settle(_) | Step::ExpectAddress(_))
             && self.actors.programs_named(name).iter().any(|(_, actor)| actor.program.is_elsewhere())
         {
-            return Err(Halt::Skipped(format!("the {name} runs elsewhere: only its side of the network can be seen")));
+            return Err(Halt::skipped(format!("the {name} runs elsewhere: only its side of the network can be seen")));
         }
         match step {
             Step::Start(step) => self.start(step).await,
@@ -138,7 +138,7 @@ impl Director {
 
     fn link(&mut self, change: LinkChange, link: &Link) -> Done {
         let [a, b] = &link.between;
-        self.stage.link(change, &link.between).map_err(|error| Halt::Skipped(error.to_string()))?;
+        self.stage.link(change, &link.between).map_err(|error| Halt::skipped(error.to_string()))?;
         let text = match change {
             LinkChange::Partition => "packets are lost between",
             LinkChange::Repair => "packets pass again between",

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::super::event::{Excerpt, Log, What};
+use super::super::event::{Excerpt, Log, Socket, What, With};
 use super::super::services::Services;
 use super::super::stage::{Connection, DatagramEnd, Datagrams, Listener, Stage};
 use super::super::{Director, Done, Halt};
@@ -23,11 +23,11 @@ struct Serving {
 
 impl Director {
     pub(super) async fn serve_names(&mut self, step: &ServeNames) -> Done {
-        self.stage.leads_names().map_err(|error| Halt::Skipped(error.to_string()))?;
+        self.stage.leads_names().map_err(|error| Halt::skipped(error.to_string()))?;
         let taken = |error| Halt::Harness(format!("cannot open port {PORT} for {}: {error}", step.peer));
         let socket = self.stage.datagrams(DatagramEnd::Bound(PORT)).await.map_err(taken)?;
         let listener = self.stage.listen(PORT, None).await.map_err(taken)?;
-        self.note(&step.peer, What::Opened(format!("port {PORT}, UDP and TCP, to answer for names")));
+        self.note(&step.peer, What::Opened(Socket::ForNames(PORT)));
         self.actors.peer(&step.peer);
         let serving = Serving {
             peer: step.peer.clone(),
@@ -75,7 +75,7 @@ impl Serving {
 
     async fn by_connections(self, listener: Box<dyn Listener>) {
         while let Ok(connection) = listener.accept().await {
-            self.note(What::Connected("a resolver".to_owned()));
+            self.note(What::Connected(With::Resolver));
             self.services.begin(Box::pin(self.clone().on_connection(connection)));
         }
     }

@@ -27,10 +27,10 @@ impl Database {
 
 impl Director {
     pub(super) fn serve_database(&mut self, _: &ServeDatabase) -> Done {
-        Err(Halt::Skipped(MISSING.to_owned()))
+        Err(Halt::skipped(MISSING.to_owned()))
     }
 
     pub(super) async fn expect_database(&mut self, _: &ExpectDatabase) -> Done {
-        Err(Halt::Skipped(MISSING.to_owned()))
+        Err(Halt::skipped(MISSING.to_owned()))
     }
 }

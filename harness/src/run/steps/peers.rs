@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::actors::Peer;
-use super::super::event::What;
+use super::super::event::{Socket, What, With};
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Connection, DatagramEnd, Listener};
 use super::super::{Director, Done, Failure, Halt};
@@ -58,7 +58,7 @@ impl Director {
                         }
                         Err(error) if web && error.kind() == ErrorKind::PermissionDenied => {
                             let why = "a site at port 80 is needed, and only root may open it outside of a network of its own";
-                            return Err(Halt::Skipped(why.to_owned()));
+                            return Err(Halt::skipped(why.to_owned()));
                         }
                         other => break other.map_err(machine)?,
                     }
@@ -71,7 +71,7 @@ impl Director {
                 peer.borrow_mut().datagrams = Some(Rc::from(socket));
             }
         }
-        self.note(&step.peer, What::Opened(format!("port {port}")));
+        self.note(&step.peer, What::Opened(Socket::Listening(port)));
         if step.in_the_way_of.is_none() {
             self.actors.listening = Some(step.peer.clone());
         }
@@ -144,7 +144,7 @@ impl Director {
 
     /// Notes that a client has come to a peer.
     fn connected(&mut self, name: &str, from: SocketAddr) {
-        self.note(name, What::Connected("a client".to_owned()));
+        self.note(name, What::Connected(With::Client));
         self.ports.own(from.port(), "its own port");
         let peer = self.actors.peer(name);
         let mut peer = peer.borrow_mut();
@@ -212,7 +212,7 @@ impl Director {
                     let mut peer = peer.borrow_mut();
                     peer.datagrams = Some(Rc::from(socket));
                     peer.correspondent = Some(to);
-                    self.note(name, What::Opened(format!("a UDP socket, to talk to {}", step.to)));
+                    self.note(name, What::Opened(Socket::Datagrams(step.to.clone())));
                 }
             }
         }
@@ -305,7 +305,7 @@ impl Director {
             drop(attempt);
             match outcome {
                 Some(Ok(connection)) => {
-                    self.note(name, What::Connected(step.to.clone()));
+                    self.note(name, What::Connected(With::Actor(step.to.clone())));
                     if let Some(local) = connection.local() {
                         self.ports.own(local.port(), &format!("{name}'s port"));
                     }

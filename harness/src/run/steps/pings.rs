@@ -193,9 +193,7 @@ impl Director {
         let pings = peer.borrow().pings.clone();
         // No sheet says that the pings leave one by one: who sends all of them first waits for each later.
         if pings.len() > 2 && pings.windows(2).all(|pair| pair[1].at.saturating_sub(pair[0].at) < TOGETHER) {
-            return Err(Halt::Skipped(
-                "the program sends its pings together, and waits for the answers later".to_owned(),
-            ));
+            return Err(Halt::not_applicable("the program sends its pings together, and waits for the answers later"));
         }
         for (number, pair) in pings.windows(2).enumerate() {
             let [lost, next] = pair else { continue };

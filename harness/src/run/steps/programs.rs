@@ -53,11 +53,11 @@ impl Director {
         let unusual = !step.with.is_empty() || step.without_arguments;
         let is_told = step.with.keys().any(|name| self.cast.takes(&step.program, name));
         if unusual && !is_told && !self.cast.takes_arguments(&step.program) {
-            return Err(Halt::Skipped(format!("the {} takes no arguments", step.program)));
+            return Err(Halt::not_applicable(format!("the {} takes no arguments", step.program)));
         }
         if !step.with.is_empty() && !is_told {
             let names: Vec<&str> = step.with.keys().map(String::as_str).collect();
-            return Err(Halt::Skipped(format!("the {} takes no {}", step.program, names.join(" and no "))));
+            return Err(Halt::not_applicable(format!("the {} takes no {}", step.program, names.join(" and no "))));
         }
         values.extend(step.with.clone());
         for (name, secret) in self.cast.secrets(&step.program, &values, &self.scenario.secrets) {
@@ -68,7 +68,7 @@ impl Director {
         }
         let attached = self.cast.parts.get(&step.program).and_then(|part| part.attached);
         if attached.is_some() && (unusual || self.actors.programs.values().any(|actor| actor.role == step.program)) {
-            return Err(Halt::Skipped(format!(
+            return Err(Halt::skipped(format!(
                 "the {} runs elsewhere: it cannot be started again or in another way",
                 step.program
             )));
@@ -148,7 +148,7 @@ impl Director {
         let program = self.stage.launch(launch.clone()).await.map_err(|error| match error {
             LaunchError::NotStartable(why) => Halt::NotGradable(why),
             LaunchError::Machine(why) => Halt::Harness(why),
-            LaunchError::Unsupported(why) => Halt::Skipped(why),
+            LaunchError::Unsupported(why) => Halt::skipped(why),
         })?;
         let actor = ProgramActor {
             program,

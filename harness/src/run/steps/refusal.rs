@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::super::complaint::{claims_success, is_complaint, says_no, says_no_room, without_emptiness};
+use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
-use super::super::{complaint, judge};
-use super::said::{claims_success, says_no};
 use crate::peers::dialogue::{Refusal, Refused};
 use crate::scenario::model::ExpectRefusalTold;
 
@@ -54,7 +54,7 @@ impl Director {
             let in_vain = refused.went_on && refused.what == Refused::Login;
             let own = if in_vain { without_emptiness(&own) } else { own };
             let lacks_room = refused.what == Refused::File && says_no_room(&own);
-            let told = says_no(&own) || complaint::is_complaint(&stderr) || lacks_room || shown && !refused.went_on;
+            let told = says_no(&own) || is_complaint(&stderr) || lacks_room || shown && !refused.went_on;
             let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
                 Some(line) => {
@@ -92,38 +92,10 @@ fn without_echo(said: &[u8], replies: &[String]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Whether a text says that there is no room for a file, in words that have no `no` in them.
-fn says_no_room(text: &[u8]) -> bool {
-    const WORDS: [&str; 6] = ["exceed", "quota", "insufficient", "disk full", "disk is full", "out of space"];
-    let text = String::from_utf8_lossy(text).to_lowercase();
-    WORDS.iter().any(|word| text.contains(word))
-}
-
-/// What was said without sentences that only say that there is nothing: who goes on after a refused login finds nothing, and
-/// has not said why.
-fn without_emptiness(said: &[u8]) -> Vec<u8> {
-    const THINGS: [&str; 4] = ["mail", "message", "letter", "box"];
-    const WHY: [&str; 10] =
-        ["log", "password", "user", "auth", "denied", "refus", "reject", "fail", "error", "invalid"];
-    let text = String::from_utf8_lossy(said).into_owned();
-    let is_empty = |line: &&str| {
-        let line = line.to_lowercase();
-        THINGS.iter().any(|word| line.contains(word)) && !WHY.iter().any(|word| line.contains(word))
-    };
-    text.lines().filter(|line| !is_empty(line)).collect::<Vec<_>>().join("\n").into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
-
-    #[rstest]
-    #[case("curl: (70) Exceeded storage allocation", true)]
-    #[case("letter.txt uploaded successfully", false)]
-    fn knows_a_lack_of_room(#[case] said: &str, #[case] lack: bool) {
-        assert_eq!(says_no_room(said.as_bytes()), lack);
-    }
 
     #[rstest]
     #[case("S: 550 no such box", "S: ")]
@@ -133,14 +105,5 @@ mod tests {
     fn what_is_shown_is_not_said(#[case] said: &str, #[case] own: &str) {
         let replies = ["550 no such box".to_owned(), "-ERR [AUTH] wrong".to_owned()];
         assert_eq!(String::from_utf8(without_echo(said.as_bytes(), &replies)).unwrap(), own);
-    }
-
-    #[rstest]
-    #[case("the mailbox is empty\n", "")]
-    #[case("no messages", "")]
-    #[case("Login failed: no mail", "Login failed: no mail")]
-    #[case("not allowed", "not allowed")]
-    fn to_find_nothing_is_no_reason(#[case] said: &str, #[case] left: &str) {
-        assert_eq!(String::from_utf8(without_emptiness(said.as_bytes())).unwrap(), left);
     }
 }

@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::actors::ProgramActor;
+use super::super::complaint::says_no;
 use super::super::patience::Patience;
 use super::super::remote::Remote;
-use super::super::{Director, Done, Failure, Halt, OUTPUT};
+use super::super::{Director, Done, Failure, Halt};
 use super::super::{complaint, judge, loosely};
 use super::expect::last_words;
-use super::said::says_no;
 use crate::peers::remote::figures::Figures;
 use crate::peers::remote::files::loads;
 use crate::peers::remote::recognise::{shows_cpu, shows_memory};
@@ -24,7 +24,7 @@ impl Director {
     pub(super) async fn serve_remote(&mut self, _: &ServeRemote) -> Done {
         let why = "this build has no SSH: build it with `--features remote` (as in `cargo run -p harness --features remote \
                    -- …`)";
-        Err(Halt::Skipped(why.to_owned()))
+        Err(Halt::skipped(why.to_owned()))
     }
 
     #[cfg(feature = "ssh")]
@@ -40,7 +40,7 @@ impl Director {
             return Err(Halt::Harness(format!("{} does not listen", step.peer)));
         };
         let Some(home) = self.stage.folder() else {
-            return Err(Halt::Skipped("the programs have no home folder here".to_owned()));
+            return Err(Halt::skipped("the programs have no home folder here".to_owned()));
         };
         let machine = |error: std::io::Error| Halt::Harness(format!("cannot make the keys of the run: {error}"));
         let made = |whose| keys::made(self.seed, whose).map_err(machine);
@@ -53,7 +53,7 @@ impl Director {
         keys::write(&home, &self.names_of_the_machine(listener.port()), known, own).map_err(machine)?;
         let figures = Figures::made(self.seed, step.machine);
         let place = Place::open(&figures).await.map_err(|why| {
-            Halt::Skipped(format!("this machine gives no shell files of its own below /proc (mount namespaces): {why}"))
+            Halt::skipped(format!("this machine gives no shell files of its own below /proc (mount namespaces): {why}"))
         })?;
         let remote = Rc::new(Remote { figures, logins: step.logins.clone(), visits: std::cell::RefCell::default() });
         peer.borrow_mut().remote = Some(Rc::clone(&remote));
@@ -123,14 +123,14 @@ impl Director {
                 ),
                 actual: judge::describe(&stdout),
                 reason: match ran {
-                    true => format!("{name}{OUTPUT}nothing in it is a figure of the remote machine's {what}{end}"),
+                    true => format!("{name}'s output: nothing in it is a figure of the remote machine's {what}{end}"),
                     false => format!(
-                        "{name}{OUTPUT}nothing in it is a figure of the remote machine's {what}, where \
+                        "{name}'s output: nothing in it is a figure of the remote machine's {what}, where \
                                       nothing was run{end}"
                     ),
                 },
             }
-            .into());
+            .of_output());
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Director {
         if only_by_password && visits.connections > 0 && !visits.has_tried(Login::Password) {
             let why = "the program offers no password where the machine takes nothing else: it is judged where its key is \
                        taken";
-            return Err(Halt::Skipped(why.to_owned()));
+            return Err(Halt::skipped(why.to_owned()));
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ impl Director {
                     }
                     .into(),
                     None => {
-                        Halt::Skipped(format!("{} cannot measure what a program holds", self.stage.backend().as_str()))
+                        Halt::skipped(format!("{} cannot measure what a program holds", self.stage.backend().as_str()))
                     }
                 });
             };
@@ -113,7 +113,7 @@ impl Director {
             let _ = self.until(patience, || actor.program.ended()).await;
             match actor.program.appetite(&before) {
                 None => {
-                    return Err(Halt::Skipped(format!(
+                    return Err(Halt::skipped(format!(
                         "{} cannot measure processor time",
                         self.stage.backend().as_str()
                     )));

@@ -4,70 +4,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::actors::ProgramActor;
+use super::super::complaint::says_no;
 use super::super::event::{Excerpt, What};
 use super::super::judge;
 use super::super::loosely;
 use super::super::patience::Patience;
-use super::super::{Director, Done, Failure, OUTPUT};
+use super::super::{Director, Done, Failure};
 use super::expect::last_words;
-use crate::peers::dialogue::Refused;
 use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, ExpectText, Stream};
 
 const USUAL: Duration = Duration::from_secs(5);
-
-/// Words that say no, whole.
-const WORDS: &[&str] = &[
-    "no", "not", "none", "nothing", "nobody", "null", "never", "without", "neither", "nor", "cannot", "invalid",
-    "unknown", "nxdomain", "unable", "denied", "empty", "missing", "dont", "doesnt", "wont", "cant",
-];
-
-/// Beginnings of words that say no.
-const STEMS: &[&str] = &["error", "fail", "refus", "reject", "unreachab", "unresolv", "disabl"];
-
-/// Whether a text says no in some way.
-pub(super) fn says_no(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text).to_lowercase().replace('\u{2019}', "'");
-    let mut words = text.split(|c: char| !c.is_alphabetic() && c != '\'').map(|word| word.trim_matches('\''));
-    words.any(|word| WORDS.contains(&word) || word.ends_with("n't") || STEMS.iter().any(|stem| word.starts_with(stem)))
-}
-
-/// The first line that says that what was refused was done.
-pub(super) fn claims_success(text: &[u8], what: Refused) -> Option<String> {
-    const CLAIMS: &[&str] = &[
-        "success",
-        "delivered",
-        "mail sent",
-        "message sent",
-        "mail was sent",
-        "message was sent",
-        "has been sent",
-        "sent!",
-        "mail accepted",
-        "logged in",
-        "message accepted",
-        "uploaded",
-        "transferred",
-        "file sent",
-        "file was sent",
-        "file stored",
-        "upload complete",
-        "upload finished",
-        "upload done",
-        "transfer complete",
-        "transfer finished",
-    ];
-    // Where a file is refused the login was not, and how far the transfer has come may be said as it goes on.
-    const ON_THE_WAY: &[&str] =
-        &["log", "connect", "auth", "welcome", "passive", "mode", "byte", "%", "kb", "block", "chunk", " be "];
-    let text = String::from_utf8_lossy(text).into_owned();
-    let claims = |line: &&str| {
-        let small = line.to_lowercase();
-        let on_the_way = what == Refused::File && ON_THE_WAY.iter().any(|word| small.contains(word));
-        let claim = CLAIMS.iter().any(|claim| small.contains(claim)) && !on_the_way;
-        claim && !says_no(line.as_bytes()) && !small.contains("unsuccess")
-    };
-    text.lines().find(claims).map(str::to_owned)
-}
 
 /// How many of the texts stand in `hay`, one after another.
 fn in_order(hay: &[u8], texts: &[Vec<u8>]) -> usize {
@@ -158,9 +104,9 @@ impl Director {
             return Err(Failure {
                 expected: format!("an output with {} in this order", wanted.join(", ")),
                 actual: judge::describe(&stdout),
-                reason: format!("{name}{OUTPUT}{what}{}", last_words(&actor)),
+                reason: format!("{name}'s output: {what}{}", last_words(&actor)),
             }
-            .into());
+            .of_output());
         }
         Ok(())
     }
@@ -182,9 +128,9 @@ impl Director {
             return Err(Failure {
                 expected: format!("a line that ends in {end}{but}"),
                 actual: judge::describe(&stdout),
-                reason: format!("{name}{OUTPUT}no line ends in {end}{but}{}", last_words(&actor)),
+                reason: format!("{name}'s output: no line ends in {end}{but}{}", last_words(&actor)),
             }
-            .into());
+            .of_output());
         }
         Ok(())
     }
@@ -201,12 +147,12 @@ impl Director {
                 expected: format!("an output with every line of {}", judge::describe(&text)),
                 actual: judge::describe(&stdout),
                 reason: format!(
-                    "{name}{OUTPUT}the text is not there whole: the line {missing} is missing, or is not as it was \
+                    "{name}'s output: the text is not there whole: the line {missing} is missing, or is not as it was \
                      written, or not in its place{}",
                     last_words(&actor)
                 ),
             }
-            .into());
+            .of_output());
         }
         Ok(())
     }
@@ -250,44 +196,6 @@ impl Director {
 mod tests {
     use super::*;
     use rstest::rstest;
-
-    #[rstest]
-    #[case("example.org does not accept mail", true)]
-    #[case("No MX record", true)]
-    #[case("this domain doesn't exist", true)]
-    #[case("gaierror: Name or service not known", true)]
-    #[case("NXDOMAIN", true)]
-    #[case("failed: SERVFAIL", true)]
-    #[case("0 .", false)]
-    #[case("mail server of north.example: mx1.north.example (192.0.2.1)", false)]
-    #[case("", false)]
-    fn knows_a_no(#[case] text: &str, #[case] no: bool) {
-        assert_eq!(says_no(text.as_bytes()), no);
-    }
-
-    #[rstest]
-    #[case("Mail sent", true)]
-    #[case("Email sent successfully!", true)]
-    #[case("the mail could not be sent", false)]
-    #[case("message was not delivered", false)]
-    #[case("sending ...", false)]
-    #[case("unsuccessful", false)]
-    fn knows_a_claim(#[case] text: &str, #[case] claim: bool) {
-        assert_eq!(claims_success(text.as_bytes(), Refused::Mail).is_some(), claim);
-    }
-
-    #[rstest]
-    #[case("letter.txt uploaded", true)]
-    #[case("Upload successful!", true)]
-    #[case("Transfer complete", true)]
-    #[case("Successfully logged in", false)]
-    #[case("connected successfully", false)]
-    #[case("uploaded 8192 bytes", false)]
-    #[case("letter.txt could not be uploaded", false)]
-    #[case("uploading letter.txt ...", false)]
-    fn knows_a_claim_about_a_file(#[case] text: &str, #[case] claim: bool) {
-        assert_eq!(claims_success(text.as_bytes(), Refused::File).is_some(), claim);
-    }
 
     #[rstest]
     #[case("From: a\r\n\r\nHello,\r\n.hidden\r\n.\r\n..\r\nBye.\r\n", None)]

@@ -79,7 +79,7 @@ impl Director {
         self.close(&PeerRef { peer: SCOUT.to_owned() }).await?;
         match outcome {
             Ok(body) => Ok(xmlrpc::reply(&body).ok()),
-            Err(Halt::Failed(_)) => Ok(None),
+            Err(Halt::Failed(..)) => Ok(None),
             Err(halt) => Err(halt),
         }
     }

@@ -1,0 +1,53 @@
+//! Why a run decides nothing.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::model::BackendName;
+
+/// What keeps a run from deciding anything: rules rest on this, and on no sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undecided {
+    /// It failed, and this requirement, which it needs, failed too.
+    Needs(String),
+    /// Only these backends can play it.
+    Backends(Vec<BackendName>),
+    /// The program is understood by its own other half only.
+    OtherHalf,
+    /// What it asks does not exist for this program: a wrong port for one that takes no port.
+    NotApplicable,
+    /// The situation could not be made; the reason says why.
+    Situation,
+}
+
+impl Undecided {
+    /// What would decide it, as one sentence without its full stop; `None` where the reason says it.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Needs(id) => Some(format!("decided when {id} holds")),
+            Self::Backends(able) => {
+                let able: Vec<String> = able.iter().map(|it| format!("--backend {}", it.as_str())).collect();
+                Some(format!("decided with {}, where `harness doctor` says that it works", able.join(" or ")))
+            }
+            Self::OtherHalf => Some("decided together with its other half: hand in both programs".to_owned()),
+            Self::NotApplicable | Self::Situation => None,
+        }
+    }
+}
+
+/// A run that decides nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// What keeps it from that.
+    pub by: Undecided,
+    /// The same in words.
+    pub why: String,
+}
+
+impl Skip {
+    /// The situation could not be made.
+    pub fn situation(why: impl Into<String>) -> Self {
+        Self { by: Undecided::Situation, why: why.into() }
+    }
+}
