@@ -72,6 +72,8 @@ pub struct PeerActor {
     pub end_seen: bool,
     /// Whether the program has aborted the connection.
     pub reset_seen: bool,
+    /// Whether it did so while the peer was sending: what was under way has not been read.
+    pub cut_off: bool,
 }
 
 /// A ping that came to a peer.

@@ -4,6 +4,8 @@ pub mod actors;
 pub mod calls;
 pub mod complaint;
 pub mod event;
+#[cfg(test)]
+mod fake;
 pub mod http;
 pub mod judge;
 pub mod loosely;

@@ -592,7 +592,7 @@ mod tests {
             let received = event(3, "alice", What::Received(Excerpt::of(reply.as_bytes())));
             let events = [
                 event(0, "server", What::Started("./server".to_owned())),
-                event(1, "alice", What::Connected("server".to_owned())),
+                event(1, "alice", What::Connected(With::Actor("server".to_owned()))),
                 event(2, "alice", What::Sent(Excerpt::of(b"hi"))),
                 received,
             ];

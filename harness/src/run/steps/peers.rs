@@ -153,6 +153,7 @@ impl Director {
         peer.sent.clear();
         peer.end_seen = false;
         peer.reset_seen = false;
+        peer.cut_off = false;
     }
 
     /// Whether somebody connects to a peer once more, where it is not known whether anybody will. What it had to the end of

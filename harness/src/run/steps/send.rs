@@ -140,6 +140,7 @@ impl Director {
                 // What came before the reset can still be read: whoever reads it sees the reset, too.
                 Err(_) => {
                     self.note(name, What::ResetReceived);
+                    peer.borrow_mut().cut_off = true;
                     break;
                 }
             }
@@ -187,6 +188,15 @@ impl Director {
     pub(super) async fn await_read(&mut self, step: &AwaitRead) -> Done {
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (name, peer) in self.actors.peers_named(&step.peer) {
+            // A connection that was closed has nothing unread either: what the kernel threw away was not read.
+            if peer.borrow().cut_off {
+                return Err(Failure {
+                    expected: format!("everything that {name} sent is read"),
+                    actual: "the connection was closed while part of it was unread".to_owned(),
+                    reason: format!("the program closed the connection before it had read all that {name} sent"),
+                }
+                .into());
+            }
             if !self.was_read(&peer, limit).await {
                 return Err(Failure {
                     expected: format!("everything that {name} sent is read"),
