@@ -3,6 +3,10 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What is graded is not to grade, nor to hand in a model answer for its own.
+    if harness_os::confine::is_marked() {
+        return harness::cli::refuse_inside_a_run();
+    }
     // A model answer is a program like any other: it starts at once and needs no containment.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == "reference") {
         return harness::cli::reference();

@@ -14,13 +14,15 @@ mod filter;
 mod landlock;
 mod privileges;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 
 use crate::error::OsError;
+use crate::namespace::machines_proc;
 use filter::Refusals;
+pub use filter::is_marked;
 pub use landlock::{Access, version as landlock_version};
 
 /// First version of Landlock that keeps signals inside (Linux 6.12).
@@ -31,6 +33,8 @@ pub const LANDLOCK_SIGNALS: i32 = 6;
 pub struct Policy {
     /// Files and folders, with all below, by what may be done with them. Those that do not exist are passed over.
     pub paths: Vec<(PathBuf, Access)>,
+    /// Whether it, and all that it starts, is a program of a run by [`is_marked`].
+    pub marked: bool,
 }
 
 /// A policy made ready, for any number of programs.
@@ -38,6 +42,7 @@ pub struct Policy {
 pub struct Confinement {
     ruleset: Option<OwnedFd>,
     refusals: Refusals,
+    proc: Option<BorrowedFd<'static>>,
 }
 
 impl Confinement {
@@ -46,7 +51,11 @@ impl Confinement {
     /// # Errors
     /// When the kernel has Landlock and refuses a rule.
     pub fn new(policy: &Policy) -> Result<Self, OsError> {
-        Ok(Self { ruleset: landlock::ruleset(&policy.paths)?, refusals: Refusals::new() })
+        Ok(Self {
+            ruleset: landlock::ruleset(&policy.paths)?,
+            refusals: Refusals::new(policy.marked),
+            proc: machines_proc(),
+        })
     }
 
     /// Puts the calling process under it, for good; to be called between a program's birth and its new image, while
@@ -55,7 +64,7 @@ impl Confinement {
     /// # Errors
     /// When the kernel refuses a step; the process is then to end.
     pub fn apply(&self) -> Result<(), Errno> {
-        privileges::be_first_to_die();
+        self.proc.inspect(|proc| privileges::be_first_to_die(*proc));
         privileges::give_up()?;
         if let Some(ruleset) = &self.ruleset {
             landlock::restrict(ruleset)?;

@@ -5,9 +5,9 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::mount::{MsFlags, mount};
@@ -16,7 +16,7 @@ use nix::sys::socket::AddressFamily;
 
 pub use crate::containment::{Containment, prepare_process};
 use crate::error::OsError;
-use crate::loopback;
+use crate::{loopback, watch};
 
 /// Which network namespace: the inode of the kernel's handle, unique while the namespace exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -56,6 +56,7 @@ pub fn enter_private_network() -> Result<NamespaceId, OsError> {
         let _ = setns(parent, CloneFlags::CLONE_NEWNET);
     }
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| OsError::new("create a network namespace", errno))?;
+    watch::entered("net");
     loopback::bring_up().map_err(|errno| OsError::new("bring up lo in a network namespace", errno))?;
     loopback::make_every_address_local(AddressFamily::Inet)
         .map_err(|errno| OsError::new("make every IPv4 address local", errno))?;
@@ -106,7 +107,10 @@ fn bound_buffers() -> io::Result<()> {
 /// When mount namespaces are forbidden (see [`prepare_process`]), or when a source or a target is missing: the
 /// thread then has a mount namespace with only the earlier pairs in place.
 pub fn enter_private_files(binds: &[(PathBuf, PathBuf)]) -> Result<(), OsError> {
+    // As it is outside: in there it may be shut.
+    let _ = machines_proc();
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| OsError::new("create a mount namespace", errno))?;
+    watch::entered("mnt");
     keep_mounts_private().map_err(|errno| OsError::new("make the mounts of a namespace private", errno))?;
     show(binds)
 }
@@ -123,6 +127,28 @@ pub fn show(binds: &[(PathBuf, PathBuf)]) -> Result<(), OsError> {
         })?;
     }
     Ok(())
+}
+
+/// Whether the calling thread has mounts of its own.
+#[must_use]
+pub fn has_private_files() -> bool {
+    let identity = |path: &str| fs::metadata(path).ok().map(|meta| meta.ino());
+    identity("/proc/thread-self/ns/mnt") != identity("/proc/self/ns/mnt")
+}
+
+/// `/proc` as this process found it, where what may be written can be.
+pub(crate) fn machines_proc() -> Option<BorrowedFd<'static>> {
+    static PROC: OnceLock<Option<OwnedFd>> = OnceLock::new();
+    let open = || fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_CLOEXEC).open("/proc");
+    PROC.get_or_init(|| open().ok().map(OwnedFd::from)).as_ref().map(AsFd::as_fd)
+}
+
+/// A path below `/proc` that may be written to also where the calling thread's own `/proc` is shut.
+pub(crate) fn in_machines_proc(below: &str) -> PathBuf {
+    match machines_proc() {
+        Some(proc) => PathBuf::from(format!("/proc/self/fd/{}/{below}", proc.as_raw_fd())),
+        None => Path::new("/proc").join(below),
+    }
 }
 
 /// Without this, a bind here would appear on the whole machine where `/` is a shared mount, as systemd makes it.

@@ -12,6 +12,9 @@ mod procfs;
 mod view;
 
 pub use blocked::{BlockedCall, Wait};
-pub use cleanup::{Killed, kill_members, reap_strays, set_subreaper};
+pub use cleanup::{Killed, kill_marked, kill_members, reap_strays, set_subreaper};
 pub use members::{Belonging, members, strays, tree};
-pub use view::{Held, ProcessView, ThreadView, caught_signals, held, share_of_memory, socket_timeouts, threads, view};
+pub use view::{
+    Held, ProcessView, ThreadView, Unlinked, caught_signals, held, page_tables, share_of_memory, socket_timeouts,
+    threads, unlinked, view,
+};

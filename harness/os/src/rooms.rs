@@ -1,5 +1,5 @@
-//! A run's own view of the machine's files: everything read-only but its own folder, and `/tmp`, `/dev/shm` and `/run`
-//! of its own.
+//! A run's own view of the machine: everything read-only but its own folder; `/tmp`, `/dev/shm`, `/run` and `/dev/pts` of
+//! its own; nothing of what is nobody's business; System V's shared memory, semaphores and queues of its own.
 //!
 //! Owns the mounts. What Landlock leaves open is closed here: changing modes and times of files, meeting the machine's
 //! daemons at their sockets, temporary files under names that other runs use as well. The calling thread has a mount
@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
 use crate::error::OsError;
-use crate::forking;
+use crate::{forking, ipc};
 
 /// What a run is to see.
 #[derive(Debug, Clone)]
@@ -29,9 +29,11 @@ pub struct Rooms {
     pub temporary: PathBuf,
     /// Most bytes of `/dev/shm`.
     pub shared_memory: u64,
-    /// What is to be seen of the machine's `/tmp`, `/var/tmp` and `/run` as well.
+    /// Folders of which nothing is to be seen but what is in `kept`: empty ones stand in their places.
+    pub covered: Vec<PathBuf>,
+    /// What is to be seen of the machine's `/tmp`, `/var/tmp` and `/run`, and of what is covered, as well.
     pub kept: Vec<PathBuf>,
-    /// Files that are not to be read: an empty one stands in their place.
+    /// Files and folders that are not to be read: empty ones stand in their places.
     pub hidden: Vec<PathBuf>,
 }
 
@@ -50,11 +52,13 @@ struct MountAttributes {
 }
 
 impl Rooms {
-    /// Gives the calling thread's mount namespace its own `/tmp`, `/dev/shm` and `/run`.
+    /// Gives the calling thread an IPC namespace, and its mount namespace its own `/tmp`, `/dev/shm`, `/run` and
+    /// `/dev/pts`.
     ///
     /// # Errors
     /// What could not be mounted; the namespace is then half furnished, and its thread is to be ended.
     pub fn furnish(&self) -> Result<(), OsError> {
+        ipc::enter_own()?;
         for own in &self.own {
             bind(own, own)?;
         }
@@ -65,21 +69,32 @@ impl Rooms {
             .chain(&self.kept)
             .filter_map(|path| Some((path.as_path(), open_path(path).ok()?)))
             .collect();
-        for place in ["/tmp", "/var/tmp", "/dev/shm", "/run"].map(Path::new) {
+        let temporary = open_path(&self.temporary)?;
+        for place in
+            self.covered.iter().map(PathBuf::as_path).chain(["/tmp", "/var/tmp", "/dev/shm", "/run"].map(Path::new))
+        {
+            if place == Path::new("/var/tmp") && self.covered.iter().any(|covered| covered == Path::new("/var")) {
+                let _ = fs::create_dir(place);
+            }
             if !place.is_dir() || fs::symlink_metadata(place).is_ok_and(|meta| meta.is_symlink()) {
                 continue;
             }
             match place.to_str() {
                 Some("/dev/shm") => empty(place, &format!("size={},mode=1777", self.shared_memory))?,
-                Some("/run") => empty(place, "size=64k,mode=755")?,
-                _ => bind(&self.temporary, place)?,
+                Some("/tmp" | "/var/tmp") => bind(&of_descriptor(&temporary), place)?,
+                _ => empty(place, "size=64k,mode=755")?,
             }
             for (path, old) in kept.iter().filter(|(path, _)| path.starts_with(place) && *path != place) {
                 show_again(path, old)?;
             }
         }
-        for hidden in self.hidden.iter().filter(|hidden| hidden.is_file()) {
-            bind(Path::new("/dev/null"), hidden)?;
+        own_terminals()?;
+        for hidden in &self.hidden {
+            if hidden.is_dir() {
+                empty(hidden, "size=4k,mode=755")?;
+            } else if hidden.exists() {
+                bind(Path::new("/dev/null"), hidden)?;
+            }
         }
         Ok(())
     }
@@ -99,13 +114,33 @@ impl Rooms {
             forking::wait_for_copies();
             yield_now();
         }
-        let places = ["/tmp", "/var/tmp", "/dev/shm", "/proc"].map(Path::new);
+        let places = ["/tmp", "/var/tmp", "/dev/shm"].map(Path::new);
         for place in self.own.iter().map(PathBuf::as_path).chain(places) {
             // What is no mount of its own is part of one of the others, or stays read-only.
             let _ = set_attributes(place, 0, 0, ATTRIBUTE_READ_ONLY);
         }
         Ok(())
     }
+}
+
+/// Pseudo-terminals that nobody else has: another's can be written to by its user's programs.
+fn own_terminals() -> Result<(), OsError> {
+    let (place, maker) = (Path::new("/dev/pts"), Path::new("/dev/ptmx"));
+    if !place.is_dir() {
+        return Ok(());
+    }
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(Some("devpts"), place, Some("devpts"), flags, Some("newinstance,ptmxmode=0666,mode=0620"))
+        .map_err(|errno| OsError::new("mount pseudo-terminals of one's own", errno))?;
+    // In containers a link leads there.
+    if fs::symlink_metadata(maker).is_ok_and(|meta| !meta.is_symlink()) {
+        bind(&place.join("ptmx"), maker)?;
+    }
+    Ok(())
+}
+
+fn of_descriptor(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 fn open_path(path: &Path) -> Result<File, OsError> {
@@ -125,7 +160,7 @@ fn show_again(path: &Path, old: &File) -> Result<(), OsError> {
         _ => Ok(()),
     };
     made.map_err(|error| OsError::new(format!("make a place for {}", path.display()), error))?;
-    bind(&PathBuf::from(format!("/proc/self/fd/{}", old.as_raw_fd())), path)
+    bind(&of_descriptor(old), path)
 }
 
 fn bind(source: &Path, target: &Path) -> Result<(), OsError> {

@@ -71,6 +71,7 @@ fn try_run(arguments: &Arguments, containment: &Containment) -> Result<Exit, Exi
         Exit::Harness
     })?;
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("harness"));
+    crate::sandbox::open_model_answers(&program);
     let bench = Bench {
         lab: &lab,
         catalogue: &catalogue,

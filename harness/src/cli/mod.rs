@@ -40,6 +40,12 @@ pub use exit::Exit;
 
 use crate::scenario::problem::nearest;
 
+/// For a program of a run that has started this one.
+pub fn refuse_inside_a_run() -> ExitCode {
+    term::say("harness: this is a program of a run, and in a run the harness does nothing");
+    Exit::Usage.code()
+}
+
 /// Runs `harness reference …` and nothing else.
 pub fn reference() -> ExitCode {
     match Cli::try_parse() {

@@ -17,8 +17,10 @@
 pub mod guard;
 pub mod links;
 mod paths;
+mod words;
 
-pub use paths::{grant, of_build, of_run, of_shell, rooms, rooms_of};
+pub use paths::{grant, of_build, of_run, of_shell, open_model_answers, rooms, rooms_of};
+pub use words::leads_out;
 
 use std::sync::OnceLock;
 
@@ -55,8 +57,8 @@ pub fn missing(private_network: bool, private_files: bool) -> Vec<String> {
     missing.push(match landlock {
         None => format!("programs can write wherever you can write ({why})"),
         Some(_) => format!(
-            "programs can change modes and times of your files and meet daemons at their sockets, and they have no /tmp \
-             ({why})"
+            "programs can change modes and times of your files, meet daemons at their sockets and leave shared memory, and \
+             they have no /tmp ({why})"
         ),
     });
     missing

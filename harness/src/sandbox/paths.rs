@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use harness_os::confine::{Access, Confinement, Policy};
 use harness_os::error::OsError;
+use harness_os::namespace;
 use harness_os::rooms::Rooms;
 
 use crate::machine::Scratch;
@@ -34,8 +35,13 @@ const SYSTEM: [&str; 16] = [
 ];
 
 /// Devices that any program may write to.
-const DEVICES: [&str; 8] =
-    ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+
+/// Pseudo-terminals: open where they are the run's own. Others are their users' screens.
+const TERMINALS: [&str; 2] = ["/dev/ptmx", "/dev/pts"];
+
+/// Folders of the root that a run needs, or that have rules of their own.
+const NEEDED: [&str; 5] = ["/dev", "/proc", "/sys", "/tmp", "/run"];
 
 /// Tools that submissions are run and built with: wherever they are installed, they must find what belongs to them.
 const TOOLS: [&str; 18] = [
@@ -89,12 +95,34 @@ const HIDDEN: [&str; 6] =
 /// Most bytes that a run may keep in shared memory.
 const SHARED_MEMORY: u64 = 256 << 20;
 
+/// Paths by which this very program is started for its model answers: the command line asks for them, no submission.
+static MODELS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Opens the model answers to the runs of this process; else this program's own file does not exist for them.
+pub fn open_model_answers(program: &Path) {
+    MODELS.lock().unwrap_or_else(PoisonError::into_inner).insert(program.to_owned());
+}
+
+fn gives_model_answers(program: &Path) -> bool {
+    MODELS.lock().unwrap_or_else(PoisonError::into_inner).contains(program)
+}
+
+/// This program's own file.
+fn harness() -> Option<&'static Path> {
+    static OWN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    OWN.get_or_init(|| std::env::current_exe().ok()?.canonicalize().ok()).as_deref()
+}
+
 /// Folders that the command line has named.
 static GRANTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Opens a program of the caller's own to itself: `--cmd` names it, the submission is not asked. The folder that it lies
 /// in is open with it, unless that is somebody's home: then only files of the same kind.
 pub fn grant(file: &Path) {
+    if is_harness(file) {
+        open_model_answers(file);
+        return;
+    }
     let mut granted = GRANTED.lock().unwrap_or_else(PoisonError::into_inner);
     match file.parent() {
         Some(folder) if !is_home(folder) && !is_shared(folder) => {
@@ -174,7 +202,11 @@ fn belonging(folder: &Path, homes: &mut BTreeSet<PathBuf>) {
 fn usual() -> Vec<(PathBuf, Access)> {
     static USUAL: OnceLock<Vec<(PathBuf, Access)>> = OnceLock::new();
     let look = || listed().into_iter().filter(|(path, _)| path.exists()).collect();
-    USUAL.get_or_init(look).clone()
+    let mut usual = USUAL.get_or_init(look).clone();
+    if namespace::has_private_files() && super::furnishes().is_ok() {
+        usual.extend(TERMINALS.map(|path| (path.into(), Access::Write)));
+    }
+    usual
 }
 
 fn listed() -> Vec<(PathBuf, Access)> {
@@ -194,15 +226,18 @@ fn listed() -> Vec<(PathBuf, Access)> {
 pub fn of_run(work: &Path, program: &Path) -> Result<Arc<Confinement>, OsError> {
     let mut paths = usual();
     let temporary = Scratch::passing(work);
+    let is_model = gives_model_answers(program);
     paths.extend(work.parent().map(|whole| (whole.to_owned(), Access::Read)));
     paths.extend([(work.to_owned(), Access::Own), (temporary.clone(), Access::Own)]);
-    paths.push((program.to_owned(), Access::Read));
+    if is_model || may_be_named(program) {
+        paths.push((program.to_owned(), Access::Read));
+    }
     paths.extend(granted().into_iter().map(|path| (path, Access::Read)));
     // What a mount namespace shows here is the run's own.
     if is_same(Path::new("/tmp"), &temporary) {
         paths.extend([("/run".into(), Access::Read)]);
     }
-    Confinement::new(&Policy { paths }).map(Arc::new)
+    Confinement::new(&Policy { paths, marked: !is_model }).map(Arc::new)
 }
 
 /// What is open to a build: what its programs may see, its tools' caches of packages, and the folders that are its own.
@@ -211,14 +246,12 @@ pub fn of_run(work: &Path, program: &Path) -> Result<Arc<Confinement>, OsError> 
 /// When the kernel refuses a rule.
 pub fn of_build(own: &[&Path], program: &Path) -> Result<Arc<Confinement>, OsError> {
     let mut paths = usual();
-    paths.push((program.to_owned(), Access::Read));
-    paths.extend(own.iter().map(|path| ((*path).to_owned(), Access::Own)));
-    if let Some(home) = std::env::var_os("HOME").map(PathBuf::from) {
-        for cache in [".m2/repository", ".gradle/caches", "go/pkg", ".cargo/registry", ".cargo/git", ".npm/_cacache"] {
-            paths.push((home.join(cache), Access::Read));
-        }
+    if may_be_named(program) {
+        paths.push((program.to_owned(), Access::Read));
     }
-    Confinement::new(&Policy { paths }).map(Arc::new)
+    paths.extend(own.iter().map(|path| ((*path).to_owned(), Access::Own)));
+    paths.extend(caches().into_iter().map(|path| (path, Access::Read)));
+    Confinement::new(&Policy { paths, marked: true }).map(Arc::new)
 }
 
 /// What is open to a shell on a made machine, whose files are in `folder`.
@@ -232,7 +265,14 @@ pub fn of_shell(folder: &Path) -> Result<Arc<Confinement>, OsError> {
         // Such machines are made where runs have mounts of their own: this one is the run's.
         paths.push(("/tmp".into(), Access::Own));
     }
-    Confinement::new(&Policy { paths }).map(Arc::new)
+    Confinement::new(&Policy { paths, marked: true }).map(Arc::new)
+}
+
+/// Where the tools of this user keep packages.
+fn caches() -> Vec<PathBuf> {
+    let names = [".m2/repository", ".gradle/caches", "go/pkg", ".cargo/registry", ".cargo/git", ".npm/_cacache"];
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    home.into_iter().flat_map(|home| names.map(|name| home.join(name))).collect()
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -249,17 +289,76 @@ pub fn rooms(scratch: &Scratch) -> Rooms {
 /// The same for whoever has several folders of its own, and this one for `/tmp`.
 pub fn rooms_of(own: &[&Path], temporary: &Path) -> Rooms {
     let resolver = Path::new("/etc/resolv.conf").canonicalize();
-    let program = std::env::current_exe();
+    let models = MODELS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let own_program = harness().filter(|_| models.is_empty()).map(Path::to_owned);
     let links = ["/run/current-system", "/run/booted-system", "/run/wrappers"].map(PathBuf::from);
-    let kept = homes().iter().cloned().chain(granted()).chain(resolver).chain(program).chain(links);
-    let covered = |path: &PathBuf| ["/tmp", "/var/tmp", "/run"].iter().any(|place| path.starts_with(place));
+    let system = SYSTEM.iter().map(PathBuf::from);
+    let kept = homes().iter().cloned().chain(granted()).chain(caches()).chain(resolver).chain(models).chain(links);
+    let is_covered = |path: &PathBuf| {
+        let places = ["/tmp", "/var/tmp", "/run"].map(Path::new);
+        covered().iter().map(PathBuf::as_path).chain(places).any(|place| path.starts_with(place))
+    };
     Rooms {
         own: own.iter().map(|path| (*path).to_owned()).collect(),
         temporary: temporary.to_owned(),
         shared_memory: SHARED_MEMORY,
-        kept: kept.filter(covered).collect(),
-        hidden: HIDDEN.iter().map(PathBuf::from).collect(),
+        covered: covered().to_vec(),
+        kept: kept.chain(system).filter(is_covered).collect(),
+        hidden: private().iter().cloned().chain(own_program).collect(),
     }
+}
+
+/// Folders of the root that are nobody's business: homes, services' data, what an administrator has put there.
+fn covered() -> &'static [PathBuf] {
+    static COVERED: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    COVERED.get_or_init(|| {
+        let is_needed = |folder: &Path| {
+            NEEDED.iter().any(|needed| folder == Path::new(needed))
+                || folder != Path::new("/var") && SYSTEM.iter().any(|system| Path::new(system).starts_with(folder))
+        };
+        let entries = std::fs::read_dir("/").into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut covered: Vec<PathBuf> = folders.map(|entry| entry.path()).filter(|path| !is_needed(path)).collect();
+        covered.sort();
+        covered
+    })
+}
+
+/// What the system keeps from its users, and could not keep from root's programs.
+fn private() -> &'static [PathBuf] {
+    static PRIVATE: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    PRIVATE.get_or_init(|| {
+        let mut private: BTreeSet<PathBuf> = HIDDEN.iter().map(PathBuf::from).collect();
+        if nix::unistd::geteuid().is_root() {
+            closed_to_others(Path::new("/etc"), &mut private);
+        }
+        private.into_iter().collect()
+    })
+}
+
+fn closed_to_others(folder: &Path, closed: &mut BTreeSet<PathBuf>) {
+    use std::os::unix::fs::MetadataExt;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(meta) = entry.metadata() else { continue };
+        let needed = if meta.is_dir() { 0o5 } else { 0o4 };
+        if !meta.is_symlink() && meta.mode() & needed != needed {
+            closed.insert(entry.path());
+        } else if meta.is_dir() {
+            closed_to_others(&entry.path(), closed);
+        }
+    }
+}
+
+/// Whether a command may name this: it lies in a folder of the system, or belongs to an installed tool.
+pub(super) fn may_be_named(path: &Path) -> bool {
+    let is_tool = || homes().iter().any(|home| path.starts_with(home));
+    let is_device = || DEVICES.iter().chain(&["/dev/stdin", "/dev/stdout"]).any(|device| path == Path::new(device));
+    !is_harness(path) && (is_of_system(path) || is_device() || is_tool())
+}
+
+/// Whether this is this program's own file.
+pub(super) fn is_harness(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| harness() == Some(&path))
 }
 
 #[cfg(test)]

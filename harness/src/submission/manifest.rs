@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::cast::{Command, about, placeholders};
 use crate::catalogue::Catalogue;
+use crate::sandbox;
 use crate::scenario::leaves_the_folder;
 use crate::scenario::problem::{Problem, Problems, Source, nearest};
 
@@ -194,6 +195,14 @@ fn typed<'t, T: Deserialize<'t>>(source: &Arc<Source>, value: &Spanned<DeValue<'
     })
 }
 
+/// What is wrong with a command that names what is not the submission's.
+fn elsewhere(source: &Arc<Source>, value: &Spanned<DeValue<'_>>, command: &Command) -> Option<Problem> {
+    let path = sandbox::leads_out(command)?;
+    let help = "a command names files by their paths from the submission's folder, and programs that are installed";
+    let title = format!("`{path}` lies outside of the submission");
+    Some(Problem::new(source, value.span(), title).help(Some(help.to_owned())))
+}
+
 /// Placeholders that commands may hold.
 const PLACEHOLDERS: [&str; 9] = ["host", "port", "local-port", "file", "user", "password", "name", "sentence", "line"];
 
@@ -209,7 +218,10 @@ impl Manifest {
         for (key, value) in tree.get_ref() {
             let outcome = match key.get_ref().as_ref() {
                 "student" => typed(source, value).map(|student| manifest.student = Some(student)),
-                "build" => typed::<Commands>(source, value).map(|Commands(build)| manifest.build = build),
+                "build" => typed::<Commands>(source, value).map(|Commands(build)| {
+                    problems.extend(build.iter().filter_map(|command| elsewhere(source, value, command)));
+                    manifest.build = build;
+                }),
                 _ => manifest.task(source, key, value, catalogue, &mut problems),
             };
             if let Err(problem) = outcome {
@@ -258,6 +270,7 @@ impl Manifest {
                 continue;
             }
             let Entry(command) = typed(source, value)?;
+            problems.extend(elsewhere(source, value, &command));
             // Besides the usual ones: what the task gives its programs.
             let own = task.role(role.get_ref());
             let values: Vec<&str> = own.iter().flat_map(|role| role.values.keys().map(String::as_str)).collect();

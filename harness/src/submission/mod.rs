@@ -24,9 +24,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::catalogue::Catalogue;
+use crate::sandbox;
 
 /// The cast of the kit's own model answers: this very program, started as `reference TASK ROLE`.
 pub fn reference_casts(catalogue: &Catalogue, tasks: &[String], program: &Path, root: &Path) -> BTreeMap<String, Cast> {
+    sandbox::open_model_answers(program);
     let mut casts: BTreeMap<String, Cast> = BTreeMap::new();
     for answer in reference::programs() {
         let Some(task) = catalogue.task(answer.task) else { continue };

@@ -54,6 +54,7 @@ fn without_a_target_it_says_what_is_missing() {
 #[case::unknown_task("[mesage]\nserver = \"python3 server.py {port}\"\n")]
 #[case::unknown_key("[message]\nserver = { run = \"python3 server.py {port}\", cwdd = \"src\" }\n")]
 #[case::wrong_type("[message]\nserver = 5000\n")]
+#[case::of_somebody_else("[message]\nserver = \"python3 ../ada/server.py {port}\"\n")]
 #[case::cut_off("[message\nserver = \"python3 server.py {port}\"\n")]
 fn a_broken_manifest_is_shown_with_its_place(#[context] context: Context, #[case] manifest: &str) {
     let folder = folder();

@@ -1,30 +1,21 @@
 //! The loss of privileges, for good.
 //!
-//! Owns what root keeps: what it keeps in an ordinary container, less what makes devices and changes files' own
-//! privileges. An ordinary user has none of it anyway, so that a program is judged alike on either machine.
+//! Owns what root keeps: what makes it read the files of whoever has called it, bind any port, see packets and become
+//! somebody else. Not what changes files that are not its own. An ordinary user has none of it anyway, so that a program
+//! is judged alike on either machine.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 
 /// Numbers of capabilities(7).
-const CHOWN: u32 = 0;
-const DAC_OVERRIDE: u32 = 1;
-const FOWNER: u32 = 3;
-const FSETID: u32 = 4;
-const KILL: u32 = 5;
+const DAC_READ_SEARCH: u32 = 2;
 const SETGID: u32 = 6;
 const SETUID: u32 = 7;
 const NET_BIND_SERVICE: u32 = 10;
 const NET_RAW: u32 = 13;
 
-const KEPT: u64 = 1 << CHOWN
-    | 1 << DAC_OVERRIDE
-    | 1 << FOWNER
-    | 1 << FSETID
-    | 1 << KILL
-    | 1 << SETGID
-    | 1 << SETUID
-    | 1 << NET_BIND_SERVICE
-    | 1 << NET_RAW;
+const KEPT: u64 = 1 << DAC_READ_SEARCH | 1 << SETGID | 1 << SETUID | 1 << NET_BIND_SERVICE | 1 << NET_RAW;
 
 /// More than any kernel has.
 const ALL: u32 = 64;
@@ -72,10 +63,12 @@ pub(super) fn give_up() -> Result<(), Errno> {
 
 /// Should memory run out, the kernel ends this process and not the harness (proc_pid_oom_score_adj(5)). Where it does
 /// not let itself be told, memory is watched all the same.
-pub(super) fn be_first_to_die() {
-    // SAFETY: a path that ends in a zero byte, and a buffer of the length given; the descriptor is closed again.
+pub(super) fn be_first_to_die(proc: BorrowedFd<'_>) {
+    // SAFETY: an open descriptor, a path that ends in a zero byte, and a buffer of the length given; what is opened is
+    // closed again.
     unsafe {
-        let file = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        let path = c"self/oom_score_adj".as_ptr();
+        let file = libc::openat(proc.as_raw_fd(), path, libc::O_WRONLY | libc::O_CLOEXEC);
         if file >= 0 {
             libc::write(file, c"1000".as_ptr().cast(), 4);
             libc::close(file);

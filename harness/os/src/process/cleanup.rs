@@ -215,6 +215,49 @@ fn stop_all(belonging: &Belonging<'_>, deadline: Instant, to_reap: &mut BTreeSet
     }
 }
 
+/// Kills every process in one of these mount or network namespaces, with a variable of this name in its environment whose
+/// value begins so, or that descends from this process; and again, until nobody is found. Never the caller, and not that
+/// process itself.
+pub fn kill_marked(namespaces: &BTreeSet<u64>, (name, beginning): (&str, &str), above: Option<i32>) {
+    let deadline = Instant::now() + DEADLINE;
+    let (own, beginning) = (own_pid(), format!("{name}={beginning}"));
+    let is_marked = |pid: i32| {
+        ["mnt", "net"].iter().any(|kind| {
+            use std::os::unix::fs::MetadataExt;
+            std::fs::metadata(format!("/proc/{pid}/ns/{kind}")).is_ok_and(|meta| namespaces.contains(&meta.ino()))
+        }) || procfs::environment_has(pid, beginning.as_bytes())
+    };
+    let mut calm = 0;
+    while calm < LOOKS && Instant::now() < deadline {
+        let mut stopped: BTreeMap<i32, Target> = BTreeMap::new();
+        loop {
+            let before = stopped.len();
+            let below: BTreeSet<i32> =
+                above.map(|above| super::tree(&[above])).unwrap_or_default().into_iter().collect();
+            for pid in procfs::numbers_in(std::path::Path::new("/proc")) {
+                let is_one = || pid > 1 && pid != own && Some(pid) != above && (below.contains(&pid) || is_marked(pid));
+                if !stopped.contains_key(&pid)
+                    && is_one()
+                    && procfs::stat(pid).is_some_and(|stat| stat.alive())
+                    && let Some(target) = Target::open(pid)
+                {
+                    target.signal(Signal::SIGSTOP);
+                    stopped.insert(pid, target);
+                }
+            }
+            if stopped.len() == before || Instant::now() >= deadline {
+                break;
+            }
+        }
+        calm = if stopped.is_empty() { calm + 1 } else { 0 };
+        let doomed: Vec<Target> = stopped.into_values().filter(|target| target.signal(Signal::SIGKILL)).collect();
+        let limit = deadline.min(Instant::now() + ROUND);
+        for target in &doomed {
+            target.wait_gone(limit);
+        }
+    }
+}
+
 /// Takes the exit status of dead processes that became children of this one by their parents' deaths. Each keeps its
 /// number until then, and a program that forks and ends all the time would use up the machine's. Does nothing while
 /// there are few.

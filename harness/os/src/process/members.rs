@@ -193,7 +193,14 @@ mod tests {
     fn table(rows: &[(i32, i32)]) -> BTreeMap<i32, Stat> {
         rows.iter()
             .map(|(pid, ppid)| {
-                let stat = Stat { name: String::new(), state: 'S', ppid: *ppid, threads: 1, cpu_ticks: 0 };
+                let stat = Stat {
+                    name: String::new(),
+                    state: 'S',
+                    ppid: *ppid,
+                    threads: 1,
+                    cpu_ticks: 0,
+                    cpu_ticks_of_dead_children: 0,
+                };
                 (*pid, stat)
             })
             .collect()

@@ -19,6 +19,8 @@ pub(super) struct Stat {
     pub threads: u64,
     /// User and system time, in clock ticks.
     pub cpu_ticks: u64,
+    /// The same of its children that have ended and were waited for.
+    pub cpu_ticks_of_dead_children: u64,
 }
 
 impl Stat {
@@ -41,8 +43,17 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     // utime and stime are fields 14 and 15, num_threads is 20; ppid was field 4.
     let utime: u64 = fields.nth(9)?.parse().ok()?;
     let stime: u64 = fields.next()?.parse().ok()?;
-    let threads = fields.nth(4)?.parse().ok()?;
-    Some(Stat { name, state, ppid, threads, cpu_ticks: utime.saturating_add(stime) })
+    let of_children: [u64; 2] = [fields.next()?.parse().ok()?, fields.next()?.parse().ok()?];
+    let threads = fields.nth(2)?.parse().ok()?;
+    let [user, system] = of_children;
+    Some(Stat {
+        name,
+        state,
+        ppid,
+        threads,
+        cpu_ticks: utime.saturating_add(stime),
+        cpu_ticks_of_dead_children: user.saturating_add(system),
+    })
 }
 
 /// Reads `/proc/PID/stat` into `buffer`, which callers keep between processes.
@@ -134,6 +145,12 @@ pub(super) fn has_environment(pid: i32, name: &str, value: &str) -> bool {
     })
 }
 
+/// True if the environment the process was started with holds a `NAME=VALUE` that begins so.
+pub(super) fn environment_has(pid: i32, beginning: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(beginning))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +176,7 @@ mod tests {
     ) {
         let stat = parse_stat(line(name, state, ppid, threads).as_bytes()).unwrap();
         assert_eq!((stat.name.as_str(), stat.state, stat.ppid, stat.threads), (name, state, ppid, threads));
-        assert_eq!(stat.cpu_ticks, 57);
+        assert_eq!((stat.cpu_ticks, stat.cpu_ticks_of_dead_children), (57, 17));
         assert_eq!(stat.alive(), alive);
     }
 

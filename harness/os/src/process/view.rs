@@ -3,9 +3,12 @@
 //! Owns what a report says about a process: names, states, calls, memory, processor time, socket timeouts.
 //! Never changes the process it looks at.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,17 +70,63 @@ pub struct Held {
     pub memory_bytes: u64,
     /// Resident memory that others may share: files and shared memory, in bytes.
     pub shared_bytes: u64,
+    /// Most bytes of its page tables: all of its addresses, 8 bytes for each 4096.
+    pub tables_at_most: u64,
+    /// Processor time that it has used, and its children that have ended.
+    pub processor: Duration,
 }
 
 /// What a process holds, from two short files; `None` if it is gone.
 pub fn held(pid: i32) -> Option<Held> {
-    let threads = procfs::stat(pid)?.threads;
+    let stat = procfs::stat(pid)?;
     let sizes = procfs::text(&format!("/proc/{pid}/statm"))?;
-    let mut pages = sizes.split_ascii_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
-    let (resident, shared) = (pages.next()?, pages.next()?);
+    let mut pages = sizes.split_ascii_whitespace().map_while(|number| number.parse::<u64>().ok());
+    let (all, resident, shared) = (pages.next()?, pages.next()?, pages.next()?);
     // SAFETY: takes a number and answers with one.
     let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-    Some(Held { threads, memory_bytes: resident.saturating_sub(shared) * page, shared_bytes: shared * page })
+    Some(Held {
+        threads: stat.threads,
+        memory_bytes: resident.saturating_sub(shared) * page,
+        shared_bytes: shared * page,
+        tables_at_most: all * 8,
+        processor: Duration::from_nanos(ticks_to_ns(stat.cpu_ticks.saturating_add(stat.cpu_ticks_of_dead_children))),
+    })
+}
+
+/// Bytes of a process's page tables; 0 if it is gone.
+pub fn page_tables(pid: i32) -> u64 {
+    let status = procfs::text(&format!("/proc/{pid}/status")).unwrap_or_default();
+    number(&status, "VmPTE").saturating_mul(1024)
+}
+
+/// Files without a name that processes hold open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unlinked {
+    /// Bytes on disks.
+    pub disk: u64,
+    /// Bytes in memory (memfd_create(2)).
+    pub memory: u64,
+}
+
+/// What these processes keep in files that have no name any more; each file counts once.
+pub fn unlinked(pids: &[i32]) -> Unlinked {
+    let mut seen = BTreeSet::new();
+    let mut sum = Unlinked::default();
+    for pid in pids {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            let Ok(link) = fs::read_link(entry.path()) else { continue };
+            let name = link.as_os_str().as_bytes();
+            if !name.ends_with(b" (deleted)") {
+                continue;
+            }
+            let Ok(meta) = fs::metadata(entry.path()) else { continue };
+            if meta.is_file() && meta.nlink() == 0 && seen.insert((meta.dev(), meta.ino())) {
+                let of_kind = if name.starts_with(b"/memfd:") { &mut sum.memory } else { &mut sum.disk };
+                *of_kind = of_kind.saturating_add(meta.blocks().saturating_mul(512));
+            }
+        }
+    }
+    sum
 }
 
 /// Resident memory of a process in bytes, where what several share counts in parts (`Pss`): exact, and slow to find
@@ -221,6 +270,23 @@ mod tests {
         assert!(view.peak_memory_bytes > 100_000, "{view:?}");
         assert!(view.cpu_ns > 0 && view.descriptors >= 3 && view.threads >= 1, "{view:?}");
         assert!(threads(own).iter().any(|thread| thread.run_ns > 0));
+    }
+
+    #[test]
+    fn what_has_no_name_is_counted_once() {
+        use std::io::Write;
+        let own = [super::super::members::own_pid()];
+        let before = unlinked(&own);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[1; 300_000]).unwrap();
+        file.sync_all().unwrap();
+        let _again = file.try_clone().unwrap();
+        let memory = nix::sys::memfd::memfd_create("test", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).unwrap();
+        fs::File::from(memory.try_clone().unwrap()).write_all(&[1; 500_000]).unwrap();
+        let after = unlinked(&own);
+        // Other tests hold what they like meanwhile.
+        assert!(after.disk >= before.disk.saturating_sub(1) + 300_000 && after.memory >= before.memory + 500_000);
+        assert!(page_tables(own[0]) > 0 && held(own[0]).unwrap().tables_at_most > 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::memory::Memory;
+use crate::namespace::in_machines_proc;
 
 /// `clock_gettime` at 0, `gettimeofday` at 0x50, `time` at 0x90, the words at 0xc0; position-independent.
 /// Assembled from: test the flag; for the realtime clocks (0, 5, 11) take word 1, for the monotonic ones
@@ -143,7 +144,7 @@ impl ClockPage {
 }
 
 fn open_memory(process: i32) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(format!("/proc/{process}/mem"))
+    OpenOptions::new().read(true).write(true).open(in_machines_proc(&format!("{process}/mem")))
 }
 
 fn jump(from: usize, to: usize) -> Vec<u8> {

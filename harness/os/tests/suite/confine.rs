@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -19,7 +20,7 @@ use rstest::rstest;
 fn printed(own: &Path, script: &str) -> String {
     let read = ["/usr", "/bin", "/lib", "/lib64", "/etc", "/proc"].map(|path| (path.into(), Access::Read));
     let rest = [("/dev/null".into(), Access::Write), (own.to_owned(), Access::Own)];
-    let policy = Policy { paths: read.into_iter().chain(rest).collect() };
+    let policy = Policy { paths: read.into_iter().chain(rest).collect(), marked: true };
     let confinement = Arc::new(Confinement::new(&policy).expect("a policy"));
     let (from, to) = pipe::pipe().expect("a pipe");
     let null = || -> OwnedFd { File::options().read(true).write(true).open("/dev/null").expect("/dev/null").into() };
@@ -96,6 +97,7 @@ fn rooms() {
         own: vec![place.path().to_owned()],
         temporary,
         shared_memory: 1 << 20,
+        covered: vec!["/home".into(), "/var".into()],
         kept: vec![kept.path().to_owned()],
         hidden: vec![hidden.clone()],
     };
@@ -115,6 +117,17 @@ fn rooms() {
         assert!(fs::write(hidden.with_file_name("new"), "").is_err(), "what is kept is not to be written to");
         assert!(fs::write("/usr/harness-rooms-test", "").is_err(), "read-only");
         assert!(fs::write("/dev/shm/large", vec![0; 2 << 20]).is_err(), "no more than it was given");
+        let names = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        assert_eq!(names("/home").count(), 0);
+        assert_eq!(names("/var").collect::<Vec<_>>(), ["tmp"]);
+        assert_eq!(names("/dev/pts").collect::<Vec<_>>(), ["ptmx"], "nobody's terminal");
+        let terminal = harness_os::terminal::Pty::open_raw().expect("a terminal");
+        assert!(Path::new("/dev/pts/0").exists(), "but one's own");
+        drop(terminal);
+        let mode = fs::Permissions::from_mode(0o400);
+        assert!(fs::set_permissions("/proc/cpuinfo", mode).is_err(), "the machine's /proc is as it was");
+        let shared = fs::read_to_string("/proc/sysvipc/shm").expect("the list");
+        assert_eq!(shared.lines().count(), 1, "nobody's shared memory");
     };
     thread::spawn(body).join().expect("the thread");
     assert!(!Path::new("/tmp/harness-rooms-test").exists() && other.path().exists());
