@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::packet::{Packet, Payload};
 use crate::record::{Fate, PacketRecord};
 
+/// Bytes of packets that are kept: nobody looks at more.
+const KEPT: usize = 256 << 20;
+
 /// The packets of a run so far. A transfer of hundreds of megabytes is hashed as it passes and not kept, unless
 /// somebody is to see it.
 #[derive(Debug)]
@@ -16,14 +19,24 @@ pub(crate) struct Trace {
     unnamed: Option<Finder<'static>>,
     hash: Sha256,
     count: usize,
+    kept: usize,
     records: Vec<PacketRecord>,
+}
+
+/// Bytes that a packet carries.
+fn bytes(packet: &Packet) -> usize {
+    match &packet.payload {
+        Payload::Tcp(segment) => segment.data.len(),
+        Payload::Udp(datagram) => datagram.data.len(),
+        Payload::PortUnreachable(about) => bytes(about),
+    }
 }
 
 impl Trace {
     /// Nothing yet. Of `unnamed`, where it is sent, the hash knows only that it was.
     pub fn new(keep: bool, unnamed: &str) -> Self {
         let unnamed = (!unnamed.is_empty()).then(|| Finder::new(unnamed).into_owned());
-        Self { keep, unnamed, hash: Sha256::new(), count: 0, records: Vec::new() }
+        Self { keep, unnamed, hash: Sha256::new(), count: 0, kept: 0, records: Vec::new() }
     }
 
     /// Takes in the next packet.
@@ -38,7 +51,8 @@ impl Trace {
         self.hash.update([fate]);
         self.hash.update(arrives.to_le_bytes());
         take_in(&mut self.hash, &record.packet, self.unnamed.as_ref());
-        if self.keep {
+        if self.keep && self.kept < KEPT {
+            self.kept += size_of::<PacketRecord>() + bytes(&record.packet);
             self.records.push(record);
         }
     }

@@ -15,6 +15,13 @@ use crate::trace::Trace;
 /// Time that a packet of a host to itself takes.
 const OWN_HOST: Duration = Duration::from_micros(10);
 
+/// Bytes of datagrams that may be under way: what more there is finds the queues on its way full. A program that sends
+/// without end and never waits would fill the memory else, as no time passes meanwhile.
+const DATAGRAMS_UNDER_WAY: usize = 64 << 20;
+
+/// What is kept for a datagram besides its bytes.
+const KEPT_WITH_IT: usize = 256;
+
 /// A packet under way.
 #[derive(Debug, Clone)]
 pub(crate) struct UnderWay {
@@ -34,6 +41,8 @@ pub(crate) struct Wire {
     queue: BTreeMap<(VirtualTime, u64), UnderWay>,
     sequence: u64,
     datagrams: u64,
+    /// Bytes of datagrams in the queue.
+    datagrams_under_way: usize,
     flows: HashMap<Flow, (u64, VirtualTime)>,
     cut: BTreeSet<(usize, usize)>,
     /// Ways on which datagrams wait, too, and are not lost.
@@ -52,6 +61,7 @@ impl Wire {
             queue: BTreeMap::new(),
             sequence: 0,
             datagrams: 0,
+            datagrams_under_way: 0,
             flows: HashMap::new(),
             cut: BTreeSet::new(),
             jammed: BTreeSet::new(),
@@ -79,6 +89,10 @@ impl Wire {
         let datagram = matches!(packet.payload, Payload::Udp(_));
         if datagram {
             self.datagrams += 1;
+        }
+        if datagram && self.datagrams_under_way + self.held.len() * KEPT_WITH_IT > DATAGRAMS_UNDER_WAY {
+            self.trace.add(record);
+            return;
         }
         if self.cut.contains(&(from, under_way.to)) {
             // A connection sends again until the way is open; a datagram is gone.
@@ -143,13 +157,16 @@ impl Wire {
     /// Puts a packet back for a later arrival (a first segment that found a full queue).
     pub fn enqueue(&mut self, arrives: VirtualTime, under_way: UnderWay) {
         self.sequence += 1;
+        self.datagrams_under_way += size(&under_way);
         self.queue.insert((arrives, self.sequence), under_way);
     }
 
     /// The next packet that has arrived by `now`.
     pub fn arrived(&mut self, now: VirtualTime) -> Option<UnderWay> {
         let entry = self.queue.first_entry()?;
-        (entry.key().0 <= now).then(|| entry.remove())
+        let arrived = (entry.key().0 <= now).then(|| entry.remove())?;
+        self.datagrams_under_way -= size(&arrived);
+        Some(arrived)
     }
 
     /// When the next packet arrives.
@@ -180,6 +197,14 @@ impl Wire {
         for (source, under_way) in go {
             self.send(config, now + config.retransmission, source, under_way);
         }
+    }
+}
+
+/// Bytes that are kept for a datagram under way; a connection has a window.
+fn size(under_way: &UnderWay) -> usize {
+    match &under_way.packet.payload {
+        Payload::Udp(datagram) => datagram.data.len() + KEPT_WITH_IT,
+        _ => 0,
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use harness_os::ipc::{self, Ipc};
+use harness_os::namespace;
 use harness_os::process::{self, Belonging};
 
 use crate::run::event::What;
@@ -21,6 +23,12 @@ pub const MARKER: &str = "HARNESS_RUN";
 
 /// Bound on real time for a run that hangs, in the harness or in a way that nothing else sees.
 pub const HANGS: Duration = Duration::from_secs(600);
+
+/// Processor time for all programs of a run in virtual time: the most of one (30 s) for two.
+pub const PROCESSOR: Duration = Duration::from_secs(60);
+
+/// Every so many looks, all descriptors are gone through.
+const LOOKS_AT_DESCRIPTORS: u64 = 8;
 
 /// Between two looks; more where a look takes long.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -46,6 +54,12 @@ pub struct Bounds {
     pub files: u64,
     /// Bytes printed.
     pub output: u64,
+    /// Bytes sent to the harness's peers.
+    pub sent: u64,
+    /// Pieces in which they came.
+    pub pieces: u64,
+    /// Processor time of all of them, also of those that have ended.
+    pub processor: Duration,
     /// Real time, whatever the clock of the run says.
     pub time: Duration,
 }
@@ -60,6 +74,11 @@ impl Bounds {
             disk: 1 << 30,
             files: 50_000,
             output: 512 << 20,
+            // What any scenario asks for is a few.
+            sent: 64 << 20,
+            pieces: 3 << 20,
+            // A program that polls uses as much as the scenario takes.
+            processor: HANGS / 2,
             time: HANGS,
         }
     }
@@ -73,6 +92,9 @@ impl Bounds {
             disk: 2 << 30,
             files: 200_000,
             output: u64::MAX,
+            sent: u64::MAX,
+            pieces: u64::MAX,
+            processor: Duration::MAX,
             time: Duration::MAX,
         }
     }
@@ -101,6 +123,12 @@ pub enum Excess {
     Files(u64),
     /// More output, in bytes.
     Output(u64),
+    /// More bytes to the harness's peers.
+    Sent(u64),
+    /// More pieces of them.
+    Pieces(u64),
+    /// More processor time.
+    Processor(Duration),
     /// More real time: this may as well be the machine's fault.
     Time(Duration),
 }
@@ -114,6 +142,9 @@ impl std::fmt::Display for Excess {
             Self::Disk(most) => write!(f, "more than {} MiB on the disk", most >> 20),
             Self::Files(most) => write!(f, "more than {most} files in its folder"),
             Self::Output(most) => write!(f, "more than {} MiB of output", most >> 20),
+            Self::Sent(most) => write!(f, "more than {} MiB", most >> 20),
+            Self::Pieces(most) => write!(f, "more than {most} pieces of data"),
+            Self::Processor(most) => write!(f, "more than {} s of processor time", most.as_secs()),
             Self::Time(most) => write!(f, "more than {} s of real time", most.as_secs()),
         }
     }
@@ -129,10 +160,11 @@ impl Excess {
     }
 
     fn failure(self) -> Failure {
+        let did = if matches!(self, Self::Sent(_) | Self::Pieces(_)) { "sent" } else { "used" };
         Failure {
             expected: format!("not {self}"),
             actual: "that much, and the programs of the run were ended".to_owned(),
-            reason: format!("the program used {self}: it was ended, with all that it had started"),
+            reason: format!("the program {did} {self}: it was ended, with all that it had started"),
         }
     }
 
@@ -155,6 +187,7 @@ impl Excess {
 #[derive(Debug, Default)]
 struct State {
     roots: BTreeSet<i32>,
+    ipc: Option<Ipc>,
     over: bool,
     excess: Option<Excess>,
 }
@@ -167,6 +200,23 @@ struct Shared {
     folder: PathBuf,
     bounds: Bounds,
     printed: AtomicU64,
+    sent: AtomicU64,
+    pieces: AtomicU64,
+    looks: AtomicU64,
+    /// Bytes of files in memory that have no name, at the last look at them.
+    unlinked: AtomicU64,
+}
+
+/// Counts what the programs of a run send to the harness's peers.
+#[derive(Debug, Clone)]
+pub struct Sent(Arc<Shared>);
+
+impl Sent {
+    /// So many bytes more, in one piece.
+    pub fn add(&self, bytes: usize) {
+        self.0.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.pieces.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Counts what the programs of a run print.
@@ -198,6 +248,10 @@ impl Guard {
             folder: folder.to_owned(),
             bounds,
             printed: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            pieces: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
+            unlinked: AtomicU64::new(0),
         });
         let watching = Arc::clone(&shared);
         // Without a thread there is nobody to watch, and hardly a machine to run on.
@@ -216,9 +270,21 @@ impl Guard {
         self.shared.changed.notify_one();
     }
 
+    /// Counts what is left in the calling thread's IPC namespace, which is the run's own.
+    pub fn add_ipc(&self) {
+        if super::furnishes().is_ok() && namespace::has_private_files() {
+            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).ipc = Ipc::of_thread().ok();
+        }
+    }
+
     /// To count what the programs print.
     pub fn printed(&self) -> Printed {
         Printed(Arc::clone(&self.shared))
+    }
+
+    /// To count what the programs send.
+    pub fn sent(&self) -> Sent {
+        Sent(Arc::clone(&self.shared))
     }
 
     /// What was too much, if anything was.
@@ -240,29 +306,37 @@ impl Drop for Guard {
 impl Shared {
     fn watch(&self) {
         let (mut pause, start) = (PAUSE, Instant::now());
+        let mut counts_ipc = false;
         loop {
-            let roots: Vec<i32> = {
+            let (roots, ipc) = {
                 let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 let state = if state.roots.is_empty() && !state.over {
                     self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
                 } else {
                     state
                 };
-                let (state, _) = self
+                let (mut state, _) = self
                     .changed
                     .wait_timeout_while(state, pause, |state| !state.over)
                     .unwrap_or_else(PoisonError::into_inner);
                 if state.over {
                     return;
                 }
-                state.roots.iter().copied().collect()
+                (state.roots.iter().copied().collect::<Vec<i32>>(), state.ipc.take())
             };
+            counts_ipc |= ipc.is_some_and(|ipc| ipc.enter().is_ok());
             let began = Instant::now();
             process::reap_strays();
             let bounds = self.bounds;
-            let talks = self.printed.load(Ordering::Relaxed) > bounds.output;
-            let excess = (talks.then_some(Excess::Output(bounds.output)))
-                .or_else(|| self.amounts(&roots))
+            let counted = [
+                (&self.printed, bounds.output, Excess::Output(bounds.output)),
+                (&self.sent, bounds.sent, Excess::Sent(bounds.sent)),
+                (&self.pieces, bounds.pieces, Excess::Pieces(bounds.pieces)),
+            ];
+            let over = counted.iter().find(|(count, most, _)| count.load(Ordering::Relaxed) > *most);
+            let excess = over
+                .map(|(_, _, excess)| *excess)
+                .or_else(|| self.amounts(&roots, if counts_ipc { ipc::held_bytes() } else { 0 }))
                 .or_else(|| self.written())
                 .or_else(|| (start.elapsed() > bounds.time).then_some(Excess::Time(bounds.time)));
             if let Some(excess) = excess {
@@ -278,7 +352,7 @@ impl Shared {
         Belonging { namespace: None, roots, marker: Some((MARKER, &self.marker)) }
     }
 
-    fn amounts(&self, roots: &[i32]) -> Option<Excess> {
+    fn amounts(&self, roots: &[i32], unmapped: u64) -> Option<Excess> {
         let mut all = roots.to_vec();
         all.extend(process::strays(&self.belonging(roots)));
         let family = process::tree(&all);
@@ -287,16 +361,37 @@ impl Shared {
             return Some(Excess::Processes(bounds.processes));
         }
         let (mut threads, mut memory, mut shared) = (0, 0, 0);
+        let (mut processor, mut tables) = (Duration::ZERO, 0);
         for held in family.iter().filter_map(|pid| process::held(*pid)) {
             threads += held.threads;
             memory += held.memory_bytes;
             shared = shared.max(held.shared_bytes);
+            processor += held.processor;
+            tables += held.tables_at_most;
         }
+        if processor > bounds.processor {
+            return Some(Excess::Processor(bounds.processor));
+        }
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        let mut unmapped = unmapped;
+        // What no list of sizes tells takes longer to find out.
+        if tables > bounds.memory / 8 {
+            unmapped += family.iter().map(|pid| process::page_tables(*pid)).sum::<u64>();
+        }
+        if looks.is_multiple_of(LOOKS_AT_DESCRIPTORS) {
+            let files = process::unlinked(&family);
+            self.unlinked.store(files.memory, Ordering::Relaxed);
+            if files.disk > bounds.disk {
+                return Some(Excess::Disk(bounds.disk));
+            }
+        }
+        unmapped += self.unlinked.load(Ordering::Relaxed);
+        memory += unmapped;
         if threads > bounds.threads {
             return Some(Excess::Threads(bounds.threads));
         }
         // What a process has from its parent counts for both so far; in parts, only when it matters.
-        let in_parts = || family.iter().filter_map(|pid| process::share_of_memory(*pid)).sum::<u64>();
+        let in_parts = || unmapped + family.iter().filter_map(|pid| process::share_of_memory(*pid)).sum::<u64>();
         (memory + shared > bounds.memory && in_parts() > bounds.memory).then_some(Excess::Memory(bounds.memory))
     }
 

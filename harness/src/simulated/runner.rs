@@ -17,7 +17,7 @@ use crate::run::event::{Log, What};
 use crate::run::skip::{Skip, Undecided};
 use crate::run::stage::Stage;
 use crate::run::{Director, End, Failure, Record};
-use crate::sandbox::guard::{self, Bounds, Guard};
+use crate::sandbox::guard::{self, Bounds, Guard, PROCESSOR};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
 use crate::scenario::model::{BackendName, Schedule};
@@ -57,12 +57,14 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
         Ok(scratch) => scratch,
         Err(why) => return Outcome::of(End::Harness(why)),
     };
+    let bounds = Bounds { processor: PROCESSOR, ..Bounds::of_run() };
     let run = || {
         machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;
         // Where the machine does not let a run have files of its own, its programs ask as the machine is set up.
-        let guard = Rc::new(Guard::new(&guard::marker(), scratch.whole(), Bounds::of_run()));
+        let guard = Rc::new(Guard::new(&guard::marker(), scratch.whole(), bounds));
         let _ = resolver::lead_here(&scratch);
+        guard.add_ipc();
         let played = simulate(scenario, cast, seed, keep, scratch.folder(), &guard);
         let survivors = guard::sweep(guard.marker());
         let mut outcome = match (played, guard.excess()) {

@@ -9,11 +9,13 @@ use harness_sim::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::run::stage::{Connection, Datagrams, Listener, Task};
+use crate::sandbox::guard::Sent;
 
 /// A TCP connection of a peer.
 pub(super) struct SimulatedConnection {
     stream: TcpStream,
     remote: SocketAddr,
+    sent: Sent,
 }
 
 impl SimulatedConnection {
@@ -21,14 +23,19 @@ impl SimulatedConnection {
     ///
     /// # Errors
     /// If the stream is no longer connected.
-    pub fn new(stream: TcpStream) -> io::Result<Self> {
-        Ok(Self { remote: stream.peer_addr()?, stream })
+    pub fn new(stream: TcpStream, sent: Sent) -> io::Result<Self> {
+        Ok(Self { remote: stream.peer_addr()?, stream, sent })
     }
 }
 
 impl AsyncRead for SimulatedConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let came = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if came.is_ready() {
+            self.sent.add(buffer.filled().len() - before);
+        }
+        came
     }
 }
 
@@ -61,18 +68,23 @@ impl Connection for SimulatedConnection {
 }
 
 /// A listening socket of a peer.
-pub(super) struct SimulatedListener(pub TcpListener);
+pub(super) struct SimulatedListener {
+    /// The socket.
+    pub listener: TcpListener,
+    /// Counts what comes.
+    pub sent: Sent,
+}
 
 impl Listener for SimulatedListener {
     fn accept(&self) -> Task<'_, io::Result<Box<dyn Connection>>> {
         Box::pin(async {
-            let (stream, _) = self.0.accept().await?;
-            Ok(Box::new(SimulatedConnection::new(stream)?) as Box<dyn Connection>)
+            let (stream, _) = self.listener.accept().await?;
+            Ok(Box::new(SimulatedConnection::new(stream, self.sent.clone())?) as Box<dyn Connection>)
         })
     }
 
     fn port(&self) -> u16 {
-        self.0.local_addr().map_or(0, |address| address.port())
+        self.listener.local_addr().map_or(0, |address| address.port())
     }
 }
 
@@ -82,6 +94,8 @@ pub(super) struct SimulatedDatagrams {
     pub socket: UdpSocket,
     /// Whether it serves both families, and so names IPv4 addresses in their mapped form.
     pub both: bool,
+    /// Counts what comes.
+    pub sent: Sent,
 }
 
 impl Datagrams for SimulatedDatagrams {
@@ -100,6 +114,8 @@ impl Datagrams for SimulatedDatagrams {
             let mut buffer = vec![0; 65_536];
             let (length, from) = self.socket.recv_from(&mut buffer).await?;
             buffer.truncate(length);
+            buffer.shrink_to_fit();
+            self.sent.add(length);
             Ok((buffer, from))
         })
     }

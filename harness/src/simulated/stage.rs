@@ -208,7 +208,7 @@ impl Stage for SimulatedStage {
     fn connect(&self, to: SocketAddr) -> Task<'_, io::Result<Box<dyn Connection>>> {
         Box::pin(async move {
             let stream = TcpStream::connect(self.near(to), to).await?;
-            Ok(Box::new(SimulatedConnection::new(stream)?) as Box<dyn Connection>)
+            Ok(Box::new(SimulatedConnection::new(stream, self.guard.sent())?) as Box<dyn Connection>)
         })
     }
 
@@ -220,7 +220,7 @@ impl Stage for SimulatedStage {
                 Some(Family::Ipv6) => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
             };
             let listener = TcpListener::bind(self.peers, address, BACKLOG)?;
-            Ok(Box::new(SimulatedListener(listener)) as Box<dyn Listener>)
+            Ok(Box::new(SimulatedListener { listener, sent: self.guard.sent() }) as Box<dyn Listener>)
         })
     }
 
@@ -230,7 +230,7 @@ impl Stage for SimulatedStage {
                 DatagramEnd::Bound(port) => (UdpSocket::bind(self.peers, any(true, port))?, true),
                 DatagramEnd::To(to) => (UdpSocket::bind(self.near(to), any(to.is_ipv6(), 0))?, false),
             };
-            Ok(Box::new(SimulatedDatagrams { socket, both }) as Box<dyn Datagrams>)
+            Ok(Box::new(SimulatedDatagrams { socket, both, sent: self.guard.sent() }) as Box<dyn Datagrams>)
         })
     }
 

@@ -251,6 +251,7 @@ fn run(command: &Command, folder: &Path, offline: bool, deadline: Instant, limit
                 .and_then(|()| rooms.furnish())
                 .and_then(|()| rooms.shut())
                 .map_err(|error| machine(&error))?;
+            guard.add_ipc();
         }
         let confinement = sandbox::of_build(&own, &program).map_err(|error| machine(&error))?;
         let (stdin, stdout, stderr) = streams;

@@ -118,6 +118,7 @@ pub fn with_stage<'p, T: Send>(
         if private_names {
             resolver::lead_here(&scratch).map_err(|error| format!("cannot lead names to peers: {error}"))?;
         }
+        guard.add_ipc();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::stage::unmapped;
 use crate::run::stage::{Connection, Datagrams, Listener, Task};
+use crate::sandbox::guard::Sent;
 
 /// A TCP connection of a peer.
 pub struct WireConnection {
@@ -19,6 +20,7 @@ pub struct WireConnection {
     local: SocketAddr,
     remote: SocketAddr,
     diag: Rc<Option<Diag>>,
+    sent: Sent,
 }
 
 impl WireConnection {
@@ -26,16 +28,21 @@ impl WireConnection {
     ///
     /// # Errors
     /// If the stream is no longer connected.
-    pub fn new(stream: TcpStream, diag: &Rc<Option<Diag>>) -> io::Result<Self> {
+    pub fn new(stream: TcpStream, diag: &Rc<Option<Diag>>, sent: Sent) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let (local, remote) = (unmapped(stream.local_addr()?), unmapped(stream.peer_addr()?));
-        Ok(Self { local, remote, stream, diag: Rc::clone(diag) })
+        Ok(Self { local, remote, stream, diag: Rc::clone(diag), sent })
     }
 }
 
 impl AsyncRead for WireConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let came = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if came.is_ready() {
+            self.sent.add(buffer.filled().len() - before);
+        }
+        came
     }
 }
 
@@ -83,12 +90,13 @@ impl Connection for WireConnection {
 pub struct WireListener {
     listener: TcpListener,
     diag: Rc<Option<Diag>>,
+    sent: Sent,
 }
 
 impl WireListener {
     /// Wraps a listener.
-    pub fn new(listener: TcpListener, diag: &Rc<Option<Diag>>) -> Self {
-        Self { listener, diag: Rc::clone(diag) }
+    pub fn new(listener: TcpListener, diag: &Rc<Option<Diag>>, sent: Sent) -> Self {
+        Self { listener, diag: Rc::clone(diag), sent }
     }
 }
 
@@ -96,7 +104,7 @@ impl Listener for WireListener {
     fn accept(&self) -> Task<'_, io::Result<Box<dyn Connection>>> {
         Box::pin(async {
             let (stream, _) = self.listener.accept().await?;
-            Ok(Box::new(WireConnection::new(stream, &self.diag)?) as Box<dyn Connection>)
+            Ok(Box::new(WireConnection::new(stream, &self.diag, self.sent.clone())?) as Box<dyn Connection>)
         })
     }
 
@@ -106,31 +114,38 @@ impl Listener for WireListener {
 }
 
 /// A UDP socket of a peer.
-pub struct WireDatagrams(pub UdpSocket);
+pub struct WireDatagrams {
+    /// The socket.
+    pub socket: UdpSocket,
+    /// Counts what comes.
+    pub sent: Sent,
+}
 
 impl Datagrams for WireDatagrams {
     fn send_to<'a>(&'a self, bytes: &'a [u8], to: SocketAddr) -> Task<'a, io::Result<()>> {
         Box::pin(async move {
             // A dual-stack socket names IPv4 addresses in their mapped form.
-            let v6 = self.0.local_addr()?.is_ipv6();
+            let v6 = self.socket.local_addr()?.is_ipv6();
             let to = match to {
                 SocketAddr::V4(to) if v6 => SocketAddr::new(to.ip().to_ipv6_mapped().into(), to.port()),
                 other => other,
             };
-            self.0.send_to(bytes, to).await.map(|_| ())
+            self.socket.send_to(bytes, to).await.map(|_| ())
         })
     }
 
     fn receive(&self) -> Task<'_, io::Result<(Vec<u8>, SocketAddr)>> {
         Box::pin(async {
             let mut buffer = vec![0; 65_536];
-            let (length, from) = self.0.recv_from(&mut buffer).await?;
+            let (length, from) = self.socket.recv_from(&mut buffer).await?;
             buffer.truncate(length);
+            buffer.shrink_to_fit();
+            self.sent.add(length);
             Ok((buffer, from))
         })
     }
 
     fn port(&self) -> u16 {
-        self.0.local_addr().map_or(0, |address| address.port())
+        self.socket.local_addr().map_or(0, |address| address.port())
     }
 }

@@ -65,12 +65,17 @@ pub struct WireStage {
     programs: RefCell<Vec<Rc<WireProgram>>>,
     sniffer: RefCell<Option<Sniffer>>,
     frames: RefCell<Vec<harness_os::sniff::Frame>>,
+    /// Bytes of them.
+    kept: Cell<usize>,
     pause: Cell<Duration>,
     stir: Rc<Notify>,
     elsewhere: Cell<bool>,
     names: Names,
     private_names: bool,
 }
+
+/// Bytes of packets that are kept of a run: nobody looks at more.
+const FRAMES: usize = 256 << 20;
 
 /// The pause between two looks at the kernel's tables, at first and when nothing comes.
 const SHORTEST: Duration = Duration::from_micros(200);
@@ -91,6 +96,7 @@ impl WireStage {
             programs: RefCell::default(),
             sniffer: RefCell::new(sniffer),
             frames: RefCell::default(),
+            kept: Cell::new(0),
             pause: Cell::new(SHORTEST),
             stir: Rc::default(),
             elsewhere: Cell::new(false),
@@ -121,7 +127,11 @@ impl WireStage {
         if let Some(sniffer) = self.sniffer.borrow_mut().as_mut() {
             let mut frames = self.frames.borrow_mut();
             while let Ok(Some(frame)) = sniffer.next() {
-                frames.push(frame);
+                // The rest is taken, too: else it would wait in the kernel.
+                if self.kept.get() < FRAMES {
+                    self.kept.set(self.kept.get() + frame.bytes.len() + size_of_val(&frame));
+                    frames.push(frame);
+                }
             }
         }
         self.frames.borrow()
@@ -234,14 +244,14 @@ impl Stage for WireStage {
         Box::pin(async move {
             let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
             let stream = socket.connect(to).await?;
-            Ok(Box::new(WireConnection::new(stream, &self.diag)?) as Box<dyn Connection>)
+            Ok(Box::new(WireConnection::new(stream, &self.diag, self.guard.sent())?) as Box<dyn Connection>)
         })
     }
 
     fn listen(&self, port: u16, family: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
             let listener = bind(port, family)?;
-            Ok(Box::new(WireListener::new(listener, &self.diag)) as Box<dyn Listener>)
+            Ok(Box::new(WireListener::new(listener, &self.diag, self.guard.sent())) as Box<dyn Listener>)
         })
     }
 
@@ -250,7 +260,7 @@ impl Stage for WireStage {
             if end == DatagramEnd::Bound(dns::PORT)
                 && let Some(socket) = self.names.give_way().await
             {
-                return Ok(Box::new(WireDatagrams(socket)) as Box<dyn Datagrams>);
+                return Ok(Box::new(WireDatagrams { socket, sent: self.guard.sent() }) as Box<dyn Datagrams>);
             }
             let socket = match end {
                 DatagramEnd::Bound(port) => match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).await {
@@ -261,7 +271,7 @@ impl Stage for WireStage {
                 DatagramEnd::To(to) if to.is_ipv4() => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?,
                 DatagramEnd::To(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await?,
             };
-            Ok(Box::new(WireDatagrams(socket)) as Box<dyn Datagrams>)
+            Ok(Box::new(WireDatagrams { socket, sent: self.guard.sent() }) as Box<dyn Datagrams>)
         })
     }
 

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::common::{HARNESS, fixture, folder, repository, write};
+use harness_os::terminal::Pty;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -28,6 +29,8 @@ struct Expected {
     needs: Vec<String>,
     verdict: String,
     reason: Option<String>,
+    /// What is judged; capital letters, if it is not said.
+    requirement: Option<String>,
     /// Symbolic links of its folder, by name, and where they lead. Made here: not every copy of the fixtures keeps them.
     links: BTreeMap<String, PathBuf>,
 }
@@ -43,6 +46,7 @@ impl Expected {
             needs: needs.iter().filter_map(|need| need.as_str().map(str::to_owned)).collect(),
             verdict: word("verdict").expect("a verdict"),
             reason: word("reason"),
+            requirement: word("requirement"),
             links: links.map(|(name, to)| (name.clone(), to.as_str().expect("a path").into())).collect(),
         }
     }
@@ -135,6 +139,12 @@ struct Outside {
     udp: UdpSocket,
     local: Vec<UnixListener>,
     neighbour: PathBuf,
+    terminal: Pty,
+    /// Of shared memory, which nobody else in these tests uses.
+    key: i32,
+    _elsewhere: tempfile::TempDir,
+    /// A socket where a run has no folder of its own.
+    socket: PathBuf,
 }
 
 impl Outside {
@@ -146,10 +156,23 @@ impl Outside {
         let local = vec![by_path, UnixListener::bind_addr(&abstract_name).expect("a socket")];
         tcp.set_nonblocking(true).expect("set");
         udp.set_nonblocking(true).expect("set");
-        local.iter().for_each(|listener| listener.set_nonblocking(true).expect("set"));
+        local.iter().for_each(|listener: &UnixListener| listener.set_nonblocking(true).expect("set"));
         let neighbour = top.join("neighbour/server.py");
         write(top, "neighbour/server.py", "print('mine')\n");
-        Self { tcp, udp, local, neighbour }
+        let elsewhere = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let socket = elsewhere.path().join("socket");
+        let mut local = local;
+        local.push(UnixListener::bind(&socket).expect("a socket"));
+        local[2].set_nonblocking(true).expect("set");
+        for open in [elsewhere.path(), &socket] {
+            fs::set_permissions(open, PermissionsExt::from_mode(0o777)).expect("open to all");
+        }
+        let terminal = Pty::open_raw().expect("a terminal");
+        let screen = nix::unistd::ttyname(&terminal.slave).expect("its name");
+        fs::set_permissions(screen, PermissionsExt::from_mode(0o666)).expect("open to all");
+        let digits: u32 = name.bytes().fold(17, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        let key = (digits & 0x7fff_ffff) as i32;
+        Self { tcp, udp, local, neighbour, terminal, key, _elsewhere: elsewhere, socket }
     }
 
     fn untouched(&self, name: &str, top: &Path) {
@@ -160,6 +183,13 @@ impl Outside {
         }
         assert_eq!(fs::read_to_string(&self.neighbour).expect("still there"), "print('mine')\n");
         assert_eq!(self.neighbour.metadata().expect("still there").mode() & 0o777, 0o644, "its mode was changed");
+        let written = nix::unistd::read(&self.terminal.master, &mut [0; 64]);
+        assert_eq!(written, Err(nix::errno::Errno::EAGAIN), "something was written on a terminal");
+        for kind in ["shm", "sem", "msg"] {
+            let table = fs::read_to_string(format!("/proc/sysvipc/{kind}")).unwrap_or_default();
+            let key = self.key.to_string();
+            assert!(!table.lines().any(|line| line.split_whitespace().next() == Some(&key)), "{kind} is left: {table}");
+        }
         let beside = fs::read_dir(top.join("neighbour")).expect("a folder").count();
         assert_eq!(beside, 1, "something was put beside it");
         let repository = repository();
@@ -173,6 +203,7 @@ impl Outside {
 #[rstest]
 fn hostile_programs(
     #[values(
+        "borrows-answers",
         "build",
         "comet",
         "daemon",
@@ -188,10 +219,13 @@ fn hostile_programs(
         "memory-bomb",
         "output-flood",
         "phones-home",
+        "reaches-others",
         "reads-answers",
+        "sends-without-end",
         "stops-itself",
         "traces-others",
         "uninterruptible",
+        "unnamed-files",
         "writes-outside"
     )]
     name: &str,
@@ -229,7 +263,9 @@ fn play(name: &str, backend: &str, user: User, expected: &Expected) {
         "files": [outside.neighbour],
         "host": "127.0.0.1",
         "port": outside.tcp.local_addr().expect("an address").port(),
-        "sockets": [top.join("socket"), format!("@{unique}")],
+        "sockets": [&top.join("socket"), Path::new(&format!("@{unique}")), &outside.socket],
+        "harness": if user == User::Own { Path::new(HARNESS) } else { binary() },
+        "key": outside.key,
         "out": out,
         "mounts": true,
     });
@@ -238,8 +274,9 @@ fn play(name: &str, backend: &str, user: User, expected: &Expected) {
     fs::create_dir(&out).expect("a folder");
     fs::set_permissions(&out, PermissionsExt::from_mode(0o777)).expect("open");
 
+    let requirement = expected.requirement.as_deref().unwrap_or("uppercase-tcp.letters");
     let child = command(user)
-        .args(["--task", "uppercase-tcp", "--requirement", "uppercase-tcp.letters", "--format", "json"])
+        .args(["--task", "uppercase-tcp", "--requirement", requirement, "--format", "json"])
         .args(["--no-progress", "--backend", backend, "--target"])
         .arg(&submission)
         .arg("--out")

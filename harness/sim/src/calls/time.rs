@@ -49,6 +49,9 @@ fn pair(first: u64, second: u64) -> [u8; 16] {
     bytes
 }
 
+/// Timers that a process may have.
+const TIMERS: usize = 16_384;
+
 /// Interval and time left, as `struct itimerspec`, or as `struct itimerval` when `micros`.
 fn setting(timer: Option<Timer>, now: VirtualTime, micros: bool) -> [u8; 32] {
     let unit = if micros { 1000 } else { 1 };
@@ -286,6 +289,10 @@ impl World {
                     at => memory.array(at).unwrap_or([0; 24]),
                 };
                 let word = |at: usize| i32::from_le_bytes(event[at..at + 4].try_into().unwrap_or([0; 4]));
+                // As where a user has queued all the signals that it may (RLIMIT_SIGPENDING).
+                if entry.timers.len() >= TIMERS {
+                    return Reply::Errno(libc::EAGAIN);
+                }
                 let made = entry.timers_made;
                 let (signal, kind) = if args[1] == 0 { (libc::SIGALRM, 0) } else { (word(8), word(12)) };
                 let value = if args[1] == 0 {

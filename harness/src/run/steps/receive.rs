@@ -72,6 +72,9 @@ enum Progress {
     Wrong,
 }
 
+/// More bytes than any scenario asks for in one step.
+const FAR_TOO_MUCH: usize = 4 << 20;
+
 impl Wanted<'_> {
     /// Fewer bytes than this cannot be enough.
     fn least(&self) -> usize {
@@ -259,13 +262,21 @@ impl Director {
         let datagrams = peer.borrow().datagrams.is_some() && peer.borrow().connection.is_none();
         let mut over = None;
         let mut count = peer.borrow().received.len();
+        let mut next_look = FAR_TOO_MUCH.max(2 * wanted.least());
         loop {
             let progress = {
                 let peer = peer.borrow();
                 let ended = (peer.end_seen || peer.reset_seen) || over.is_some();
                 // Comparing megabytes anew after every segment would take quadratic time.
                 let early = !ended && wanted.least() > LARGE && count < wanted.least();
-                if early { Progress::More } else { wanted.progress(&peer.received, count, ended) }
+                // Nor what is far more than is wanted: it is looked at each time that it has grown by a quarter.
+                let late = !ended && count > FAR_TOO_MUCH.max(2 * wanted.least()) && count < next_look;
+                if early || late {
+                    Progress::More
+                } else {
+                    next_look = next_look.max(count + count / 4);
+                    wanted.progress(&peer.received, count, ended)
+                }
             };
             match progress {
                 Progress::Enough(finding)
