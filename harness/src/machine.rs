@@ -12,6 +12,7 @@ use harness_os::process;
 
 use crate::catalogue::model::TaskFile;
 use crate::run::stage::{LaunchError, Vitals};
+use crate::sandbox::leftovers::RunFolder;
 use crate::sandbox::links;
 use crate::scenario::Scenario;
 use crate::scenario::bytes::Payload;
@@ -27,7 +28,7 @@ pub const FILE_SIZE: u64 = 1 << 30;
 /// A copy of a submission for one run, deleted afterwards.
 pub struct Scratch {
     folder: PathBuf,
-    whole: tempfile::TempDir,
+    whole: RunFolder,
 }
 
 impl Scratch {
@@ -36,10 +37,7 @@ impl Scratch {
     /// # Errors
     /// If something cannot be read or written: what, in words.
     pub fn of(root: &Path) -> Result<Self, String> {
-        let whole = tempfile::Builder::new()
-            .prefix("run-")
-            .tempdir()
-            .map_err(|error| format!("cannot make a working directory: {error}"))?;
+        let whole = RunFolder::new().map_err(|error| format!("cannot make a working directory: {error}"))?;
         let folder = whole.path().join("work");
         copy_tree(root, &folder).map_err(|error| format!("cannot copy the submission: {error}"))?;
         std::fs::create_dir(Self::passing(&folder))

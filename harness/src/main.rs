@@ -13,5 +13,8 @@ fn main() -> ExitCode {
     }
     // Namespaces of an ordinary user must be prepared before there is a second thread.
     let containment = harness_os::namespace::prepare_process();
-    harness::cli::main(containment)
+    harness::sandbox::leftovers::begin();
+    let code = harness::cli::main(containment);
+    harness::sandbox::leftovers::end();
+    code
 }

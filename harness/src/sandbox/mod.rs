@@ -15,6 +15,7 @@
 //! counts all of a user's, and none of root's.
 
 pub mod guard;
+pub mod leftovers;
 pub mod links;
 mod paths;
 mod words;

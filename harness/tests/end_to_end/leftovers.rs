@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use crate::common::{HARNESS, folder, harness, wait_until, write};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rstest::rstest;
 
 /// A server that first becomes the grandparent of a daemon: forked twice, in a session of its own,
 /// deaf to what a terminal would send, with the marker as an argument. It serves only when the daemon was there.
@@ -81,13 +82,21 @@ fn a_daemon_does_not_outlive_its_run() {
     assert_eq!(marked(&marker), Vec::<u32>::new(), "left behind");
 }
 
-#[test]
-fn nothing_is_left_when_the_harness_is_stopped_in_mid_run() {
+#[rstest]
+#[case::asked(Signal::SIGTERM)]
+#[case::killed(Signal::SIGKILL)]
+fn nothing_is_left_when_the_harness_is_stopped_in_mid_run(#[case] signal: Signal) {
     let folder = folder();
-    let marker = submission(folder.path(), BUSY);
+    let marker = submission(folder.path(), BUSY) + signal.as_str();
+    let manifest = folder.path().join("late/submission.toml");
+    let text = fs::read_to_string(&manifest).unwrap().replace("\"\n", &format!("{}\"\n", signal.as_str()));
+    fs::write(&manifest, text).unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
     let mut running = Command::new(HARNESS)
         .args(["--target", "late", "--backend", "wire", "--requirement", "message.twenty-kb", "--no-progress"])
         .current_dir(folder.path())
+        .env("TMPDIR", &temporary)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -95,8 +104,15 @@ fn nothing_is_left_when_the_harness_is_stopped_in_mid_run() {
         .unwrap();
     // The server, and the daemon beside it.
     wait_until("the daemon is there", || marked(&marker).len() >= 2);
-    kill(Pid::from_raw(i32::try_from(running.id()).unwrap()), Signal::SIGTERM).unwrap();
+    kill(Pid::from_raw(i32::try_from(running.id()).unwrap()), signal).unwrap();
     let status = running.wait().unwrap();
-    assert_eq!(status.code(), Some(128 + Signal::SIGTERM as i32), "{status}");
-    assert_eq!(marked(&marker), Vec::<u32>::new(), "left behind");
+    let left =
+        || (marked(&marker), fs::read_dir(&temporary).unwrap().flatten().map(|it| it.path()).collect::<Vec<_>>());
+    if signal == Signal::SIGKILL {
+        // Nobody waits for the process that clears up.
+        wait_until("all is gone", || left() == Default::default());
+    } else {
+        assert_eq!(status.code(), Some(128 + signal as i32), "{status}");
+        assert_eq!(left(), Default::default());
+    }
 }

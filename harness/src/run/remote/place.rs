@@ -54,7 +54,9 @@ impl Place {
     /// # Errors
     /// Why this machine cannot have it.
     pub async fn open(figures: &Figures) -> Result<Self, String> {
-        let folder = tempfile::Builder::new().prefix("remote-").tempdir().map_err(|error| error.to_string())?;
+        let folder = tempfile::Builder::new().prefix("remote-").tempdir_in(std::env::temp_dir());
+        // In the run's own temporary folder, where the process's own is not to be seen.
+        let folder = folder.map_err(|error| error.to_string())?;
         write(folder.path(), figures).map_err(|error| error.to_string())?;
         let (errands, orders) = channel();
         let (ready, outcome) = oneshot::channel();
