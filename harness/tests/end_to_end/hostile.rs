@@ -29,8 +29,6 @@ struct Expected {
     needs: Vec<String>,
     verdict: String,
     reason: Option<String>,
-    /// What is judged; capital letters, if it is not said.
-    requirement: Option<String>,
     /// Symbolic links of its folder, by name, and where they lead. Made here: not every copy of the fixtures keeps them.
     links: BTreeMap<String, PathBuf>,
 }
@@ -46,7 +44,6 @@ impl Expected {
             needs: needs.iter().filter_map(|need| need.as_str().map(str::to_owned)).collect(),
             verdict: word("verdict").expect("a verdict"),
             reason: word("reason"),
-            requirement: word("requirement"),
             links: links.map(|(name, to)| (name.clone(), to.as_str().expect("a path").into())).collect(),
         }
     }
@@ -221,7 +218,6 @@ fn hostile_programs(
         "phones-home",
         "reaches-others",
         "reads-answers",
-        "sends-without-end",
         "stops-itself",
         "traces-others",
         "uninterruptible",
@@ -274,9 +270,8 @@ fn play(name: &str, backend: &str, user: User, expected: &Expected) {
     fs::create_dir(&out).expect("a folder");
     fs::set_permissions(&out, PermissionsExt::from_mode(0o777)).expect("open");
 
-    let requirement = expected.requirement.as_deref().unwrap_or("uppercase-tcp.letters");
     let child = command(user)
-        .args(["--task", "uppercase-tcp", "--requirement", requirement, "--format", "json"])
+        .args(["--task", "uppercase-tcp", "--requirement", "uppercase-tcp.letters", "--format", "json"])
         .args(["--no-progress", "--backend", backend, "--target"])
         .arg(&submission)
         .arg("--out")
