@@ -65,7 +65,7 @@ struct Subject {
 }
 
 enum Kept {
-    Submission { _opened: open::Opened },
+    Submission { _opened: Box<open::Opened> },
     Nothing { _empty: tempfile::TempDir },
 }
 
@@ -80,7 +80,7 @@ fn subject(catalogue: &Catalogue, setup: &Setup) -> Result<Subject, Box<dyn Erro
         let request = Request { target: Some(good.join(name)), tasks: vec![TASK.to_owned()], ..Request::default() };
         let opened = open::open(&request, catalogue, setup)?;
         let cast = opened.casts.get(TASK).cloned().ok_or("the submission has no programs for `message`")?;
-        return Ok(Subject { name, cast, _kept: Kept::Submission { _opened: opened } });
+        return Ok(Subject { name, cast, _kept: Kept::Submission { _opened: Box::new(opened) } });
     }
     let empty = tempfile::tempdir()?;
     let program = pair::harness_program()?;
