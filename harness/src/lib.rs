@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod class;
 pub mod cli;
 pub mod compare;
+pub mod crash;
 pub mod diagnose;
 pub mod grade;
 pub mod in_process;

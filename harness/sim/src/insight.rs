@@ -37,6 +37,15 @@ pub(crate) struct Interruption {
     done: bool,
 }
 
+/// How far the record of a run goes that was closed.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub calls: usize,
+    pub packets: usize,
+    pub slips: u64,
+    pub sha256: String,
+}
+
 /// Calls that count as waits for the other side.
 const WAITS: [&str; 8] = ["connect", "accept", "recv", "read", "send", "write", "poll", "select"];
 
@@ -50,6 +59,15 @@ impl Handle {
     /// Whether that has happened.
     pub fn has_interrupted(self) -> bool {
         with(|world| world.interruption.as_ref().is_some_and(|wish| wish.done)).unwrap_or(false)
+    }
+
+    /// Closes the record of the run: what happens from now on is among neither its packets nor its calls.
+    pub fn close_record(self) {
+        with(|world| {
+            let trace = &world.net.wire.trace;
+            let (packets, sha256) = (trace.records().len(), trace.sha256());
+            world.closed = Some(Closed { calls: world.calls.len(), packets, slips: world.slips, sha256 });
+        });
     }
 
     /// What happens next if no peer does anything.

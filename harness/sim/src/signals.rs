@@ -64,7 +64,7 @@ fn is_about_to_act(process: i32) -> bool {
         let signals = Signals::of_thread(process, thread);
         let state = signals.word("State:").unwrap_or("X");
         // Stopped, or waiting for a child that has its memory: it takes nothing for now.
-        let able = state.starts_with(['R', 'S', 'I']);
+        let able = state.starts_with(['R', 'S', 'I', 't']);
         if able && (signals.set("SigPnd:") | signals.set("ShdPnd:")) & !signals.set("SigBlk:") != 0 {
             return true;
         }

@@ -71,6 +71,7 @@ impl Simulation {
             calls: Vec::new(),
             traps: 0,
             slips: 0,
+            closed: None,
             signals_expected: false,
             output_expected: false,
             touched: false,
@@ -167,14 +168,19 @@ impl Simulation {
         self.world.borrow().net.now
     }
 
-    /// Every call that was answered, in order.
+    /// Every call that was answered, in order, until the record was closed.
     pub fn calls(&self) -> Vec<CallRecord> {
-        self.world.borrow().calls.clone()
+        let world = self.world.borrow();
+        let count = world.closed.as_ref().map_or(world.calls.len(), |closed| closed.calls);
+        world.calls[..count].to_vec()
     }
 
     /// Every packet of the wire, in order of sending; none unless [`Config::keep_packets`] is set.
     pub fn packets(&self) -> Vec<PacketRecord> {
-        let mut records = self.world.borrow().net.wire.trace.records().to_vec();
+        let world = self.world.borrow();
+        let records = world.net.wire.trace.records();
+        let count = world.closed.as_ref().map_or(records.len(), |closed| closed.packets);
+        let mut records = records[..count].to_vec();
         // The answer of the name server is recorded together with its question.
         records.sort_by_key(|record| record.at);
         records
@@ -193,7 +199,8 @@ impl Simulation {
     /// How often virtual time went on although a thread was running, because it had used a fifth of its processor
     /// budget without a call. A run with any is not repeatable.
     pub fn slips(&self) -> u64 {
-        self.world.borrow().slips
+        let world = self.world.borrow();
+        world.closed.as_ref().map_or(world.slips, |closed| closed.slips)
     }
 
     /// The record as text: packets, then calls, one a line. Equal for equal runs.
@@ -213,7 +220,8 @@ impl Simulation {
     /// SHA-256 of the packets with their contents and times, as hexadecimal digits. Two runs are the same run
     /// when these are equal.
     pub fn trace_sha256(&self) -> String {
-        self.world.borrow().net.wire.trace.sha256()
+        let world = self.world.borrow();
+        world.closed.as_ref().map_or_else(|| world.net.wire.trace.sha256(), |closed| closed.sha256.clone())
     }
 }
 

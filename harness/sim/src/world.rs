@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub traps: u64,
     /// How often time went on although a thread was running.
     pub slips: u64,
+    /// How far the record goes, if it is closed.
+    pub closed: Option<crate::insight::Closed>,
     /// A program sent a signal: calls that are held may be void.
     pub signals_expected: bool,
     /// A program wrote to something real, or ended: an output that is read here may have changed.

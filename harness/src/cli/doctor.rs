@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use harness_os::confine::landlock_version;
 use harness_os::namespace::{self, Containment};
@@ -51,6 +52,11 @@ pub fn run(containment: &Containment) -> Exit {
         text,
         "  what a program is blocked in: {}",
         if seen.is_ok() { "yes" } else { "no (/proc/PID/syscall cannot be read)" }
+    );
+    let _ = writeln!(
+        text,
+        "  the line in which a C, C++ or Rust program crashes or waits: {}",
+        if looks_into_programs() { "yes" } else { "no (ptrace is not allowed here)" }
     );
     let captures = if containment.network { sniffs() } else { Err("needs a network namespace".to_owned()) };
     let _ = writeln!(
@@ -102,6 +108,18 @@ fn copies(possible: Result<(), String>) -> String {
 
 fn kernel() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+/// Whether a program of our own can be stopped and looked at.
+fn looks_into_programs() -> bool {
+    let cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let Ok(mut cat) = cat else { return false };
+    let pid = i32::try_from(cat.id()).unwrap_or_default();
+    let seen = !harness_os::process::snapshots(pid).is_empty();
+    // It ends with its input.
+    drop(cat.stdin.take());
+    let _ = cat.wait();
+    seen
 }
 
 /// Whether packets can be seen in a namespace of our own.

@@ -80,6 +80,15 @@ fn transcript_text(id: &str, played: &Played) -> String {
         text.push_str(&line);
         text.push('\n');
     }
+    for program in &played.record.programs {
+        let ended = program.ended.map_or("was running when the run was over".to_owned(), |how| how.to_string());
+        text.push_str(&format!("\n{}: {ended}\n", program.name));
+        for (stream, said) in [("output", &program.stdout), ("error", &program.stderr)] {
+            if !said.is_empty() {
+                text.push_str(&format!("--- {}'s standard {stream}\n{}\n", program.name, said.text().trim_end()));
+            }
+        }
+    }
     text
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::arguments::Peer;
 use super::{Exit, term};
 use crate::catalogue::model::RoleKind;
+use crate::run::stage::Attention;
 use crate::run::{End, transcript};
 use crate::scenario::duration::Limit;
 use crate::scenario::model::{BackendName, Pairing, Receive, Repeat, Start, Step};
@@ -77,8 +78,13 @@ pub fn run(arguments: &Peer) -> Exit {
     term::say(&format!("{}: {}", scenario.run_id(), scenario.title));
     let mut scenario = scenario.clone();
     scenario.steps = their_way(&scenario.steps);
-    let (record, _) =
-        wire::play(&Setup { private_network: false, private_files: false, sniff: false }, &scenario, &cast, 1);
+    let (record, _) = wire::play(
+        &Setup { private_network: false, private_files: false, sniff: false },
+        &scenario,
+        &cast,
+        1,
+        Attention::None,
+    );
     let mut text = transcript::lines(&record.events, true).join("\n");
     let (verdict, exit) = match record.end {
         End::Played => ("everything was as expected".to_owned(), Exit::Passed),

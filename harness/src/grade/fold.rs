@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Filter, Options, Played, Rubric, Run};
+use super::{Filter, Options, Played, Rubric, Run, blame};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
+use crate::crash::words;
 use crate::diagnose::counted;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
@@ -194,6 +195,14 @@ fn run_report(
         Said::Nothing(found) => skip = Some(found),
     }
     let (undecided, skip_reason) = skip.map(|Skip { by, why }| (by, why)).unzip();
+    let speaks = !matches!(status, Status::Pass | Status::Skip);
+    let crash = blame::crash(run, &played.record, id).filter(|_| speaks).cloned();
+    let waits = if status == Status::Fail { blame::waits(run, &played.record) } else { Vec::new() };
+    match (&crash, waits.first()) {
+        (Some(crash), _) => failure.reason = format!("{} ({})", words::sentence(crash), failure.reason),
+        (None, Some(wait)) => failure.reason.push_str(&format!("; {}", words::waits(wait))),
+        (None, None) => {}
+    }
     RunReport {
         role: run.scenario.role.clone(),
         pairing: run.pairing(cast).to_owned(),
@@ -225,6 +234,9 @@ fn run_report(
         trace_sha256: played.record.trace_sha256.clone().unwrap_or_default(),
         evidence: Evidence::default(),
         difference,
+        crash,
+        waits,
+        programs: if speaks { blame::programs(&played.record) } else { Vec::new() },
         title: run.scenario.title.clone(),
         transcript: transcript::lines(&played.record.events, virtual_time),
         id: run_id,

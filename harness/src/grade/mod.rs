@@ -1,5 +1,6 @@
 //! Grading: which runs there are, playing them side by side, folding them into a report.
 
+mod blame;
 pub mod cuts;
 mod dates;
 mod fold;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use crate::capture::Link;
 use crate::catalogue::{Catalogue, Task};
 use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
+use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::Cast;
@@ -273,11 +275,23 @@ fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
     if failed > 0 && failed < options.repeat {
         played.unsteady = Some(Unsteady { failed, times: options.repeat });
     }
-    if options.look_into_failures && played.backend == BackendName::Sim && failed == options.repeat {
-        look_into(run, &mut played, subject, options);
+    if options.look_into_failures && failed == options.repeat {
+        match played.backend {
+            BackendName::Sim => look_into(run, &mut played, subject, options),
+            BackendName::Wire if played.record.fell_unseen() => look_again(run, &mut played, subject, options),
+            _ => {}
+        }
     }
     played.duration = began.elapsed();
     played
+}
+
+/// Plays a run on real sockets again in which a signal ended a program, to see where.
+fn look_again(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options: &Options) {
+    let again = play_keeping(run, subject, options, false, Attention::Deaths);
+    if fold::failed(run, &again.record) == fold::failed(run, &played.record) {
+        played.record.programs = again.record.programs;
+    }
 }
 
 /// Finds out more about a failed run by playing it again: on the simulated network it is the same.
@@ -286,14 +300,23 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
     if wanted.is_empty() || !insight::is_small(&run.scenario) {
         return;
     }
-    let play = |run: &Run<'_>| play_keeping(run, subject, options, true);
+    // Who is traced cannot be looked at by somebody else.
+    let attention = if played.record.fell_unseen() { Attention::Deaths } else { Attention::Waits };
+    let play = |run: &Run<'_>| play_keeping(run, subject, options, true, attention);
     let same = |played: &Played| fold::failed(run, &played.record) == wanted;
     let remarks = std::mem::take(&mut played.remarks);
     match shrink::smallest(run, options.seed, &play, &same) {
         Some(found) => *played = Played { smallest: Some((found.cuts, found.words)), ..found.played },
-        None if played.calls.is_empty() => {
+        // One that used the processor to the end has been looked at.
+        None if played.record.spins() => {}
+        None if played.calls.is_empty() || played.record.fell_unseen() => {
             let again = play(run);
-            played.calls = if same(&again) { again.calls } else { String::new() };
+            if same(&again) {
+                played.calls = again.calls;
+                played.record.programs = again.record.programs;
+            } else {
+                played.calls.clear();
+            }
         }
         None => {}
     }
@@ -302,10 +325,13 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
 }
 
 fn play_once(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
-    play_keeping(run, subject, options, options.setup.sniff)
+    let keep = options.setup.sniff;
+    // What is not kept is played again if it fails, and looked at then; on real sockets it would not be the same.
+    let attention = if keep || run.backend == BackendName::Wire { Attention::Waits } else { Attention::None };
+    play_keeping(run, subject, options, keep, attention)
 }
 
-fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: bool) -> Played {
+fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: bool, attention: Attention) -> Played {
     let began = Instant::now();
     let mut played = Played {
         record: Record::empty(End::Played),
@@ -321,16 +347,17 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
     };
     if let Some(end) = run.obstacle(subject) {
         played.record.end = end;
+        played.record.programs = run.fallen(subject);
         return played;
     }
     let cast = &subject.casts[&run.scenario.task];
     match run.backend {
         BackendName::Turmoil => played.record = crate::in_process::play(&run.scenario, cast, options.seed),
         BackendName::Wire => {
-            (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed);
+            (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
         }
         BackendName::Sim => {
-            let outcome = simulated::play(&run.scenario, cast, options.seed, keep);
+            let outcome = simulated::play(&run.scenario, cast, options.seed, keep, attention);
             (played.record, played.frames, played.calls) = (outcome.record, outcome.frames, outcome.calls);
             played.link = Link::RawIp;
             // A defect of the simulation is not the submission's, and need not leave it undecided.
@@ -339,7 +366,8 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
                 _ => String::new(),
             };
             if !why.is_empty() && run.scenario.backends.contains(&BackendName::Wire) {
-                (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed);
+                (played.record, played.frames) =
+                    wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
                 (played.backend, played.link) = (BackendName::Wire, Link::Ethernet);
                 played.remarks.push(format!("{why}; it was played on real sockets"));
             }

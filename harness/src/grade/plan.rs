@@ -9,6 +9,7 @@ use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::calls::UNSEEN;
+use crate::run::remains::Remains;
 use crate::run::skip::{Skip, Undecided};
 use crate::scenario::Scenario;
 use crate::scenario::model::{BackendName, Pairing, Step};
@@ -246,6 +247,13 @@ impl Run<'_> {
             }
         }
         None
+    }
+
+    /// What programs left that ended before they could be met.
+    pub fn fallen(&self, subject: &Subject<'_>) -> Vec<Remains> {
+        let Some(cast) = subject.casts.get(&self.scenario.task) else { return Vec::new() };
+        let of = |role: &str| cast.parts.get(role).and_then(|part| part.meeting.fell.clone());
+        self.scenario.roles().into_iter().filter_map(of).collect()
     }
 
     /// Whether it spends most of its time waiting: on real sockets a pause is a real one.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use reference::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -131,7 +132,7 @@ struct Kept(Rc<RefCell<Output>>);
 
 impl AsyncWrite for Kept {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.borrow_mut().push(bytes);
+        self.0.borrow_mut().push(bytes, Duration::ZERO);
         Poll::Ready(Ok(bytes.len()))
     }
 

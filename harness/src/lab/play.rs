@@ -15,6 +15,7 @@ use crate::capture::{Link, conversation, show_as_loopback};
 use crate::catalogue::Catalogue;
 use crate::run::event::What;
 use crate::run::skip::Skip;
+use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::{Cast, Command, Part};
@@ -85,11 +86,11 @@ impl Bench<'_> {
             BackendName::Turmoil => in_process::play(&scenario, &cast, self.seed),
             BackendName::Wire => {
                 let record;
-                (record, frames) = wire::play(&self.setup, &scenario, &cast, self.seed);
+                (record, frames) = wire::play(&self.setup, &scenario, &cast, self.seed, Attention::None);
                 record
             }
             BackendName::Sim => {
-                let outcome = simulated::play(&scenario, &cast, self.seed, true);
+                let outcome = simulated::play(&scenario, &cast, self.seed, true, Attention::None);
                 frames = outcome.frames;
                 frames.iter_mut().for_each(|frame| show_as_loopback(&mut frame.bytes));
                 link = Link::RawIp;

@@ -3,8 +3,9 @@
 //! | order | what |
 //! |---|---|
 //! | 1 | a program that does not run at all |
-//! | 2 | musts that do not hold |
-//! | 3 | shoulds that do not hold |
+//! | 2 | a program that crashes |
+//! | 3 | musts that do not hold |
+//! | 4 | shoulds that do not hold |
 //!
 //! Among equals the cause that most other requirements wait for is the first, then the catalogue's order. What may be
 //! and is not there is no cause: it costs nothing.
@@ -18,6 +19,8 @@ use crate::catalogue::model::Level;
 pub enum Kind {
     /// A program did not build or start.
     DoesNotRun,
+    /// A program crashed.
+    Crash,
     /// A must-requirement does not hold.
     Must,
     /// A should-requirement does not hold.
@@ -55,7 +58,7 @@ impl<'r> Cause<'r> {
     fn explains(&self, found: &RequirementReport, run: Option<&RunReport>) -> bool {
         let (Some(own), Some(run)) = (self.run(), run) else { return false };
         let same_kind = (found.status == Status::NotGradable) == (self.kind == Kind::DoesNotRun);
-        same_kind && own.role == run.role && own.reason == run.reason
+        same_kind && own.role == run.role && (own.reason == run.reason || is_same_crash(own, run))
     }
 }
 
@@ -90,6 +93,12 @@ pub fn causes(report: &Report) -> Vec<Cause<'_>> {
     causes
 }
 
+/// Whether two runs crashed in the same line by the same.
+fn is_same_crash(one: &RunReport, other: &RunReport) -> bool {
+    let of = |run: &RunReport| run.crash.as_ref().map(|crash| (crash.kind.clone(), crash.place.clone()));
+    of(one).is_some_and(|crash| crash.1.is_some() && of(other) == Some(crash))
+}
+
 /// What failed, in the order of its causes, and last what only may be.
 pub fn failures(report: &Report) -> Vec<&RequirementReport> {
     let causes = causes(report);
@@ -104,8 +113,10 @@ pub fn options(report: &Report) -> impl Iterator<Item = &RequirementReport> {
 
 /// What kind of cause a requirement's verdict has, if it has one.
 fn kind(found: &RequirementReport) -> Option<Kind> {
+    let crashed = || summary::telling_run(found).is_some_and(|run| run.crash.is_some());
     match (found.status, found.level) {
         (Status::NotGradable, _) => Some(Kind::DoesNotRun),
+        (Status::Fail, Level::Must | Level::Should) if crashed() => Some(Kind::Crash),
         (Status::Fail, Level::Must) => Some(Kind::Must),
         (Status::Fail, Level::Should) => Some(Kind::Should),
         // A rubric may give points for it, and then it is worth a block.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::model::Level;
+use crate::crash::{Crash, Wait};
 use crate::run::event::Difference;
 use crate::run::skip::Undecided;
 use crate::submission::findings::Findings;
@@ -335,6 +336,15 @@ pub struct RunReport {
     pub trace_sha256: String,
     /// Files written with `--out`, relative to it.
     pub evidence: Evidence,
+    /// The crash of a program that explains the verdict; missing where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Crash>,
+    /// What the judged programs were at that ran on when something had failed, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// What the programs said and how they ended, where the run did not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<ProgramReport>,
     /// Where what came begins to differ from what was expected, if bytes were compared.
     #[serde(skip)]
     pub difference: Option<Difference>,
@@ -363,6 +373,22 @@ pub struct Unsteady {
     pub failed: u32,
     /// How often it was played.
     pub times: u32,
+}
+
+/// What a program of a run left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProgramReport {
+    /// Its name in the run.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// How it ended, in words; missing if it was running when the run was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Its standard output; of a long one both ends.
+    pub stdout: String,
+    /// Its standard error; of a long one both ends.
+    pub stderr: String,
 }
 
 /// Evidence files of a run.

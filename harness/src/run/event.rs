@@ -3,12 +3,15 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::remains::{self, Remains, Started};
 use super::secrets::Secrets;
+use super::stage::{Program, Stage};
 use super::{End, Record};
 use crate::scenario::model::Stream;
 
@@ -265,7 +268,17 @@ pub enum About {
 
 /// The stream: shared by everything that takes part in a run, which is single-threaded.
 #[derive(Clone, Default)]
-pub struct Log(Rc<RefCell<Vec<Event>>>, Rc<RefCell<Secrets>>);
+pub struct Log(Rc<RefCell<Vec<Event>>>, Rc<RefCell<Secrets>>, Rc<RefCell<Programs>>);
+
+/// The programs of a run, and the folder of the submission that they are from.
+#[derive(Default)]
+struct Programs {
+    root: PathBuf,
+    built: PathBuf,
+    /// What each had left when the run was over, where more was asked of them then.
+    left: Vec<Remains>,
+    started: Vec<Started>,
+}
 
 impl Log {
     /// Appends an event.
@@ -283,11 +296,54 @@ impl Log {
         self.1.borrow_mut().add_made_up(name);
     }
 
+    /// The programs work in this folder, which is a copy of the one in which they were built.
+    pub fn works_in(&self, root: &Path, built: &Path) {
+        let mut programs = self.2.borrow_mut();
+        root.clone_into(&mut programs.root);
+        built.clone_into(&mut programs.built);
+    }
+
+    /// A program was started: what it leaves belongs to the record.
+    pub fn starts(&self, program: Rc<dyn Program>, name: &str, role: &str, cwd: &Path) {
+        let started = Started { program, name: name.to_owned(), role: role.to_owned(), cwd: cwd.to_owned() };
+        self.2.borrow_mut().started.push(started);
+    }
+
+    /// Nothing that the programs do or say from now on belongs to the run.
+    pub fn is_over(&self) {
+        let mut programs = self.2.borrow_mut();
+        let Programs { root, built, left, started } = &mut *programs;
+        let (events, secrets) = (self.0.borrow(), self.1.borrow());
+        *left = started.iter().map(|program| program.remains(&events, &secrets, root, built)).collect();
+    }
+
+    /// Asks the programs that run on what they are at. They may end of it: the run is over.
+    pub async fn look(&self, stage: &dyn Stage) {
+        let count = self.2.borrow().started.len();
+        for index in 0..count {
+            let program = Rc::clone(&self.2.borrow().started[index].program);
+            let threads = remains::threads(&*program, stage).await;
+            let mut programs = self.2.borrow_mut();
+            let Programs { root, built, left, started } = &mut *programs;
+            if let (Some(left), Some(started)) = (left.get_mut(index), started.get(index)) {
+                left.waits = started.waits(threads, &self.1.borrow(), root, built);
+            }
+        }
+    }
+
+    /// Whether an expectation has failed so far.
+    pub fn has_failed(&self) -> bool {
+        self.0.borrow().iter().any(|event| matches!(&event.what, What::Judged(judgement) if !judgement.held))
+    }
+
     /// The record of a run that has come to this end, without what was to be hidden. Nothing is left in the log.
     pub fn record(&self, end: End, elapsed: Duration) -> Record {
         let (mut events, secrets) = (self.0.take(), self.1.take());
+        let Programs { root, built, left, started } = self.2.take();
+        let remains = || started.iter().map(|program| program.remains(&events, &secrets, &root, &built)).collect();
+        let programs = if left.is_empty() { remains() } else { left };
         let masked = secrets.events(&mut events);
-        Record { events, elapsed, masked, end: secrets.end(end), secrets, trace_sha256: None }
+        Record { events, elapsed, masked, end: secrets.end(end), secrets, trace_sha256: None, programs }
     }
 }
 

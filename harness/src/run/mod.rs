@@ -11,6 +11,7 @@ pub mod judge;
 pub mod loosely;
 pub mod patience;
 pub mod ports;
+pub mod remains;
 pub mod remote;
 pub mod round_trips;
 pub mod secrets;
@@ -39,10 +40,11 @@ use actors::Actors;
 use event::{About, Event, Judgement, Log, What};
 use patience::{GaveUp, Patience};
 use ports::Ports;
+use remains::Remains;
 use secrets::Secrets;
 use services::Services;
 use skip::{Skip, Undecided};
-use stage::Stage;
+use stage::{Attention, Stage, Stillness};
 pub use steps::{Database, Depot, Encryption, Mailbox, Session};
 
 /// What a run found out: the stream, and how it ended.
@@ -60,6 +62,8 @@ pub struct Record {
     pub secrets: Secrets,
     /// Names of the secrets that did stand in the events.
     pub masked: BTreeSet<String>,
+    /// What the programs left, in the order in which they were started.
+    pub programs: Vec<Remains>,
 }
 
 impl Record {
@@ -72,7 +76,22 @@ impl Record {
             trace_sha256: None,
             secrets: Secrets::default(),
             masked: BTreeSet::new(),
+            programs: Vec::new(),
         }
+    }
+}
+
+impl Record {
+    /// Whether a program used the processor without end, and what it was at is known.
+    pub fn spins(&self) -> bool {
+        self.programs.iter().flat_map(|program| &program.waits).any(|wait| wait.call.is_none())
+    }
+
+    /// Whether a signal ended a program, and where is not known.
+    pub fn fell_unseen(&self) -> bool {
+        let fell = |program: &Remains| matches!(program.ended, Some(stage::Ended::Signal(_)));
+        let unseen = |program: &Remains| program.crash.as_ref().is_some_and(|timed| timed.crash.place.is_none());
+        self.programs.iter().any(|program| fell(program) && unseen(program))
     }
 }
 
@@ -139,6 +158,13 @@ impl From<Failure> for Halt {
 /// What came of a step that has no other result.
 pub(crate) type Done = Result<(), Halt>;
 
+/// How a program has ended that the scenario kills.
+pub(crate) const KILLED: &str = "killed by the scenario";
+
+/// Bound, in the run's time, for a program to say its last words once something is wrong: its connections may be closed
+/// before its traceback is printed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Plays scenarios on a stage.
 pub struct Director {
     pub(crate) stage: Rc<dyn Stage>,
@@ -163,6 +189,7 @@ impl Director {
         let (scenario, cast) = (Rc::new(scenario.clone()), Rc::new(cast.clone()));
         let ports = Ports::new(cast.parts.values().filter_map(|part| part.meeting.fixed_port).collect());
         ports.own(stage.port(), "the port given");
+        log.works_in(stage.folder().as_deref().unwrap_or(&cast.root), &cast.root);
         if let Some(whole) = stage.folder().as_deref().and_then(Path::parent).and_then(Path::file_name) {
             log.hide_made_up(&whole.to_string_lossy());
         }
@@ -196,6 +223,15 @@ impl Director {
             never = services.drive() => match never {},
             outcome = self.all_steps(&scenario.steps) => outcome,
         };
+        let elapsed = self.stage.now();
+        if !matches!(outcome, Ok(()) | Err(Halt::Skipped(_))) || self.log.has_failed() {
+            self.last_words().await;
+            if self.stage.attention() != Attention::None {
+                self.stage.is_over();
+                self.log.is_over();
+                self.log.look(&*self.stage).await;
+            }
+        }
         services.end();
         let end = match outcome {
             Ok(()) => End::Played,
@@ -208,7 +244,18 @@ impl Director {
             Err(Halt::Skipped(Skip { by, why })) => End::Skipped(Skip { by, why: self.ports.named(&why) }),
             Err(Halt::Harness(why)) => End::Harness(why),
         };
-        self.log.record(end, self.stage.now())
+        self.log.record(end, elapsed)
+    }
+
+    /// Lets the programs of a failed run come to their end, if that is what they are at.
+    async fn last_words(&self) {
+        let until = self.stage.now() + LAST_WORDS;
+        let all_ended = || self.actors.programs.values().all(|actor| actor.program.ended().is_some());
+        while self.stage.now() < until && !all_ended() && self.stage.stillness() == Stillness::Busy {
+            self.stage.tick().await;
+        }
+        // What an ended program has printed is read one moment later.
+        self.stage.tick().await;
     }
 
     async fn all_steps(&mut self, steps: &[Step]) -> Done {

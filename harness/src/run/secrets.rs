@@ -95,6 +95,13 @@ impl Secrets {
         text
     }
 
+    /// What a program said, without them. If it was `cut`, the beginning of one may stand at its end.
+    pub fn said(&self, bytes: &[u8], cut: bool) -> String {
+        let mut whole = Excerpt { shown: bytes.to_vec(), length: bytes.len(), rest: usize::from(cut) };
+        self.stream(vec![&mut whole]);
+        String::from_utf8_lossy(&whole.shown).into_owned()
+    }
+
     /// Puts asterisks over secrets, and over a made-up name what stands for it. Says whether there were any.
     pub fn blot(&self, bytes: &mut [u8]) -> bool {
         let mut found = false;

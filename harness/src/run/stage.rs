@@ -13,16 +13,36 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Runtime, SocketCall};
+use crate::crash::stack::Stack;
+use crate::crash::trace::Frame;
 use crate::scenario::model::{BackendName, Family, OutputKind, SignalName, TransportName};
 use crate::submission::Invocation;
 
 /// A future of the run's one thread.
 pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
+/// How closely programs are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Attention {
+    /// Not at all.
+    #[default]
+    None,
+    /// Those that run on when something has failed are asked what they are at.
+    Waits,
+    /// They are traced, too, so that it is known where a signal ended them. That is for runs that are played again.
+    Deaths,
+}
+
 /// A backend during one run.
 pub trait Stage {
     /// Which one it is.
     fn backend(&self) -> BackendName;
+    /// How closely its programs are looked at.
+    fn attention(&self) -> Attention {
+        Attention::None
+    }
+    /// The run is over: what happens from now on is in no capture and in no record of calls.
+    fn is_over(&self) {}
     /// Time since the run began: virtual or real.
     fn now(&self) -> Duration;
     /// What the programs' clocks show now.
@@ -180,15 +200,18 @@ pub struct Output {
     pub total: u64,
     /// Whether the stream has ended.
     pub ended: bool,
+    /// When the last bytes came, on the run's clock.
+    pub spoke: Duration,
 }
 
 impl Output {
     /// Bytes kept of each stream.
     pub const KEPT: usize = 80 << 20;
 
-    /// Adds what was read.
-    pub fn push(&mut self, bytes: &[u8]) {
+    /// Adds what was read at this time of the run.
+    pub fn push(&mut self, bytes: &[u8], at: Duration) {
         self.total += bytes.len() as u64;
+        self.spoke = at;
         let room = Self::KEPT.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
@@ -206,6 +229,10 @@ pub trait Program {
     fn end_input(&self);
     /// How it ended, if it has.
     fn ended(&self) -> Option<Ended>;
+    /// When it ended, on the run's clock; nothing if it has not, or if the backend did not see it.
+    fn ended_at(&self) -> Option<Duration> {
+        None
+    }
     /// Sends a signal to it and its children.
     fn signal(&self, signal: SignalName);
     /// Kills it with everything it has started and waits until all are gone.
@@ -221,6 +248,20 @@ pub trait Program {
     fn appetite(&self, since: &Appetite) -> Option<f64>;
     /// The starting point for [`Program::appetite`].
     fn appetite_now(&self) -> Appetite;
+    /// What its threads are at now, in its own code, the innermost frame first; empty if that cannot be seen from outside.
+    fn stacks(&self) -> Vec<Stack> {
+        Vec::new()
+    }
+    /// The signal by which its runtime is asked to write down what its threads are at.
+    fn dumps_on(&self) -> Option<i32> {
+        None
+    }
+    /// Sends this signal to its first process.
+    fn ask(&self, _signal: i32) {}
+    /// What it was at when this signal ended it, if that was looked at.
+    fn fell_at(&self, _signal: i32) -> Vec<Frame> {
+        Vec::new()
+    }
     /// Its calls on sockets so far, in order; nothing if the backend does not see them.
     fn socket_calls(&self) -> Option<Vec<SocketCall>> {
         None

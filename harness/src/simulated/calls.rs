@@ -40,7 +40,7 @@ pub(super) fn of_record(record: &CallRecord) -> Option<SocketCall> {
 }
 
 /// The runtime behind an executable: by its name, or by what Go's linker leaves in it.
-pub(super) fn runtime_of(program: &Path) -> Option<Runtime> {
+pub(crate) fn runtime_of(program: &Path) -> Option<Runtime> {
     let real = std::fs::canonicalize(program).ok()?;
     let names = [program, &real].map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
     for name in names.into_iter().flatten() {

@@ -7,4 +7,5 @@ mod runner;
 mod sockets;
 mod stage;
 
+pub(crate) use calls::runtime_of;
 pub use runner::{Outcome, copies_descriptors, play, possible};

@@ -1,6 +1,6 @@
 //! A real program under the simulation: started, drained, asked what it does.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_os::process::Autopsy;
 use harness_os::trap::TrapError;
 use harness_os::{process, terminal};
 use harness_sim::{Exit, Handle, HostId, ProgramId, SimError, Stdio, Stream};
@@ -15,9 +16,11 @@ use nix::sys::resource::{Resource, setrlimit};
 use tokio::sync::Notify;
 
 use super::calls;
+use crate::crash::stack::{self, Stack};
+use crate::crash::trace::Frame;
 use crate::machine::{self, FILE_SIZE, OPEN_FILES, Prepared};
 use crate::run::calls::{Runtime, SocketCall};
-use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
+use crate::run::stage::{Appetite, Attention, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
 use crate::sandbox;
 use crate::sandbox::guard::{Guard, MARKER, Printed};
 use crate::scenario::model::{OutputKind, SignalName, TransportName};
@@ -40,6 +43,9 @@ pub(super) struct SimulatedProgram {
     stdout: Rc<RefCell<Output>>,
     stderr: Rc<RefCell<Output>>,
     executable: PathBuf,
+    ended_at: Rc<Cell<Option<Duration>>>,
+    scratch: PathBuf,
+    autopsy: Option<Autopsy>,
 }
 
 impl SimulatedProgram {
@@ -51,6 +57,7 @@ impl SimulatedProgram {
         scratch: &Path,
         guard: &Guard,
         stir: &Rc<Notify>,
+        attention: Attention,
     ) -> Result<Self, LaunchError> {
         let machine =
             |what: &str, error: &dyn std::fmt::Display| LaunchError::Machine(format!("cannot {what}: {error}"));
@@ -98,9 +105,12 @@ impl SimulatedProgram {
                 SimError::Trap(TrapError::Exec { .. }) => LaunchError::NotStartable(error.to_string()),
                 other => machine("start the program", &other),
             })?;
-        if let Some(pid) = handle.process(id) {
+        let pid = handle.process(id);
+        if let Some(pid) = pid {
             guard.add(pid);
         }
+        // Where it may not be traced, there is one line less in a report.
+        let autopsy = pid.filter(|_| attention == Attention::Deaths).and_then(|pid| Autopsy::of(pid).ok());
         let drained = |stream| {
             let output = Rc::new(RefCell::new(Output::default()));
             tokio::task::spawn_local(drain(handle, id, stream, Rc::clone(&output), guard.printed(), Rc::clone(stir)));
@@ -108,11 +118,22 @@ impl SimulatedProgram {
         };
         let (stdout, stderr) = (drained(Stream::Output), drained(Stream::Error));
         let stir = Rc::clone(stir);
+        let ended_at: Rc<Cell<Option<Duration>>> = Rc::default();
+        let noted = Rc::clone(&ended_at);
         tokio::task::spawn_local(async move {
             handle.exited(id).await;
+            noted.set(Some(handle.now().since_start()));
             stir.notify_one();
         });
-        Ok(Self { handle, id, stdout, stderr, executable })
+        Ok(Self { handle, id, stdout, stderr, executable, ended_at, scratch: scratch.to_owned(), autopsy })
+    }
+
+    /// Goes on reading what it prints, in a second run of the simulation.
+    pub fn drain_again(&self, guard: &Guard, stir: &Rc<Notify>) {
+        for (stream, output) in [(Stream::Output, &self.stdout), (Stream::Error, &self.stderr)] {
+            let output = Rc::clone(output);
+            tokio::task::spawn_local(drain(self.handle, self.id, stream, output, guard.printed(), Rc::clone(stir)));
+        }
     }
 
     /// Its number in the simulation.
@@ -138,7 +159,7 @@ async fn drain(
         if bytes.is_empty() {
             break;
         }
-        output.borrow_mut().push(&bytes);
+        output.borrow_mut().push(&bytes, handle.now().since_start());
         printed.add(bytes.len());
         stir.notify_one();
     }
@@ -197,6 +218,10 @@ impl Program for SimulatedProgram {
         })
     }
 
+    fn ended_at(&self) -> Option<Duration> {
+        self.ended_at.get()
+    }
+
     fn signal(&self, signal: SignalName) {
         let signal = match signal {
             SignalName::Interrupt => nix::libc::SIGINT,
@@ -242,6 +267,24 @@ impl Program for SimulatedProgram {
 
     fn runtime(&self) -> Option<Runtime> {
         calls::runtime_of(&self.executable)
+    }
+
+    fn stacks(&self) -> Vec<Stack> {
+        stack::of_processes(&self.family(), &self.scratch)
+    }
+
+    fn dumps_on(&self) -> Option<i32> {
+        stack::dumps_on(&self.executable, self.runtime())
+    }
+
+    fn ask(&self, signal: i32) {
+        // One that is dead has nothing to say.
+        let _ = self.handle.signal(self.id, signal);
+    }
+
+    fn fell_at(&self, signal: i32) -> Vec<Frame> {
+        let found = self.autopsy.as_ref().and_then(Autopsy::found).filter(|found| found.signal == signal);
+        found.map(|found| stack::frames(&found.thread, &found.mappings, &self.scratch)).unwrap_or_default()
     }
 
     fn vitals(&self) -> Option<Vitals> {

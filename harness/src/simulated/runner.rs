@@ -15,7 +15,7 @@ use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::{Log, What};
 use crate::run::skip::{Skip, Undecided};
-use crate::run::stage::Stage;
+use crate::run::stage::{Attention, Stage};
 use crate::run::{Director, End, Failure, Record};
 use crate::sandbox::guard::{self, Bounds, Guard, PROCESSOR};
 use crate::scenario::Scenario;
@@ -46,7 +46,7 @@ impl Outcome {
 }
 
 /// Plays a scenario on the simulated network. `keep` asks for packets and calls.
-pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome {
+pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, attention: Attention) -> Outcome {
     if !scenario.interfaces.is_empty() {
         let why = "the simulated network has no interfaces to list: this needs wire";
         let by = Undecided::Backends(vec![BackendName::Wire]);
@@ -65,7 +65,7 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool) -> Outcome 
         let guard = Rc::new(Guard::new(&guard::marker(), scratch.whole(), bounds));
         let _ = resolver::lead_here(&scratch);
         guard.add_ipc();
-        let played = simulate(scenario, cast, seed, keep, scratch.folder(), &guard);
+        let played = simulate(scenario, cast, seed, (keep, attention), scratch.folder(), &guard);
         let survivors = guard::sweep(guard.marker());
         let mut outcome = match (played, guard.excess()) {
             (Ok(outcome), _) => outcome,
@@ -91,7 +91,7 @@ fn simulate(
     scenario: &Scenario,
     cast: &Cast,
     seed: u64,
-    keep: bool,
+    (keep, attention): (bool, Attention),
     scratch: &Path,
     guard: &Rc<Guard>,
 ) -> Result<Outcome, SimError> {
@@ -101,7 +101,7 @@ fn simulate(
     let config = Config { keep_packets: keep, unnamed, ..config(scenario, seed) };
     let mtu = config.mtu;
     let mut sim = Simulation::new(config)?;
-    let stage = Rc::new(SimulatedStage::new(&mut sim, scenario, scratch.to_owned(), Rc::clone(guard))?);
+    let stage = Rc::new(SimulatedStage::new(&mut sim, scenario, scratch.to_owned(), Rc::clone(guard), attention)?);
     let log = Log::default();
     let director = Director::new(Rc::clone(&stage) as Rc<dyn Stage>, scenario, cast, seed, log.clone());
     let result = sim.run(director.play());
@@ -109,7 +109,16 @@ fn simulate(
         Ok(record) => record,
         Err(error) => {
             let end = match error {
-                SimError::CpuBudget { .. } => End::Failed(busy()),
+                SimError::CpuBudget { .. } => {
+                    stage.is_over();
+                    log.is_over();
+                    // What it says to that is not judged, and nothing of the run is left to be disturbed.
+                    let _ = sim.run(async {
+                        stage.drain_again();
+                        log.look(&*stage).await;
+                    });
+                    End::Failed(busy())
+                }
                 other => End::Harness(format!("the simulation failed: {other}")),
             };
             log.record(end, sim.now().since_start())

@@ -16,8 +16,8 @@ use super::program::SimulatedProgram;
 use super::sockets::{SimulatedConnection, SimulatedDatagrams, SimulatedListener};
 use crate::run::calls::Runtime;
 use crate::run::stage::{
-    Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
-    Unsupported,
+    Attention, Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage,
+    Stillness, Task, Unsupported,
 };
 use crate::sandbox::guard::Guard;
 use crate::scenario::Scenario;
@@ -43,6 +43,7 @@ pub(super) struct SimulatedStage {
     scratch: PathBuf,
     guard: Rc<Guard>,
     stir: Rc<Notify>,
+    attention: Attention,
     pause: Cell<Duration>,
     programs: RefCell<Vec<(String, Rc<SimulatedProgram>)>>,
     /// Role whose program is to be interrupted, and in which of its waits.
@@ -63,6 +64,7 @@ impl SimulatedStage {
         scenario: &Scenario,
         scratch: PathBuf,
         guard: Rc<Guard>,
+        attention: Attention,
     ) -> Result<Self, SimError> {
         let peers = sim.add_host("peers")?;
         let mut hosts = BTreeMap::new();
@@ -86,6 +88,7 @@ impl SimulatedStage {
             scratch,
             guard,
             stir: Rc::default(),
+            attention,
             pause: Cell::new(SHORTEST),
             programs: RefCell::default(),
             interrupts,
@@ -95,6 +98,11 @@ impl SimulatedStage {
     /// Whether a wait was to be broken off and none came.
     pub fn lacks_interrupt(&self) -> bool {
         self.interrupts.is_some() && !self.handle.has_interrupted()
+    }
+
+    /// Goes on reading what programs print, in a second run of the simulation.
+    pub fn drain_again(&self) {
+        self.programs.borrow().iter().for_each(|(_, program)| program.drain_again(&self.guard, &self.stir));
     }
 
     /// Whether a program takes its keys from where the seed does not reach: Java's libraries read `/dev/urandom`.
@@ -138,6 +146,14 @@ pub(super) fn apart(scenario: &Scenario) -> bool {
 impl Stage for SimulatedStage {
     fn backend(&self) -> BackendName {
         BackendName::Sim
+    }
+
+    fn is_over(&self) {
+        self.handle.close_record();
+    }
+
+    fn attention(&self) -> Attention {
+        self.attention
     }
 
     fn now(&self) -> Duration {
@@ -192,8 +208,15 @@ impl Stage for SimulatedStage {
                 return Err(LaunchError::Unsupported(why.to_owned()));
             }
             let (name, role, host) = (launch.name.clone(), launch.role.clone(), self.host(&launch.name));
-            let program =
-                Rc::new(SimulatedProgram::launch(self.handle, host, launch, &self.scratch, &self.guard, &self.stir)?);
+            let program = Rc::new(SimulatedProgram::launch(
+                self.handle,
+                host,
+                launch,
+                &self.scratch,
+                &self.guard,
+                &self.stir,
+                self.attention,
+            )?);
             if let Some((judged, nth)) = &self.interrupts
                 && *judged == role
             {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::catalogue::model::{FramingName, Input, Role, RoleKind, UrlForm};
+use crate::run::remains::Remains;
 use crate::scenario::model::TransportName;
 
 /// A command with placeholders such as `{port}`.
@@ -226,6 +227,8 @@ pub struct Meeting {
     pub lacks: BTreeSet<String>,
     /// What was noticed and costs nothing.
     pub findings: Vec<String>,
+    /// What it left, if it ended before it could be met.
+    pub fell: Option<Remains>,
 }
 
 /// One program of a cast.

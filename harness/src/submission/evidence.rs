@@ -17,6 +17,7 @@ use super::{casting, forms, open};
 use crate::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
 use crate::catalogue::{Catalogue, Task};
 use crate::run::event::What;
+use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::wire::{Setup, with_stage};
@@ -256,9 +257,9 @@ impl<'t> Talks<'t> {
         let mut scenario = scenario.clone();
         scenario.limit = scenario.limit.min(CONVERSATION);
         let record = if scenario.backends.contains(&BackendName::Sim) && simulates() {
-            crate::simulated::play(&scenario, &cast, 1, false).record
+            crate::simulated::play(&scenario, &cast, 1, false, Attention::None).record
         } else if scenario.backends.contains(&BackendName::Wire) {
-            crate::wire::play(self.setup, &scenario, &cast, 1).0
+            crate::wire::play(self.setup, &scenario, &cast, 1, Attention::None).0
         } else {
             return Ok(None);
         };

@@ -23,6 +23,7 @@ use crate::run::End;
 use crate::run::event::What;
 use crate::run::judge;
 use crate::run::ports::without_folder;
+use crate::run::remains::Remains;
 use crate::run::skip::Skip;
 use crate::sandbox;
 use crate::scenario::problem::{Problems, Source, suggestion};
@@ -491,6 +492,10 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                 }
                 Met::Machine(why) => return Err(OpenError::Machine(why)),
                 Met::Not(seen) => {
+                    let root = cast.root.clone();
+                    if let Some(part) = cast.parts.get_mut(&role) {
+                        part.meeting.fell = Remains::of_meeting(&role, &seen, &root, &part.command.cwd);
+                    }
                     let words = if seen.stderr.is_empty() { &seen.stdout } else { &seen.stderr };
                     // The same words in every report: a traceback names the run's folder.
                     let text = without_folder(&String::from_utf8_lossy(words)).into_bytes();
@@ -540,7 +545,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
             part.meeting.url_form = url_form;
             part.meeting.port_80 = port_80;
         }
-        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1);
+        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, crate::run::stage::Attention::None);
         match record.end {
             End::Played => {
                 let ended = match framing {

@@ -16,7 +16,7 @@ use crate::machine;
 use crate::run::judge;
 use crate::run::patience::Patience;
 use crate::run::ports::CHOSEN;
-use crate::run::stage::{Connection, DatagramEnd, Launch, LaunchError, Program, Stage};
+use crate::run::stage::{Connection, DatagramEnd, Ended, Launch, LaunchError, Program, Stage};
 use crate::scenario::model::{OutputKind, TransportName};
 use crate::wire::WireStage;
 
@@ -53,7 +53,7 @@ pub struct Seen {
     /// Where it went.
     pub contacts: Vec<(TransportName, SocketAddr)>,
     /// How it ended, if it did.
-    pub ended: Option<String>,
+    pub ended: Option<Ended>,
     /// Whether it ended the connection by itself after sending.
     pub closed: bool,
 }
@@ -152,7 +152,7 @@ fn seen(stage: &WireStage, program: &Rc<dyn Program>) -> Seen {
         stderr: program.stderr().borrow().bytes.clone(),
         listening: listening.collect(),
         contacts: stage.contacts().into_iter().map(|(transport, address, _)| (transport, address)).collect(),
-        ended: program.ended().map(|ended| ended.to_string()),
+        ended: program.ended(),
         ..Seen::default()
     }
 }

@@ -118,6 +118,8 @@ pub fn environment(home: &Path) -> BTreeMap<OsString, OsString> {
         ("TERM", "dumb"),
         ("TZ", "UTC"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
+        // What Python was at is told when a signal ends it, and costs nothing before.
+        ("PYTHONFAULTHANDLER", "1"),
         ("JAVA_TOOL_OPTIONS", JAVA_OPTIONS),
         ("GOMEMLIMIT", "256MiB"),
         ("NODE_OPTIONS", "--max-old-space-size=256"),

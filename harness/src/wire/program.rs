@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use harness_os::process;
+use harness_os::process::{self, Autopsy};
 use harness_os::spawn::{self, Child, ExitStatus, Limits, SpawnError};
 use harness_os::{pipe, terminal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,8 +16,10 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::Notify;
 
 use super::stage::{Table, listening};
+use crate::crash::stack::{self, Stack};
+use crate::crash::trace::Frame;
 use crate::machine::{self, FILE_SIZE, OPEN_FILES, Prepared};
-use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
+use crate::run::stage::{Appetite, Attention, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
 use crate::sandbox::guard::{Guard, MARKER, Printed};
 use crate::sandbox::{self, links};
 use crate::scenario::model::{OutputKind, SignalName, TransportName};
@@ -36,6 +38,10 @@ pub struct WireProgram {
     gone: Rc<Notify>,
     table: Rc<RefCell<Table>>,
     began: tokio::time::Instant,
+    ended_at: Rc<Cell<Option<Duration>>>,
+    executable: PathBuf,
+    scratch: PathBuf,
+    autopsy: Option<Autopsy>,
 }
 
 impl WireProgram {
@@ -47,6 +53,7 @@ impl WireProgram {
         table: &Rc<RefCell<Table>>,
         stir: &Rc<Notify>,
         began: tokio::time::Instant,
+        attention: Attention,
     ) -> Result<Self, LaunchError> {
         let machine =
             |what: &str, error: &dyn std::fmt::Display| LaunchError::Machine(format!("cannot {what}: {error}"));
@@ -75,6 +82,7 @@ impl WireProgram {
                 (write, read)
             }
         };
+        let executable = program.clone();
         let (from_stderr, stderr) = pipe::pipe().map_err(|error| machine("make a pipe", &error))?;
         let child = spawn::spawn(spawn::Launch {
             program,
@@ -95,13 +103,15 @@ impl WireProgram {
         })?;
 
         guard.add(child.pid);
+        // Where it may not be traced, there is one line less in a report.
+        let autopsy = if attention == Attention::Deaths { Autopsy::of(child.pid).ok() } else { None };
 
         let drained = |fd: OwnedFd| -> io::Result<Rc<RefCell<Output>>> {
             let output = Rc::new(RefCell::new(Output::default()));
             pipe::set_nonblocking(&fd).map_err(io::Error::other)?;
             // A terminal is read like a pipe.
             let receiver = Receiver::from_owned_fd_unchecked(fd)?;
-            tokio::task::spawn_local(drain(receiver, Rc::clone(&output), guard.printed(), Rc::clone(stir)));
+            tokio::task::spawn_local(drain(receiver, Rc::clone(&output), guard.printed(), Rc::clone(stir), began));
             Ok(output)
         };
         let stdout = drained(from_stdout).map_err(|error| machine("read standard output", &error))?;
@@ -117,12 +127,15 @@ impl WireProgram {
         let watched = child.as_fd().try_clone_to_owned().map_err(|error| machine("watch the program", &error))?;
         let gone = Rc::new(Notify::new());
         let woken = Rc::clone(&gone);
+        let ended_at: Rc<Cell<Option<Duration>>> = Rc::default();
+        let noted = Rc::clone(&ended_at);
         let stir = Rc::clone(stir);
         tokio::task::spawn_local(async move {
             // A process descriptor becomes readable when the process ends.
             if let Ok(watched) = Receiver::from_owned_fd_unchecked(watched) {
                 let _ = watched.readable().await;
             }
+            noted.set(Some(began.elapsed()));
             stir.notify_one();
             woken.notify_waiters();
         });
@@ -136,6 +149,10 @@ impl WireProgram {
             gone,
             table: Rc::clone(table),
             began,
+            ended_at,
+            executable,
+            scratch: scratch.to_owned(),
+            autopsy,
         })
     }
 
@@ -173,11 +190,17 @@ impl WireProgram {
     }
 }
 
-async fn drain(mut from: Receiver, output: Rc<RefCell<Output>>, printed: Printed, stir: Rc<Notify>) {
+async fn drain(
+    mut from: Receiver,
+    output: Rc<RefCell<Output>>,
+    printed: Printed,
+    stir: Rc<Notify>,
+    began: tokio::time::Instant,
+) {
     let mut buffer = vec![0; 256 * 1024];
     // EIO is how a terminal says that nobody holds its other side any more.
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        output.borrow_mut().push(&buffer[..count]);
+        output.borrow_mut().push(&buffer[..count], began.elapsed());
         printed.add(count);
         stir.notify_one();
     }
@@ -220,6 +243,10 @@ impl Program for WireProgram {
         self.ended.get()
     }
 
+    fn ended_at(&self) -> Option<Duration> {
+        self.ended_at.get()
+    }
+
     fn signal(&self, signal: SignalName) {
         let signal = match signal {
             SignalName::Interrupt => spawn::Signal::Interrupt,
@@ -256,6 +283,28 @@ impl Program for WireProgram {
             calls.retain(|call| !call.starts_with("futex"));
         }
         calls
+    }
+
+    fn stacks(&self) -> Vec<Stack> {
+        stack::of_processes(&self.family(), &self.scratch)
+    }
+
+    fn dumps_on(&self) -> Option<i32> {
+        stack::dumps_on(&self.executable, crate::simulated::runtime_of(&self.executable))
+    }
+
+    fn ask(&self, signal: i32) {
+        if !self.is_reaped() {
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(self.pid),
+                nix::sys::signal::Signal::try_from(signal).ok(),
+            );
+        }
+    }
+
+    fn fell_at(&self, signal: i32) -> Vec<Frame> {
+        let found = self.autopsy.as_ref().and_then(Autopsy::found).filter(|found| found.signal == signal);
+        found.map(|found| stack::frames(&found.thread, &found.mappings, &self.scratch)).unwrap_or_default()
     }
 
     fn vitals(&self) -> Option<Vitals> {

@@ -14,6 +14,7 @@ use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::Log;
 use crate::run::skip::Skip;
+use crate::run::stage::Attention;
 use crate::run::{Director, End, Record, bounded};
 use crate::sandbox::guard::{self, Bounds, Guard, HANGS};
 use crate::scenario::Scenario;
@@ -34,11 +35,18 @@ pub struct Setup {
 }
 
 /// Plays a scenario on real sockets.
-pub fn play(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> (Record, Vec<harness_os::sniff::Frame>) {
+pub fn play(
+    setup: &Setup,
+    scenario: &Scenario,
+    cast: &Cast,
+    seed: u64,
+    attention: Attention,
+) -> (Record, Vec<harness_os::sniff::Frame>) {
     let mut frames = Vec::new();
     let outcome = with_stage(setup, &cast.root, |stage| {
         let frames = &mut frames;
         Box::pin(async move {
+            stage.attend(attention);
             if let Err(error) = machine::write_files(scenario, cast, stage.scratch()) {
                 return failed(format!("cannot write the scenario's files: {error}"));
             }

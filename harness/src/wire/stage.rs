@@ -21,8 +21,8 @@ use super::program::WireProgram;
 use super::sockets::{WireConnection, WireDatagrams, WireListener};
 use crate::peers::dns;
 use crate::run::stage::{
-    Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
-    Unsupported,
+    Attention, Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage,
+    Stillness, Task, Unsupported,
 };
 use crate::sandbox::guard::{Excess, Guard, MARKER};
 use crate::scenario::model::{BackendName, Family, TransportName};
@@ -72,6 +72,7 @@ pub struct WireStage {
     elsewhere: Cell<bool>,
     names: Names,
     private_names: bool,
+    attention: Cell<Attention>,
 }
 
 /// Bytes of packets that are kept of a run: nobody looks at more.
@@ -103,6 +104,7 @@ impl WireStage {
             // A port that is taken would be the harness's own doing: names are then unknown, as without a network.
             names: namespace.and_then(|_| Names::serve().ok()).unwrap_or_default(),
             private_names: false,
+            attention: Cell::default(),
         }
     }
 
@@ -110,6 +112,11 @@ impl WireStage {
     #[must_use]
     pub fn with_private_names(self, private_names: bool) -> Self {
         Self { private_names, ..self }
+    }
+
+    /// From now on the programs are looked at like this.
+    pub fn attend(&self, attention: Attention) {
+        self.attention.set(attention);
     }
 
     /// What the programs used too much of, if anything.
@@ -191,6 +198,15 @@ impl Stage for WireStage {
         BackendName::Wire
     }
 
+    fn is_over(&self) {
+        drop(self.frames());
+        self.sniffer.take();
+    }
+
+    fn attention(&self) -> Attention {
+        self.attention.get()
+    }
+
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
@@ -232,8 +248,15 @@ impl Stage for WireStage {
                 self.elsewhere.set(true);
                 return Ok(Rc::new(Elsewhere::new(address)) as Rc<dyn Program>);
             }
-            let program =
-                Rc::new(WireProgram::launch(launch, &self.scratch, &self.guard, &self.table, &self.stir, self.began)?);
+            let program = Rc::new(WireProgram::launch(
+                launch,
+                &self.scratch,
+                &self.guard,
+                &self.table,
+                &self.stir,
+                self.began,
+                self.attention.get(),
+            )?);
             self.programs.borrow_mut().push(Rc::clone(&program));
             self.pause.set(SHORTEST);
             Ok(program as Rc<dyn Program>)

@@ -11,6 +11,7 @@ mod cli_grade;
 mod cli_other;
 mod cli_streams;
 mod common;
+mod crashes;
 mod generated;
 mod hostile;
 mod interop;

@@ -4,6 +4,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -57,7 +58,8 @@ impl Child {
     /// # Errors
     /// When somebody else has reaped it (ECHILD).
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, OsError> {
-        if self.status.is_none() {
+        // Asked of one that is alive and traced, the wait would take the stops that are its tracer's.
+        if self.status.is_none() && crate::trap::becomes_ready(self.pidfd.as_fd(), Duration::ZERO) {
             self.status = self
                 .wait(libc::WEXITED | libc::WNOHANG)
                 .map_err(|errno| OsError::new(format!("wait for process {}", self.pid), errno))?;

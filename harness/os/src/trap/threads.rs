@@ -47,8 +47,10 @@ impl ThreadProbe {
         match buffer.get(close + 2) {
             // A thread says that it sleeps a moment before it does. It may have lost its processor right then, and it
             // looks asleep for as long as others have the processor; or it finds that it need not sleep.
-            Some(b'S' | b'T' | b't') if self.is_on_its_way() => Activity::Busy,
-            Some(b'S' | b'T' | b't') => {
+            Some(b'S' | b'T') if self.is_on_its_way() => Activity::Busy,
+            // Stopped by a tracer that looks at it: it goes on in a moment.
+            Some(b't') => Activity::Busy,
+            Some(b'S' | b'T') => {
                 let mut text = [0u8; 96];
                 let length = self.schedule.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
                 Activity::Asleep(String::from_utf8_lossy(&text[..length]).into_owned())

@@ -195,7 +195,7 @@ impl Program for FakeProgram {
         if let Ok(mut output) = self.stdout.try_borrow_mut() {
             let text = (self.script.prints)(self.clock.get()).as_bytes();
             let known = output.bytes.len();
-            output.push(&text[known..]);
+            output.push(&text[known..], Duration::ZERO);
             output.ended = self.ended().is_some();
         }
         &self.stdout

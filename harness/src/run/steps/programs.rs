@@ -10,7 +10,7 @@ use super::super::actors::ProgramActor;
 use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::stage::{Launch, LaunchError};
-use super::super::{Director, Done, Failure, Halt};
+use super::super::{Director, Done, Failure, Halt, KILLED};
 use crate::catalogue::model::RoleKind;
 use crate::peers::sasl;
 use crate::run::judge;
@@ -159,6 +159,7 @@ impl Director {
             given,
             with,
         };
+        self.log.starts(Rc::clone(&actor.program), name, &role, &actor.launch.invocation.cwd);
         self.actors.programs.insert(name.to_owned(), Rc::new(actor));
         // Programs that ask for their address are told, question by question.
         for line in answers {
@@ -258,7 +259,7 @@ impl Director {
     pub(super) async fn crash(&mut self, step: &ProgramRef) -> Done {
         for (name, actor) in self.actors.programs_named(&step.program) {
             actor.program.crash().await;
-            self.note(&name, What::Ended("killed by the scenario".to_owned()));
+            self.note(&name, What::Ended(KILLED.to_owned()));
         }
         Ok(())
     }

@@ -1,0 +1,110 @@
+//! The sentences about a crash. Parts for pages, and one line for everything else.
+
+use super::{Crash, Doing, Kind, Place, Wait};
+
+/// What happened, as in `The server crashed while it served alice`.
+pub fn headline(crash: &Crash) -> String {
+    let role = &crash.role;
+    let what = match (crash.ended, &crash.kind) {
+        (true, _) => format!("The {role} crashed"),
+        (false, Kind::Exception { .. }) => format!("An exception came up in the {role}"),
+        (false, _) => format!("A part of the {role} crashed"),
+    };
+    match &crash.doing {
+        Doing::Starting => format!("{what} after it was started"),
+        Doing::Meeting(peer) if role.contains("client") => format!("{what} while it spoke with {peer}"),
+        Doing::Meeting(peer) => format!("{what} while it served {peer}"),
+        Doing::Reading => format!("{what} after it was typed a line"),
+    }
+}
+
+/// By what, as in `TypeError: can't concat int to bytes`.
+pub fn what(kind: &Kind) -> String {
+    match kind {
+        Kind::Exception { name, message } if message.is_empty() => name.clone(),
+        Kind::Exception { name, message } => format!("{name}: {message}"),
+        Kind::Panic { message } => format!("panic: {message}"),
+        Kind::Signal { name, meaning, message } if message.is_empty() => format!("{name} ({meaning})"),
+        Kind::Signal { name, meaning, message } => format!("{name} ({meaning}): {message}"),
+    }
+}
+
+/// Where, as in `server.py:9  connection.sendall(data.upper() + 1)`.
+pub fn place(place: &Place) -> String {
+    format!("{}:{}  {}", place.file, place.line, place.text).trim_end().to_owned()
+}
+
+/// All of it in one line: `The server crashed while it served alice: server.py:9 connection.sendall(data.upper() + 1) -
+/// TypeError: can't concat int to bytes`.
+pub fn sentence(crash: &Crash) -> String {
+    let (headline, what) = (headline(crash), what(&crash.kind));
+    let what = what.lines().next().unwrap_or_default();
+    match &crash.place {
+        Some(place) if place.text.is_empty() => format!("{headline}: {}:{} - {what}", place.file, place.line),
+        Some(place) => format!("{headline}: {}:{} {} - {what}", place.file, place.line, place.text),
+        None => format!("{headline}: {what}"),
+    }
+}
+
+/// What a program is at, as a part of a sentence: `the server waits in recv(): server.c:41 n = recv(fd, line, 80, 0) -
+/// serve() called at server.c:63`.
+pub fn waits(wait: &Wait) -> String {
+    let role = &wait.role;
+    let what = match wait.call.as_deref() {
+        None => format!("the {role} runs on and on"),
+        Some(call) if call.contains(' ') => format!("the {role} waits for {call}"),
+        Some(call) => format!("the {role} waits in {call}()"),
+    };
+    let Place { file, line, text, .. } = &wait.place;
+    let mut said = format!("{what}: {file}:{line} {text}").trim_end().to_owned();
+    if let Some(outer) = wait.frames.get(1) {
+        let function = if wait.place.function.is_empty() {
+            "called".to_owned()
+        } else {
+            format!("{}() called", wait.place.function)
+        };
+        said.push_str(&format!(" - {function} at {}:{}", outer.file, outer.line));
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_in_one_line() {
+        let place = Place {
+            file: "server.py".to_owned(),
+            line: 9,
+            function: "serve".to_owned(),
+            text: "connection.sendall(data.upper() + 1)".to_owned(),
+        };
+        let exception =
+            Kind::Exception { name: "TypeError".to_owned(), message: "can't concat int to bytes".to_owned() };
+        let crash = Crash {
+            program: "server".to_owned(),
+            role: "server".to_owned(),
+            kind: exception,
+            place: Some(place.clone()),
+            frames: vec![place],
+            doing: Doing::Meeting("alice".to_owned()),
+            ended: true,
+        };
+        let signal = Kind::Signal {
+            name: "SIGSEGV".to_owned(),
+            meaning: "segmentation fault".to_owned(),
+            message: String::new(),
+        };
+        let client = Crash { role: "client".to_owned(), kind: signal, place: None, ..crash.clone() };
+        let typed = Crash { doing: Doing::Reading, ..client.clone() };
+        let thread = Crash { ended: false, ..crash.clone() };
+        let said: Vec<String> = [&crash, &client, &typed, &thread].into_iter().map(sentence).collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        The server crashed while it served alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
+        The client crashed while it spoke with alice: SIGSEGV (segmentation fault)
+        The client crashed after it was typed a line: SIGSEGV (segmentation fault)
+        An exception came up in the server while it served alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
+        ");
+    }
+}
