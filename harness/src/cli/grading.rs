@@ -16,7 +16,7 @@ use crate::grade::held_back::is_unfinished;
 use crate::grade::{Filter, Options, Played, Rubric, Subject, grade, late};
 use crate::report::format::{Format, render};
 use crate::report::model::{Report, RequirementReport, Status};
-use crate::report::{causes, markdown, short, summary};
+use crate::report::{causes, escape, markdown, short, summary};
 use crate::scenario::model::BackendName;
 use crate::scenario::problem::{nearest, suggestion};
 use crate::simulated;
@@ -193,7 +193,7 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
     let (filter, options) = (filter(arguments), options(arguments, backend, setup));
     if !arguments.quiet && arguments.format == Format::Human {
         for note in &notes {
-            term::say(note);
+            term::say(&escape::line(note));
         }
     }
     let bar = term::progress(!arguments.no_progress && !arguments.quiet, "{bar:30} {pos}/{len} runs  {wide_msg}");

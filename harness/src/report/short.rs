@@ -41,6 +41,7 @@ pub struct Surroundings {
 pub fn render(report: &Report, style: Style, around: &Surroundings) -> String {
     let causes = causes::causes(report);
     let mut page = vec![human::first_line(report, style)];
+    page.extend(broken(report, style));
     let mut shown = 0;
     for cause in &causes {
         let block = block(report, cause, style);
@@ -54,6 +55,7 @@ pub fn render(report: &Report, style: Style, around: &Surroundings) -> String {
     page.push(String::new());
     page.extend(absent(report, style));
     page.extend(more(report, &causes[shown..], style));
+    page.extend(unproven(report, style));
     page.push(style.paint(Paint::Strong, &stand(report, &causes, style)));
     page.extend(next(report, causes.first(), style, around));
     page.join("\n") + "\n"
@@ -178,6 +180,28 @@ fn absent(report: &Report, style: Style) -> Vec<String> {
     let ids: Vec<String> = report.absent.iter().map(|it| short(report, &it.id)).collect();
     let text = format!("✗ no program was handed in for (−{}): {}", summary::points(worth), ids.join(", "));
     at_most(wrap(&text, style.columns()), PROSE, style.columns())
+}
+
+/// Files that could not be built, each with the compiler's first words.
+fn broken(report: &Report, style: Style) -> Vec<String> {
+    let told = report.findings.broken.iter().flat_map(|broken| {
+        let text = escape::line(&format!("✗ {} {}", broken.file, broken.why));
+        at_most(hang("", &text, style.columns()), REASON, style.columns())
+    });
+    told.map(|line| style.paint(Paint::Bad, &line)).collect()
+}
+
+/// What would decide each must that nothing decided.
+fn unproven(report: &Report, style: Style) -> Vec<String> {
+    let open = summary::requirements(report).filter(|found| report.undecided.contains(&found.id) && !found.is_lost());
+    let told = open.filter_map(|found| Some((summary::remedy(found)?, found.id.clone())));
+    let groups = summary::grouped(told);
+    let lines = groups.iter().flat_map(|group| {
+        let ids: Vec<String> = group.ids.iter().map(|id| short(report, id)).collect();
+        let text = format!("? {}: {}", ids.join(", "), group.reason.join(" "));
+        at_most(wrap(&text, style.columns()), PROSE, style.columns())
+    });
+    lines.collect()
 }
 
 /// How many checks came to what.

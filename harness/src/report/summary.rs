@@ -125,7 +125,7 @@ fn run_reason(run: &RunReport) -> String {
 }
 
 /// What would decide a requirement that nothing decided (not escaped).
-fn remedy(requirement: &RequirementReport) -> Option<String> {
+pub fn remedy(requirement: &RequirementReport) -> Option<String> {
     match requirement.runs.iter().find(|run| run.status == Status::Skip) {
         None => Some("decided when it is graded without a filter on scenarios".to_owned()),
         Some(run) => run.undecided.as_ref().and_then(Undecided::remedy),
@@ -179,7 +179,7 @@ pub fn findings(report: &Report) -> Vec<Group> {
 }
 
 /// Collects ids by reason; both keep the order in which they first came.
-fn grouped(pairs: impl Iterator<Item = (String, String)>) -> Vec<Group> {
+pub(super) fn grouped(pairs: impl Iterator<Item = (String, String)>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (reason, id) in pairs {
         let reason = if reason.is_empty() { Vec::new() } else { escape::lines(&reason) };
