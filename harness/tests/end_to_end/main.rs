@@ -1,6 +1,7 @@
 //! The binary from outside, as its users call it. One test binary: the harness is linked once.
 
 mod attach;
+mod book;
 mod capture;
 mod casting;
 mod class;

@@ -168,7 +168,7 @@ fn no_login_of_smtp_is_left(
 fn the_report_says_that_something_is_masked() {
     let folder = folder();
     let out = crate::common::run(
-        harness(folder.path()).args(["--target", "reference", "--requirement", "mail-read-pop3.login"]),
+        harness(folder.path()).args(["--target", "reference", "--requirement", "mail-read-pop3.login", "--all"]),
         0,
     );
     let said = crate::common::stdout(&out);

@@ -128,8 +128,9 @@ fn nginx() {
     }
 }
 
-/// Everything that it writes stays in its folder; `types` as in its own mime.types.
-const NGINX: &str = r#"printf 'daemon off; pid nginx.pid; error_log stderr; events {} http { access_log off;
+/// Everything that it writes stays in its folder; `types` as in its own mime.types. Started by root it would give its
+/// folders to another user, which no program of a run can do.
+const NGINX: &str = r#"printf 'user root root; daemon off; pid nginx.pid; error_log stderr; events {} http { access_log off;
 types { text/html html; text/plain txt; text/css css; image/png png; }
 client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
 server { listen %s; root %s; } }' {port} "$PWD" > nginx.conf
