@@ -129,7 +129,7 @@ fn runs(criterion: &mut Criterion, catalogue: &Catalogue, private_network: bool)
 
 /// Plays the run. A run in which the good program does not pass is not worth timing.
 fn play(setup: &Setup, scenario: &Scenario, cast: &Cast) -> Result<(), String> {
-    let (record, frames) = wire::play(setup, scenario, cast, 1);
+    let (record, frames) = wire::play(setup, scenario, cast, 1, harness::run::stage::Attention::None);
     if record.end != End::Played {
         return Err(format!("the run ended with {:?}", record.end));
     }

@@ -193,7 +193,9 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
     let (filter, options) = (filter(arguments), options(arguments, backend, setup));
     if !arguments.quiet && arguments.format == Format::Human {
         for note in &notes {
-            term::say(&escape::line(note));
+            // A name at the beginning of a line could be a command to whatever reads it. Lines to paste are indented.
+            let begin = if note.starts_with("  ") { "" } else { "note: " };
+            term::say(&format!("{begin}{}", escape::line(note)));
         }
     }
     let bar = term::progress(!arguments.no_progress && !arguments.quiet, "{bar:30} {pos}/{len} runs  {wide_msg}");

@@ -229,7 +229,7 @@ impl<'t> Talks<'t> {
             Box::pin(async move { survey::meet_with(Rc::clone(&stage), cast, task, name, probe).await })
         })?;
         let met = match met {
-            Met::As(meeting, seen) => Some((meeting, seen)),
+            Met::As(meeting, seen) => Some((*meeting, seen)),
             Met::Machine(why) => return Err(why),
             Met::Not(_) | Met::NotStartable(_) => None,
         };

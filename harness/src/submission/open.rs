@@ -483,7 +483,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
             match met {
                 Met::As(meeting, _) => {
                     if let Some(part) = cast.parts.get_mut(&role) {
-                        part.meeting = meeting;
+                        part.meeting = *meeting;
                         part.meeting.findings.extend(part.meeting.strays.clone());
                     }
                 }

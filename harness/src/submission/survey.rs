@@ -30,7 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub enum Met {
     /// It was met; this was learned.
-    As(Meeting, Seen),
+    As(Box<Meeting>, Seen),
     /// It runs or ran, and was not met: it neither listened nor came.
     Not(Seen),
     /// It does not start.
@@ -89,11 +89,11 @@ pub async fn meet_with(stage: Rc<WireStage>, cast: &Cast, task: &Task, role: &st
         Some(RoleKind::Server | RoleKind::Relay) => meet_server(&stage, cast, role, probe).await,
         // There is no address to keep to, and nothing to be said before it is judged.
         Some(RoleKind::Client) if task.role(role).is_some_and(|role| !role.is_led()) => {
-            Met::As(cast.parts[role].meeting.clone(), Seen::default())
+            Met::As(Box::new(cast.parts[role].meeting.clone()), Seen::default())
         }
         Some(RoleKind::Client) => meet_client(&stage, cast, role, probe).await,
         // There is nowhere to meet it, and nothing to be learned.
-        Some(RoleKind::Local) => Met::As(cast.parts[role].meeting.clone(), Seen::default()),
+        Some(RoleKind::Local) => Met::As(Box::new(cast.parts[role].meeting.clone()), Seen::default()),
         None => Met::NotStartable(format!("the submission has no {role}")),
     }
 }
@@ -217,7 +217,7 @@ async fn meet_server(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
         {}
     }
     let network = std::mem::take(&mut seen_now.network);
-    Met::As(meeting, Seen { network, ..seen(stage, &program) })
+    Met::As(Box::new(meeting), Seen { network, ..seen(stage, &program) })
 }
 
 fn stray_server(role: &str, given: u16, found: u16, takes_arguments: bool) -> String {
@@ -446,7 +446,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
         meeting.fixed_port = Some(address.port());
         meeting.fixed_host = Some(address.ip());
         meeting.strays = Some(stray_client(given, address, cast.takes_arguments(role)));
-        return Met::As(meeting, seen_now);
+        return Met::As(Box::new(meeting), seen_now);
     }
     if let Some((_, address)) = seen_now
         .contacts
@@ -472,7 +472,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     if !seen_now.network.is_empty() && probe.is_some() {
         learn_framing(&mut meeting, role, &say, &seen_now.network);
     }
-    Met::As(meeting, seen_now)
+    Met::As(Box::new(meeting), seen_now)
 }
 
 /// Whether an address is one that the harness itself has opened.

@@ -58,7 +58,9 @@ impl Server {
     /// Starts the server and plays these steps. An error is what the program did wrong.
     fn play(&self, steps: &[String]) -> Result<(), String> {
         let scenario = scenario(self.task, steps);
-        let record = simulated::play(&scenario, &self.opened.casts[self.task], 1, false).record;
+        let record =
+            simulated::play(&scenario, &self.opened.casts[self.task], 1, false, harness::run::stage::Attention::None)
+                .record;
         let wrong = record.events.into_iter().find_map(|event| match event.what {
             What::Judged(judgement) if !judgement.held => Some(judgement.reason),
             _ => None,

@@ -61,7 +61,7 @@ fn a_short_read_is_enough_for_a_server_that_stops_at_one() {
     let found = report(&mut command, 1);
     assert_eq!(first_run(&found)["schedule"], "recv: 4095, rest");
     let reason = first_run(&found)["reason"].as_str().unwrap();
-    assert!(reason.ends_with("it fails already when the 1st recv yields 4095 of 4096 bytes"), "{reason}");
+    assert!(reason.contains("it fails already when the 1st recv yields 4095 of 4096 bytes"), "{reason}");
 }
 
 #[test]
