@@ -74,9 +74,9 @@ impl Bounds {
             disk: 1 << 30,
             files: 50_000,
             output: 512 << 20,
-            // What any scenario asks for is a few.
-            sent: 64 << 20,
-            pieces: 3 << 20,
+            // The largest file of a scenario is 64 MiB, and a program may send it byte by byte.
+            sent: 512 << 20,
+            pieces: 128 << 20,
             // A program that polls uses as much as the scenario takes.
             processor: HANGS / 2,
             time: HANGS,
