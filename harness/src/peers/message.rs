@@ -54,8 +54,8 @@ pub fn holds(content: &[u8], text: &[u8]) -> Held {
     }
 }
 
-/// Whether a message holds a text, and not this one: hardly a word of it is there. What was cut off, joined or spelled in
-/// another way still has most of them.
+/// Whether a message holds a text, and not this one: hardly a word of it is there, and what is there are mostly other
+/// words. What was joined or spelled in another way still has most of them, and what was cut off has no others.
 pub fn is_another(content: &[u8], text: &[u8]) -> bool {
     let words = |bytes: &[u8]| -> BTreeSet<String> {
         let text = String::from_utf8_lossy(bytes).to_lowercase();
@@ -68,7 +68,8 @@ pub fn is_another(content: &[u8], text: &[u8]) -> bool {
         _ => None,
     });
     let (said, wanted): (BTreeSet<String>, _) = (bodies.flatten().collect(), words(text));
-    !said.is_empty() && !wanted.is_empty() && wanted.intersection(&said).count() * 4 < wanted.len()
+    let shared = wanted.intersection(&said).count();
+    !said.is_empty() && !wanted.is_empty() && shared * 4 < wanted.len() && shared * 2 < said.len()
 }
 
 /// What is wrong with the fields that every mail has: `From` and `To` with addresses (these, if they are given), and a
@@ -97,6 +98,16 @@ mod tests {
     use rstest::rstest;
 
     const HEADER: &str = "From: Anna <anna@example.org>\r\nTo: bert@example.net\r\nSubject: hello\r\n";
+
+    #[rstest]
+    #[case::cut_off("Dear Bert,", false)]
+    #[case::joined("Dear Bert, the library will close early on Monday. Yours, Anna", false)]
+    #[case::nothing("", false)]
+    #[case::its_own("I love computer networks!", true)]
+    fn a_text_of_its_own_has_other_words(#[case] body: &str, #[case] is_another_one: bool) {
+        let told = b"Dear Bert,\nthe library will close early on Monday.\nYours, Anna\n";
+        assert_eq!(is_another(format!("{HEADER}\r\n{body}\r\n").as_bytes(), told), is_another_one);
+    }
 
     #[rstest]
     #[case("\r\none\r\n\r\ntwo\r\n", Held::InPart(None))]
