@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use harness_os::namespace::Containment;
@@ -101,22 +102,19 @@ fn apart(arguments: &Strangers, index: usize) -> Result<Seen, String> {
     let said = read(child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>));
     let complained = read(child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>));
     let bound = arguments.bound.map_or(Duration::from_secs(240), |limit| limit.0);
-    let deadline = Instant::now() + bound;
-    let mut told = false;
-    let status = loop {
-        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-            break status;
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || ended.send(child.wait()));
+    let gone = || "the end of its grading was lost".to_owned();
+    let mut status = end.recv_timeout(bound).ok();
+    let told = status.is_none();
+    // It ends by itself when it is told; else what it started goes with it.
+    for (signal, grace) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, Duration::MAX)] {
+        if status.is_none() {
+            let _ = killpg(group, signal);
+            status = end.recv_timeout(grace).ok();
         }
-        let now = Instant::now();
-        if now > deadline + GRACE {
-            // It did not end by itself: what it started goes with it.
-            let _ = killpg(group, Signal::SIGKILL);
-        } else if now > deadline && !told {
-            told = true;
-            let _ = killpg(group, Signal::SIGTERM);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    }
+    let status = status.ok_or_else(gone)?.map_err(|error| error.to_string())?;
     if told {
         return Err(format!("not done within {} s", bound.as_secs()));
     }
