@@ -530,6 +530,28 @@ mod tests {
         assert!(failures > 1000 && passes > 1000, "{failures} {passes}");
     }
 
+    /// What a table of all programs finds at its end is found here at once: each must and each should has a program
+    /// that is declared to fail it, and each scenario decides something.
+    #[test]
+    fn every_requirement_has_a_program_that_is_declared_to_fail_it() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/submissions");
+        let programs = Programs::open(Some(&root)).unwrap_or_else(|error| panic!("{error}"));
+        let rows = programs.entries.iter().map(|entry| {
+            let declared = [&entry.expected.fails, &entry.expected.fails_sim].into_iter().flatten();
+            let declared = declared.map(|id| (id.as_str(), "declared")).collect::<Vec<_>>();
+            Row {
+                entry: entry.clone(),
+                outcome: graded(&declared, &[]),
+                declared: BTreeSet::new(),
+                duration_ms: 0,
+                before: Vec::new(),
+            }
+        });
+        let table = Table { rows: rows.collect(), duration_ms: 0 };
+        assert_eq!(gaps(&catalogue, &table, BackendName::Sim, &|_| true), Vec::<String>::new());
+    }
+
     fn graded(failed: &[(&str, &str)], undecided: &[(&str, &str)]) -> Outcome {
         let map = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect::<BTreeMap<_, _>>()
