@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use nix::sys::prctl;
+
 use super::procfs::{self, Stat};
 use crate::namespace::NamespaceId;
 
@@ -114,6 +116,10 @@ pub(super) fn census(belonging: &Belonging<'_>) -> Census {
         .collect();
     let untouchable = ancestors(own, &stats);
     let namespace = belonging.namespace.filter(|namespace| NamespaceId::of_process(own).as_ref() != Some(namespace));
+    // Orphans come to a subreaper: a member then descends from this process, and the environments of all others, which
+    // cost most of a look, need not be read.
+    let has_all = prctl::get_child_subreaper() == Ok(true);
+    let may_be_ours = |pid: i32| !has_all || !is_elsewhere(pid, own, &stats);
     let seeds: BTreeSet<i32> = stats
         .iter()
         .filter(|(pid, stat)| {
@@ -124,7 +130,8 @@ pub(super) fn census(belonging: &Belonging<'_>) -> Census {
             if pid <= 1 || untouchable.contains(&pid) {
                 return false;
             }
-            belonging.roots.contains(&pid) || (stat.alive() && is_marked(pid, stat, namespace, belonging.marker))
+            belonging.roots.contains(&pid)
+                || (stat.alive() && may_be_ours(pid) && is_marked(pid, stat, namespace, belonging.marker))
         })
         .map(|(pid, _)| *pid)
         .collect();
@@ -155,6 +162,22 @@ fn ancestors(pid: i32, stats: &BTreeMap<i32, Stat>) -> BTreeSet<i32> {
         current = stat.ppid;
     }
     chain
+}
+
+/// True if the chain of parents above `pid` was seen to its end and `own` is not in it. Where a parent went during the
+/// scan nobody knows whose child this is now.
+fn is_elsewhere(pid: i32, own: i32, stats: &BTreeMap<i32, Stat>) -> bool {
+    let mut current = pid;
+    // As long as no real chain: ids that were reused during the scan can make a ring.
+    for _ in 0..=stats.len() {
+        match stats.get(&current) {
+            _ if current == own => return false,
+            Some(stat) if stat.ppid > 1 => current = stat.ppid,
+            Some(_) => return true,
+            None => return false,
+        }
+    }
+    false
 }
 
 /// True if `pid` or somebody above it is one of `seeds`.
@@ -214,6 +237,14 @@ mod tests {
         assert!(descends(12, &seeds, &stats));
         assert!(!descends(20, &seeds, &stats));
         assert_eq!(ancestors(12, &stats), BTreeSet::from([1, 10, 11]));
+    }
+
+    #[test]
+    fn whose_parents_are_all_known_is_elsewhere() {
+        let stats = table(&[(5, 1), (10, 5), (11, 10), (12, 11), (20, 5), (21, 20), (31, 30), (40, 41), (41, 40)]);
+        let elsewhere: Vec<i32> = stats.keys().copied().filter(|pid| is_elsewhere(*pid, 10, &stats)).collect();
+        // 31's parent has gone; 40 and 41 are a ring of reused ids.
+        assert_eq!(elsewhere, [5, 20, 21]);
     }
 
     #[test]
