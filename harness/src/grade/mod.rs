@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use crate::capture::Link;
 use crate::catalogue::{Catalogue, Task};
 use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
+use crate::run::skip::Skip;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
@@ -324,6 +325,9 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
     played.diagnosis = insight::diagnosis(run, played);
 }
 
+/// Said of a program that asks again and again instead of waiting.
+const POLLS: &str = "a program asks again and again without waiting, and for that no time passes on the simulated network";
+
 fn play_once(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
     let keep = options.setup.sniff;
     // What is not kept is played again if it fails, and looked at then; on real sockets it would not be the same.
@@ -362,14 +366,18 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
             played.link = Link::RawIp;
             // A defect of the simulation is not the submission's, and need not leave it undecided.
             let why = match &played.record.end {
+                _ if outcome.polled => POLLS.to_owned(),
                 End::Harness(why) if options.real_sockets_too => why.clone(),
                 _ => String::new(),
             };
-            if !why.is_empty() && run.scenario.backends.contains(&BackendName::Wire) {
+            if why.is_empty() {
+            } else if options.real_sockets_too && run.scenario.backends.contains(&BackendName::Wire) {
                 (played.record, played.frames) =
                     wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
                 (played.backend, played.link) = (BackendName::Wire, Link::Ethernet);
                 played.remarks.push(format!("{why}; it was played on real sockets"));
+            } else if outcome.polled {
+                played.record.end = End::Skipped(Skip::situation(why));
             }
         }
     }

@@ -15,9 +15,10 @@ use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::{Log, What};
 use crate::run::skip::{Skip, Undecided};
-use crate::run::stage::{Attention, Stage};
+use crate::run::remains::Remains;
+use crate::run::stage::{Attention, Ended, Stage};
 use crate::run::{Director, End, Failure, Record};
-use crate::sandbox::guard::{self, Bounds, Guard, PROCESSOR};
+use crate::sandbox::guard::{self, Bounds, Excess, Guard, PROCESSOR};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
 use crate::scenario::model::{BackendName, Schedule};
@@ -37,11 +38,14 @@ pub struct Outcome {
     pub frames: Vec<Frame>,
     /// All calls, one a line, if they were asked for.
     pub calls: String,
+    /// A program asked again and again instead of waiting, for which virtual time does not pass: it ran into its bound,
+    /// and what it did is no evidence.
+    pub polled: bool,
 }
 
 impl Outcome {
     fn of(end: End) -> Self {
-        Self { record: Record::empty(end), frames: Vec::new(), calls: String::new() }
+        Self { record: Record::empty(end), frames: Vec::new(), calls: String::new(), polled: false }
     }
 }
 
@@ -75,7 +79,10 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, attention: 
         if let Some(excess) = guard.excess() {
             excess.blame(&mut outcome.record);
             outcome.record.trace_sha256 = None;
+            outcome.polled = matches!(excess, Excess::Processor(_));
         }
+        let out_of_time = |program: &Remains| program.ended == Some(Ended::Signal(nix::libc::SIGXCPU));
+        outcome.polled |= outcome.record.programs.iter().any(out_of_time);
         match survivors.len() {
             0 => Ok(outcome),
             count => Err(format!("{} of the program could not be stopped", counted(count, "process"))),
@@ -143,7 +150,7 @@ fn simulate(
             calls.push_str(&format!("{call}\n"));
         }
     }
-    Ok(Outcome { record, frames, calls })
+    Ok(Outcome { record, frames, calls, polled: false })
 }
 
 fn busy() -> Failure {

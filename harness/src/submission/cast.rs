@@ -219,6 +219,8 @@ pub struct Meeting {
     pub suffix: Vec<u8>,
     /// Nothing made it answer (a server that should).
     pub mute: bool,
+    /// It was seen to understand plain text, or to send it.
+    pub heard: bool,
     /// Why only its own other half understands it.
     pub private: Option<String>,
     /// What placeholders were found to stand for.

@@ -565,6 +565,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
                 });
                 let strays = port_80.then(|| format!("the {role} connects to port 80, whatever port the URL names"));
                 if let Some(part) = cast.parts.get_mut(role) {
+                    part.meeting.heard = true;
                     part.meeting.findings.extend(ended.into_iter().chain(told).chain(strays));
                     for event in record.events {
                         match event.what {
@@ -594,7 +595,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
     Ok(())
 }
 
-/// A framing that one half has of its own is the other half's, too.
+/// A framing that one half has of its own is the other half's, too, unless that one was seen to speak in plain text.
 fn share_private_framing(cast: &mut Cast) {
     if cast.parts.len() < 2 {
         return;
@@ -608,7 +609,7 @@ fn share_private_framing(cast: &mut Cast) {
         part.meeting.private.clone().or_else(|| by_suffix.then(ends))
     });
     if let Some(private) = private {
-        for part in cast.parts.values_mut() {
+        for part in cast.parts.values_mut().filter(|part| !part.meeting.heard) {
             part.meeting.private = Some(private.clone());
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::cast::{Cast, Framing, Meeting};
+use super::observe;
 use crate::catalogue::Task;
 use crate::catalogue::model::{Input, Probe, RoleKind};
 use crate::machine;
@@ -217,7 +218,9 @@ async fn meet_server(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
         {}
     }
     let network = std::mem::take(&mut seen_now.network);
-    Met::As(Box::new(meeting), Seen { network, ..seen(stage, &program) })
+    let seen_now = Seen { network, ..seen(stage, &program) };
+    meeting.heard = probe.is_some_and(|probe| observe::shows(probe, &seen_now).is_some());
+    Met::As(Box::new(meeting), seen_now)
 }
 
 fn stray_server(role: &str, given: u16, found: u16, takes_arguments: bool) -> String {
@@ -471,6 +474,8 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     }
     if !seen_now.network.is_empty() && probe.is_some() {
         learn_framing(&mut meeting, role, &say, &seen_now.network);
+        let plain = meeting.private.is_none() && meeting.suffix.is_empty();
+        meeting.heard = plain && judge::contains(&seen_now.network, line, false);
     }
     Met::As(Box::new(meeting), seen_now)
 }
