@@ -682,6 +682,9 @@ pub struct Strangers {
     /// Only hand-ins whose folder and task contain this
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
+    /// Look which programs are taken, and give no verdicts
+    #[arg(long)]
+    pub programs: bool,
     /// Bound of each hand-in in real time (90s, 4m) [default: 4m]
     #[arg(long, value_name = "D")]
     pub bound: Option<Limit>,

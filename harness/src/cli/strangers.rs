@@ -75,7 +75,7 @@ fn one(arguments: &Strangers, hand_in: &HandIn, containment: &Containment) -> Re
         cuts: None,
     };
     let folder = arguments.list.parent().unwrap_or(std::path::Path::new(""));
-    let seen = look(&catalogue, folder, hand_in, &options);
+    let seen = look(&catalogue, folder, hand_in, &options, arguments.programs);
     term::print(&serde_json::to_string(&seen).map_err(|error| error.to_string())?);
     Ok(Exit::Passed)
 }
@@ -86,6 +86,9 @@ fn apart(arguments: &Strangers, index: usize) -> Result<Seen, String> {
     let mut command = Command::new(program);
     command.arg("strangers").arg(&arguments.list).args(["--one", &index.to_string()]);
     command.args(["--backend", arguments.backend.as_str()]);
+    if arguments.programs {
+        command.arg("--programs");
+    }
     if let Some(jobs) = arguments.jobs {
         command.args(["--jobs", &jobs.to_string()]);
     }

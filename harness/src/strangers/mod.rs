@@ -131,8 +131,8 @@ pub struct Row {
     pub seconds: u64,
 }
 
-/// Opens and grades a hand-in.
-pub fn look(catalogue: &Catalogue, folder: &Path, hand_in: &HandIn, options: &Options) -> Seen {
+/// Opens a hand-in, and grades it unless only its `programs` are asked for.
+pub fn look(catalogue: &Catalogue, folder: &Path, hand_in: &HandIn, options: &Options, programs: bool) -> Seen {
     let target = folder.join(&hand_in.folder);
     let request = Request { target: Some(target), tasks: vec![hand_in.task.clone()], ..Request::default() };
     let opened = match open::open(&request, catalogue, &options.setup) {
@@ -141,15 +141,21 @@ pub fn look(catalogue: &Catalogue, folder: &Path, hand_in: &HandIn, options: &Op
         Err(OpenError::NotGradable(why)) => return Seen::NotGradable(why),
         Err(other) => return Seen::Broken(other.to_string()),
     };
-    graded(catalogue, hand_in, &opened, options)
+    let parts = opened.casts.get(&hand_in.task).map(|cast| &cast.parts);
+    let taken = parts.into_iter().flatten().map(|(role, part)| (role.clone(), files_of(&part.command))).collect();
+    let verdicts = if programs { BTreeMap::new() } else { verdicts(catalogue, hand_in, &opened, options) };
+    Seen::Graded { programs: taken, verdicts }
 }
 
-fn graded(catalogue: &Catalogue, hand_in: &HandIn, opened: &Opened, options: &Options) -> Seen {
+fn verdicts(
+    catalogue: &Catalogue,
+    hand_in: &HandIn,
+    opened: &Opened,
+    options: &Options,
+) -> BTreeMap<String, Verdict> {
     let filter = Filter { tasks: vec![hand_in.task.clone()], ..Filter::default() };
     let subject = Subject::of(opened, hand_in.folder.display().to_string());
     let graded = grade(catalogue, &subject, &filter, &Rubric::default(), options, &|_, _, _| {});
-    let parts = opened.casts.get(&hand_in.task).map(|cast| &cast.parts);
-    let programs = parts.into_iter().flatten().map(|(role, part)| (role.clone(), files_of(&part.command))).collect();
     let verdicts = graded.report.tasks.into_iter().flat_map(|task| task.requirements).map(|requirement| {
         let run = requirement.runs.iter().find(|run| run.status == requirement.status);
         let why = run.map(|run| match &run.skip_reason {
@@ -159,7 +165,7 @@ fn graded(catalogue: &Catalogue, hand_in: &HandIn, opened: &Opened, options: &Op
         let id = requirement.id.split_once('.').map_or(requirement.id.as_str(), |(_, id)| id).to_owned();
         (id, Verdict { level: requirement.level, status: requirement.status, why: why.unwrap_or_default() })
     });
-    Seen::Graded { programs, verdicts: verdicts.collect() }
+    verdicts.collect()
 }
 
 /// The files that a command may be about, below the submission and without their extension.

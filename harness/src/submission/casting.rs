@@ -13,6 +13,8 @@ pub struct Candidate {
     pub file: PathBuf,
     /// The port that is built in.
     pub port: Option<u16>,
+    /// Others come to it.
+    pub listens: bool,
 }
 
 /// What speaks for one program in one role.
@@ -189,6 +191,22 @@ fn decide_task(
         let same = |other: &&Claim| other.program == claim.program && foreign.contains(other.task.as_str());
         all.iter().filter(same).any(|other| other.behaves() && other.behaviour() >= claim.behaviour())
     };
+    // Built-in ports make pairs: one whose other half is there, and may not play the other role, is at home with that one.
+    let is_anothers = |claim: &Claim| {
+        let meets = |program: usize| {
+            let (one, other) = (&candidates[claim.program], &candidates[program]);
+            one.port.is_some() && one.port == other.port && one.listens != other.listens
+        };
+        let partners: BTreeSet<usize> = of_role
+            .iter()
+            .filter(|(role, _)| **role != claim.role)
+            .flat_map(|(_, own)| own.iter().map(|claim| claim.program))
+            .collect();
+        !partners.is_empty()
+            && !partners.iter().any(|program| meets(*program))
+            && partners.iter().all(|program| candidates[*program].port.is_some())
+            && (0..candidates.len()).any(meets)
+    };
     // All choices of one program for each role that has any.
     let mut choices: Vec<Vec<&Claim>> = vec![Vec::new()];
     for (_, own) in of_role.iter().filter(|(_, own)| !own.is_empty()) {
@@ -232,7 +250,7 @@ fn decide_task(
             let paired = partners().any(|other| other.behaves() && with(&other) > 0);
             let alone = own.len() == 1 && (lone || named || paired);
             let fits = claim.behaves() || partners().all(|other| with(&other) > -6);
-            ((claim.behaves() || alone) && fits && !is_theirs(claim)).then_some(*program)
+            ((claim.behaves() || alone) && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
         });
         let key = (wanted.task.clone(), (*role).clone());
         match only {
@@ -341,7 +359,7 @@ mod tests {
     fn files(names: &[&str]) -> Vec<Candidate> {
         let candidate = |name: &&str| {
             let (file, port) = name.split_once(':').map_or((*name, None), |(file, port)| (file, port.parse().ok()));
-            Candidate { file: file.into(), port }
+            Candidate { file: file.into(), port, listens: leaning(file) > 0 }
         };
         names.iter().map(candidate).collect()
     }
@@ -415,6 +433,15 @@ mod tests {
             claim(1, "echo/client", &[answers()]),
         ],
         "calc/client=0 echo/client=1"
+    )]
+    #[case::its_other_half_is_of_another_exercise(
+        &["q12client.py:7200", "q12server.py:7200", "q16server.py:5002", "server.py:5000"],
+        vec![
+            claim(0, "echo/client", &[answers()]),
+            claim(2, "echo/server", &[]),
+            claim(3, "echo/server", &[]),
+        ],
+        "echo/server?[2, 3] echo/client?[0]"
     )]
     #[case::a_pair_lies_in_one_folder(
         &["Q1/server.py", "Q2/server.py", "Q2/client.py"],

@@ -297,7 +297,11 @@ fn decide(ask: &Ask<'_>, looked: &mut Looked) {
     let candidates: Vec<Candidate> = looked
         .programs
         .iter()
-        .map(|program| Candidate { file: program.found.file.clone(), port: program.observed.command.port })
+        .map(|program| Candidate {
+            file: program.found.file.clone(),
+            port: program.observed.command.port,
+            listens: matches!(program.observed.doing, Some(Doing::Listens(_))),
+        })
         .collect();
     let mode = casting::Mode { unasked: ask.tasks.is_empty(), lone: ask.lone };
     looked.decision = casting::decide(&candidates, &wanted, &looked.claims, mode);
