@@ -49,6 +49,9 @@ pub struct TaskFile {
     /// Words by which a file or a source names the task: weak evidence, where nothing else tells programs apart.
     #[serde(default)]
     pub words: Vec<String>,
+    /// Further words by which a whole submission names the task, of which its siblings have the same.
+    #[serde(default)]
+    pub topics: Vec<String>,
     /// How a program is met before it is judged, to learn how it tells where a message ends.
     #[serde(default)]
     pub meet: Vec<Meet>,

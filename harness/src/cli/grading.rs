@@ -349,7 +349,7 @@ pub fn open_error(error: &OpenError) -> Exit {
             complain(why);
             Exit::Usage
         }
-        OpenError::NotGradable(why) => {
+        OpenError::NotGradable(why) | OpenError::Asked(why) => {
             complain(why);
             Exit::NotGradable
         }

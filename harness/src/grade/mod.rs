@@ -326,7 +326,8 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
 }
 
 /// Said of a program that asks again and again instead of waiting.
-const POLLS: &str = "a program asks again and again without waiting, and for that no time passes on the simulated network";
+const POLLS: &str =
+    "a program asks again and again without waiting, and for that no time passes on the simulated network";
 
 fn play_once(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
     let keep = options.setup.sniff;

@@ -137,7 +137,7 @@ pub fn look(catalogue: &Catalogue, folder: &Path, hand_in: &HandIn, options: &Op
     let request = Request { target: Some(target), tasks: vec![hand_in.task.clone()], ..Request::default() };
     let opened = match open::open(&request, catalogue, &options.setup) {
         Ok(opened) => opened,
-        Err(OpenError::Ambiguous(why)) => return Seen::Asked(why),
+        Err(OpenError::Ambiguous(why) | OpenError::Asked(why)) => return Seen::Asked(why),
         Err(OpenError::NotGradable(why)) => return Seen::NotGradable(why),
         Err(other) => return Seen::Broken(other.to_string()),
     };
@@ -147,12 +147,7 @@ pub fn look(catalogue: &Catalogue, folder: &Path, hand_in: &HandIn, options: &Op
     Seen::Graded { programs: taken, verdicts }
 }
 
-fn verdicts(
-    catalogue: &Catalogue,
-    hand_in: &HandIn,
-    opened: &Opened,
-    options: &Options,
-) -> BTreeMap<String, Verdict> {
+fn verdicts(catalogue: &Catalogue, hand_in: &HandIn, opened: &Opened, options: &Options) -> BTreeMap<String, Verdict> {
     let filter = Filter { tasks: vec![hand_in.task.clone()], ..Filter::default() };
     let subject = Subject::of(opened, hand_in.folder.display().to_string());
     let graded = grade(catalogue, &subject, &filter, &Rubric::default(), options, &|_, _, _| {});

@@ -15,6 +15,8 @@ pub struct Candidate {
     pub port: Option<u16>,
     /// Others come to it.
     pub listens: bool,
+    /// Nothing was seen of it: perhaps it needs to be told more.
+    pub idle: bool,
 }
 
 /// What speaks for one program in one role.
@@ -236,6 +238,8 @@ fn decide_task(
             Some(one) => vec![*one],
             None => best,
         };
+    let sided = |file: &Path| leaning(file.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()).signum();
+    let towards = |program: usize| if candidates[program].listens { 1 } else { -1 };
     for (role, own) in &of_role {
         let chosen = of(role, &best);
         let only = chosen.first().filter(|_| chosen.len() == 1).and_then(|program| {
@@ -244,11 +248,15 @@ fn decide_task(
             // it; and of several none.
             let partners = || best.iter().flat_map(|choice| choice.iter()).filter(|other| other.program != *program);
             let with = |other: &&&Claim| togetherness(&candidates[*program], &candidates[other.program]);
-            let speaks =
-                |it: &Evidence| matches!(it, Evidence::Named(_) | Evidence::Mentions(_) | Evidence::NothingAsked);
+            let speaks = |it: &Evidence| {
+                matches!(it, Evidence::Named(_) | Evidence::Home(_) | Evidence::Mentions(_) | Evidence::NothingAsked)
+            };
             let named = claim.evidence.iter().any(speaks);
             let paired = partners().any(|other| other.behaves() && with(&other) > 0);
-            let alone = own.len() == 1 && (lone || named || paired);
+            // Its name says so, and nobody knows what it does when it is told enough.
+            let is_rival = |other: &Candidate| other.idle && sided(&other.file) == towards(*program);
+            let unrivalled = sided(&candidates[*program].file) == towards(*program) || !candidates.iter().any(is_rival);
+            let alone = own.len() == 1 && (lone || (named || paired) && unrivalled);
             let fits = claim.behaves() || partners().all(|other| with(&other) > -6);
             ((claim.behaves() || alone) && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
         });
@@ -257,7 +265,7 @@ fn decide_task(
             Some(program) => drop(decision.cast.insert(key, program)),
             None if own.is_empty() => {
                 // What is called like the role and answers like another is not graded, and not passed over.
-                let named = |it: &Evidence| matches!(it, Evidence::Named(_));
+                let named = |it: &Evidence| matches!(it, Evidence::Named(_) | Evidence::Home(_));
                 let called = |claim: &&&Claim| &claim.role == *role && claim.evidence.iter().any(named);
                 let candidates: Vec<usize> = claims.iter().filter(called).map(|claim| claim.program).collect();
                 if !candidates.is_empty() {
@@ -265,7 +273,13 @@ fn decide_task(
                 }
             }
             None => {
-                let candidates = own.iter().map(|claim| claim.program).collect();
+                let rivals = (0..candidates.len()).filter(|program| {
+                    own.len() == 1
+                        && !own[0].behaves()
+                        && candidates[*program].idle
+                        && sided(&candidates[*program].file) == towards(own[0].program)
+                });
+                let candidates = own.iter().map(|claim| claim.program).chain(rivals).collect();
                 decision.questions.push(Question { task: key.0, role: key.1, candidates });
             }
         }
@@ -329,7 +343,7 @@ pub fn compare(claims: &mut [Claim]) {
 }
 
 fn written(claim: &Claim) -> i32 {
-    let by_name = |it: &&Evidence| matches!(it, Evidence::Named(_) | Evidence::Mentions(_));
+    let by_name = |it: &&Evidence| matches!(it, Evidence::Named(_) | Evidence::Home(_) | Evidence::Mentions(_));
     claim.evidence.iter().filter(by_name).map(Evidence::weight).sum()
 }
 
@@ -348,6 +362,10 @@ mod tests {
         Evidence::Answers("it says so".to_owned())
     }
 
+    fn home() -> Evidence {
+        Evidence::Home("echo".to_owned())
+    }
+
     fn named() -> Evidence {
         Evidence::Named("echo".to_owned())
     }
@@ -359,7 +377,8 @@ mod tests {
     fn files(names: &[&str]) -> Vec<Candidate> {
         let candidate = |name: &&str| {
             let (file, port) = name.split_once(':').map_or((*name, None), |(file, port)| (file, port.parse().ok()));
-            Candidate { file: file.into(), port, listens: leaning(file) > 0 }
+            let (file, idle) = file.strip_prefix('-').map_or((file, false), |file| (file, true));
+            Candidate { file: file.into(), port, listens: leaning(file) > 0, idle }
         };
         names.iter().map(candidate).collect()
     }
@@ -400,6 +419,16 @@ mod tests {
     )]
     #[case::the_only_one_that_could(&["a.py"], vec![claim(0, "echo/server", &[named()])], "echo/server=0")]
     #[case::nothing_speaks_for_the_only_one(&["a.py"], vec![claim(0, "echo/server", &[])], "echo/server?[0]")]
+    #[case::the_submission_is_called_so(
+        &["a.py", "b.py"],
+        vec![claim(0, "echo/server", &[home()]), claim(1, "echo/client", &[home()])],
+        "echo/client=1 echo/server=0"
+    )]
+    #[case::one_that_is_called_so_needs_to_be_told_more(
+        &["waste/send.py", "-PingClient.py"],
+        vec![claim(0, "echo/client", &[home()])],
+        "echo/client?[0, 1]"
+    )]
     #[case::its_other_half_speaks_for_it(
         &["a.py", "b.py"],
         vec![claim(0, "echo/server", &[]), claim(1, "echo/client", &[answers()])],

@@ -196,9 +196,8 @@ fn python(root: &Path, below: &Path, name: &str) -> Candidate {
         root.join(folder).join(module).is_dir() || root.join(folder).join(format!("{module}.py")).is_file()
     };
     let foreign = IMPORTED.captures_iter(&source).filter_map(|found| found.get(1)).map(|module| module.as_str());
-    let mut above = below.ancestors().skip(1);
-    let home =
-        foreign.filter(|module| !is_at(below, module)).find_map(|module| above.find(|folder| is_at(folder, module)));
+    let above = |module: &str| below.ancestors().skip(1).find(|folder| is_at(folder, module));
+    let home = foreign.filter(|module| !is_at(below, module)).find_map(above);
     if let Some(home) = home {
         let steps = below.components().count() - home.components().count();
         found.env.insert("PYTHONPATH".to_owned(), vec![".."; steps].join("/"));

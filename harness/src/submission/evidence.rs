@@ -49,6 +49,8 @@ pub enum Evidence {
     },
     /// The name of its file or folder has a word of the task.
     Named(String),
+    /// What was handed in is called by a word of the task.
+    Home(String),
     /// Its source has a word of the task.
     Mentions(String),
     /// Its name says on which side it is.
@@ -60,7 +62,7 @@ impl Evidence {
     pub fn weight(&self) -> i32 {
         match self {
             Self::NothingAsked => 0,
-            Self::Acts | Self::Mentions(_) | Self::Side => 1,
+            Self::Acts | Self::Home(_) | Self::Mentions(_) | Self::Side => 1,
             Self::Named(_) => 2,
             Self::Answers(_) | Self::Plays(_) => 10,
             Self::FitsBetter { .. } => -4,
@@ -84,6 +86,7 @@ impl fmt::Display for Evidence {
             Self::AnswersLike { task, role } => write!(f, "it answers like the {role} of {task}"),
             Self::FitsBetter { task, role } => write!(f, "it answers even more like the {role} of {task}"),
             Self::Named(word) => write!(f, "its name has \"{word}\" in it"),
+            Self::Home(word) => write!(f, "the name of the submission has \"{word}\" in it"),
             Self::Mentions(word) => write!(f, "its source has \"{word}\" in it"),
             Self::Side => f.write_str("its name says so"),
         }
@@ -281,16 +284,23 @@ fn simulates() -> bool {
     *KNOWN.get_or_init(|| crate::simulated::possible().is_ok())
 }
 
-/// What is written in and on a program's files that is about a task: weak evidence.
-pub fn written(task: &Task, role: &Role, file: &Path, source: &str) -> Vec<Evidence> {
+/// What is written in and on a program's files that is about a task: weak evidence. `home` is what was handed in.
+pub fn written(task: &Task, role: &Role, (home, file): (&str, &Path), source: &str) -> Vec<Evidence> {
     let name = file.to_string_lossy().to_lowercase();
     let source = source.to_lowercase();
     let words: Vec<&str> = task.file.words.iter().map(String::as_str).chain([task.id()]).collect();
-    let in_name = words.iter().find(|word| name.replace(['_', ' '], "-").contains(**word));
+    let within = |text: &str| {
+        let text = text.to_lowercase().replace(['_', ' '], "-");
+        move |word: &&&str| text.contains(&word.replace('_', "-"))
+    };
+    let in_name = words.iter().find(within(&name));
+    let topics: Vec<&str> = words.iter().copied().chain(task.file.topics.iter().map(String::as_str)).collect();
+    let in_home = topics.iter().find(within(home));
     let in_source = words.iter().find(|word| source.contains(**word));
     let side = casting::leaning(&name);
     let sided = role.kind.listens() && side > 0 || role.kind == RoleKind::Client && side < 0;
     let mut found: Vec<Evidence> = in_name.map(|word| Evidence::Named((*word).to_owned())).into_iter().collect();
+    found.extend(in_home.map(|word| Evidence::Home((*word).to_owned())));
     found.extend(in_source.map(|word| Evidence::Mentions((*word).to_owned())));
     found.extend(sided.then_some(Evidence::Side));
     found

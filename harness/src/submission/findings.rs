@@ -84,8 +84,15 @@ impl Findings {
         let decision = &looked.decision;
         let command = |program: usize, task: &str, role: &str| {
             let role = catalogue.task(task).and_then(|task| task.role(role));
-            let command = &looked.programs[program].observed.command;
-            role.map_or_else(|| command.clone(), |role| evidence::fitted(command, role))
+            let observed = &looked.programs[program].observed;
+            let mut command = observed.command.clone();
+            let Some(role) = role else { return command };
+            if observed.doing.is_none() {
+                // Nothing is known of its arguments: what the sheet says is where to begin.
+                command.words.extend(role.arguments.split_whitespace().map(str::to_owned));
+                return command;
+            }
+            evidence::fitted(&command, role)
         };
         for ((task, role), program) in &decision.cast {
             let evidence = looked.claim(*program, task, role).map(|claim| &claim.evidence[..]).unwrap_or_default();

@@ -54,6 +54,8 @@ pub struct Ask<'a> {
     pub tasks: &'a [String],
     /// The role that is asked for.
     pub role: Option<&'a str>,
+    /// What the submission is called.
+    pub home: &'a str,
     /// Whether it is about one file, which was named.
     pub lone: bool,
 }
@@ -155,7 +157,7 @@ fn run<'a>(
                 continue;
             }
             let program = &programs[*program];
-            evidence.extend(evidence::written(task, role, &program.found.file, &program.source));
+            evidence.extend(evidence::written(task, role, (ask.home, &program.found.file), &program.source));
             claims.push((task.id().to_owned(), role.name.clone(), evidence));
         }
         Ok(claims
@@ -301,6 +303,7 @@ fn decide(ask: &Ask<'_>, looked: &mut Looked) {
             file: program.found.file.clone(),
             port: program.observed.command.port,
             listens: matches!(program.observed.doing, Some(Doing::Listens(_))),
+            idle: program.observed.doing.is_none(),
         })
         .collect();
     let mode = casting::Mode { unasked: ask.tasks.is_empty(), lone: ask.lone };

@@ -76,6 +76,9 @@ const IDLE: u32 = 3;
 /// Ports from here on are given out by the kernel.
 const EPHEMERAL: u16 = 32_768;
 
+/// The host that is typed: not the usual one, so that who goes there was told so, also where no prompt is seen.
+const TYPED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// Lines that a program may ask for before it does something.
 const MOST_LINES: usize = 5;
 
@@ -89,6 +92,8 @@ struct Trial {
     given: u16,
     /// What it was told on its standard input before it acted, as placeholders.
     typed: Vec<String>,
+    /// It went to the host that was typed.
+    led: bool,
     said: Vec<u8>,
     printed: bool,
     ended: Option<Ended>,
@@ -207,6 +212,7 @@ fn try_form(
                 asked_for_mail: false,
                 given: address.port(),
                 typed: Vec::new(),
+                led: false,
                 said: Vec::new(),
                 printed: false,
                 ended: None,
@@ -219,7 +225,9 @@ fn try_form(
                 let ended = program.ended().is_some();
                 let contacts = stage.contacts();
                 let to_a_peer = |(_, to, _): &&(TransportName, SocketAddr, Vec<u8>)| to.port() != dns::PORT;
-                trial.went = contacts.iter().find(to_a_peer).map(|(transport, to, _)| (*transport, to.port()));
+                let went = contacts.iter().find(to_a_peer);
+                trial.went = went.map(|(transport, to, _)| (*transport, to.port()));
+                trial.led = went.is_some_and(|(_, to, _)| to.ip() == TYPED);
                 trial.asked_for_mail |=
                     contacts.iter().any(|(_, to, asked)| to.port() == dns::PORT && is_about_mail(asked));
                 for transport in [TransportName::Tcp, TransportName::Udp] {
@@ -250,7 +258,8 @@ fn try_form(
                         (None, _) => break,
                     };
                     lines = if asked.is_none() && !form.is_empty() { 3 } else { lines + 1 };
-                    let line = typed.replace("{host}", "127.0.0.1").replace("{port}", &address.port().to_string());
+                    let line =
+                        typed.replace("{host}", &TYPED.to_string()).replace("{port}", &address.port().to_string());
                     let line = forms::USUAL
                         .iter()
                         .fold(line, |line, (name, value)| line.replace(&format!("{{{name}}}"), value));
@@ -397,6 +406,9 @@ pub fn observe(
     } else if best.acted() {
         observed.command.words.extend(best.form.split_whitespace().map(str::to_owned));
         observed.command.port = best.opened.or(best.went).map(|(_, port)| port);
+        if best.led {
+            observed.command.stdin = best.typed;
+        }
     }
     Ok(observed)
 }

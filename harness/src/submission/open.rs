@@ -80,6 +80,9 @@ pub enum OpenError {
     /// There is nothing that could be graded.
     #[error("{0}")]
     NotGradable(String),
+    /// It is not clear which programs are meant: what each did, and lines to paste.
+    #[error("{0}")]
+    Asked(String),
     /// The machine's fault.
     #[error("{0}")]
     Machine(String),
@@ -144,6 +147,7 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
         let home = root.display().to_string();
         result.map_err(|error| match error {
             OpenError::NotGradable(why) => OpenError::NotGradable(why.replace(&home, ".")),
+            OpenError::Asked(why) => OpenError::Asked(why.replace(&home, ".")),
             other => other,
         })?;
     }
@@ -304,6 +308,7 @@ fn from_folder(
         root,
         tasks: &request.tasks,
         role: request.role.as_deref(),
+        home: &home(path),
         lone: !request.target.as_ref().is_some_and(|path| path.is_dir() || is_archive(path)),
     };
     let looked = folder::look(&ask, &built.programs).map_err(OpenError::Machine)?;
@@ -327,11 +332,21 @@ fn from_folder(
         lines.extend(findings.unused.iter().map(|unused| format!("  {}: {}", unused.file, unused.why)));
         // Last, so that nothing stands behind the lines to paste.
         lines.extend(findings.questions.iter().flat_map(Asked::lines));
-        return Err(OpenError::NotGradable(lines.join("\n")));
+        let lines = lines.join("\n");
+        return Err(match findings.questions.is_empty() {
+            true => OpenError::NotGradable(lines),
+            false => OpenError::Asked(lines),
+        });
     }
     opened.notes.extend(findings.notes());
     opened.findings = findings;
     Ok(())
+}
+
+/// What a submission is called: a folder's own name, which may tell what is in it.
+fn home(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Says that nothing was found, and what to write, for the task that was asked for and the language at hand.
@@ -385,7 +400,8 @@ fn from_lone_program(
         )));
     };
     let_be_if_named(setup, root)?;
-    let ask = Ask { catalogue, setup, root, tasks: &request.tasks, role: request.role.as_deref(), lone: true };
+    let (tasks, role) = (&request.tasks, request.role.as_deref());
+    let ask = Ask { catalogue, setup, root, tasks, role, home: &home(path), lone: true };
     let lone =
         discover::Candidate { file: PathBuf::from(&name), words: words.clone(), ..discover::Candidate::default() };
     let looked = folder::look(&ask, &[lone]).map_err(OpenError::Machine)?;

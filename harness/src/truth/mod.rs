@@ -278,7 +278,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
         Request { target: Some(folder.path().to_owned()), tasks: vec![entry.task.clone()], ..Request::default() };
     let opened = match open::open(&request, catalogue, &options.setup) {
         Ok(opened) => opened,
-        Err(OpenError::NotGradable(why)) => return Outcome::NotGradable(why),
+        Err(OpenError::NotGradable(why) | OpenError::Asked(why)) => return Outcome::NotGradable(why),
         Err(OpenError::Machine(why)) => return Outcome::Harness(why),
         Err(other) => return Outcome::Harness(other.to_string()),
     };
