@@ -323,6 +323,11 @@ pub fn steady(said: &str) -> String {
 }
 
 impl Crash {
+    /// Whether two crashes have one cause: the same came up in the same line, whatever it said of its data.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.place.is_some() && self.place == other.place && self.kind.name() == other.kind.name()
+    }
+
     /// Changes every text of it that a program has made: its messages, and its lines.
     pub fn mask(&mut self, mask: &dyn Fn(&str) -> String) {
         match &mut self.kind {
@@ -337,6 +342,14 @@ impl Crash {
 }
 
 impl Kind {
+    /// What it is called, without what it says: `KeyError`, `SIGSEGV`, `panic`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Exception { name, .. } | Self::Signal { name, .. } => name,
+            Self::Panic { .. } => "panic",
+        }
+    }
+
     /// The runtime's message; empty if there is none.
     pub fn message(&self) -> &str {
         match self {

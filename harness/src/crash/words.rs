@@ -72,12 +72,8 @@ pub fn advice(stop: Stop<'_>) -> Option<String> {
 /// How a program's part in a run ends, in few words: `KeyError, line 12`, `waits in recv(), line 41`.
 pub fn end(stop: Stop<'_>) -> String {
     let what = match stop {
-        Stop::Crash(crash) => match &crash.kind {
-            // Of `java.lang.IllegalStateException` the last word says it.
-            Kind::Exception { name, .. } => name.rsplit('.').next().unwrap_or(name).to_owned(),
-            Kind::Signal { name, .. } => name.clone(),
-            Kind::Panic { .. } => "panic".to_owned(),
-        },
+        // Of `java.lang.IllegalStateException` the last word says it.
+        Stop::Crash(crash) => crash.kind.name().rsplit('.').next().unwrap_or_default().to_owned(),
         Stop::Wait(wait) => at(wait),
     };
     stop.place().map_or_else(|| what.clone(), |place| format!("{what}, line {}", place.line))

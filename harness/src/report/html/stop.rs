@@ -20,7 +20,11 @@ pub fn all(report: &Report) -> Markup {
     let mut stops: Vec<(Stop<'_>, Vec<&RequirementReport>)> = Vec::new();
     for cause in causes::causes(report) {
         let Some(stop) = cause.run().and_then(|run| run.stop()) else { continue };
-        let same = |known: &Stop<'_>| *known == stop || known.place().is_some() && known.place() == stop.place();
+        let same = |known: &Stop<'_>| match (known, stop) {
+            (Stop::Wait(known), Stop::Wait(wait)) => known.place == wait.place,
+            // Crashes in one line are one cause already.
+            _ => *known == stop,
+        };
         match stops.iter_mut().find(|(known, _)| same(known)) {
             Some((_, failed)) => failed.extend(cause.failed),
             None => stops.push((stop, cause.failed)),
