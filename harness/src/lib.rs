@@ -6,6 +6,7 @@
 // `println!` and `eprintln!` panic where nobody can read them: `cli::term` writes instead.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
+pub mod answers;
 pub mod base64;
 pub mod calls;
 pub mod capture;
@@ -16,6 +17,7 @@ pub mod compare;
 pub mod crash;
 pub mod diagnose;
 pub mod grade;
+#[cfg(feature = "answers")]
 pub mod in_process;
 pub mod interop;
 pub mod lab;

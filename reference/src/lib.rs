@@ -64,6 +64,9 @@ pub mod xml;
 pub mod xmlrpc_auth;
 pub mod xmlrpc_server;
 
+/// Stands in every binary that has the model answers in it, so that nobody gives one out without knowing.
+pub static MARK: &str = "HARNESS HAS MODEL ANSWERS";
+
 /// One model answer: a role in a task.
 #[derive(Debug)]
 pub struct Program {
@@ -379,6 +382,8 @@ fn find(task: &str, role: &str) -> Option<&'static Program> {
 /// Blocks until the program ends, and most servers never do. Must not be called from asynchronous code, because the
 /// asynchronous programs get a runtime of their own here.
 pub fn run(task: &str, role: &str, args: &[String]) -> Option<u8> {
+    // Said to be used, so that it is linked.
+    std::hint::black_box(MARK);
     let program = find(task, role)?;
     descriptors::allow_many();
     let body = match program.body {

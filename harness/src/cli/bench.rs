@@ -49,7 +49,11 @@ fn try_run(arguments: &Bench, containment: &Containment) -> Result<Exit, Exit> {
     })?;
     let program = std::env::current_exe().unwrap_or_default();
     let reference = reference_casts(&catalogue, &[TASK.to_owned()], &program, empty.path());
-    let (theirs, ours) = (&opened.casts[TASK], &reference[TASK]);
+    let Some(ours) = reference.get(TASK) else {
+        term::say(&format!("harness: {}", crate::answers::NONE));
+        return Err(Exit::Usage);
+    };
+    let theirs = &opened.casts[TASK];
     let text = table(&catalogue, &setup, theirs, ours, arguments.runs.max(3), empty.path()).map_err(|why| {
         term::say(&format!("harness: {why}"));
         Exit::NotGradable

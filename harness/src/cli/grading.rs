@@ -10,6 +10,7 @@ use harness_os::namespace::Containment;
 use super::arguments::{Backend, Grade};
 use super::origin::Origin;
 use super::{Exit, evidence, last, term};
+use crate::answers;
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::grade::held_back::is_unfinished;
@@ -149,6 +150,10 @@ pub fn options(arguments: &Grade, backend: BackendName, setup: Setup) -> Options
 
 fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&Report)) -> Result<Exit, Exit> {
     let is_reference = arguments.target.as_deref() == Some(Path::new("reference"));
+    if is_reference && answers::all().is_empty() {
+        complain(answers::NONE);
+        return Err(Exit::Usage);
+    }
     let Prepared { catalogue, rubric, backend } = prepare(arguments, is_reference, containment)?;
     if arguments.submitted.is_some() && rubric.late().is_none() {
         complain("--submitted says something to a rubric with a late policy only: --rubric FILE, with [late] in it");
@@ -165,7 +170,7 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
         let mut casts = reference_casts(&catalogue, &arguments.task, &program, empty.path());
         // Unasked, what blocks is left out where only async programs can be played.
         if backend == BackendName::Turmoil && arguments.task.is_empty() {
-            casts.retain(|task, _| reference::programs().iter().any(|it| it.task == task && it.runs_in_process()));
+            casts.retain(|task, _| answers::all().iter().any(|it| it.task == task && it.runs_in_process));
         }
         (casts, BTreeMap::new(), Vec::new(), String::new(), None)
     } else {
@@ -285,6 +290,9 @@ fn models(
         return BTreeMap::new();
     }
     let casts = reference_casts(catalogue, &tasks, program, folder.path());
+    if casts.is_empty() {
+        return BTreeMap::new();
+    }
     let unmet = BTreeMap::new();
     let subject = Subject {
         target: String::new(),

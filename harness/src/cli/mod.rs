@@ -38,6 +38,7 @@ use harness_os::namespace::Containment;
 use arguments::{Cli, Verb};
 pub use exit::Exit;
 
+use crate::answers;
 use crate::scenario::problem::nearest;
 
 /// For a program of a run that has started this one.
@@ -138,12 +139,16 @@ fn reference_program(arguments: &arguments::Reference) -> Exit {
     {
         return Exit::Program(status);
     }
-    match reference::run(&arguments.task, &arguments.role, &arguments.arguments) {
+    match answers::run(&arguments.task, &arguments.role, &arguments.arguments) {
         Some(status) => Exit::Program(status),
+        None if answers::all().is_empty() => {
+            term::say(&format!("harness: {}", answers::NONE));
+            Exit::Usage
+        }
         None => {
             let asked = format!("{} {}", arguments.task, arguments.role);
             let known: Vec<String> =
-                reference::programs().iter().map(|program| format!("{} {}", program.task, program.role)).collect();
+                answers::all().iter().map(|answer| format!("{} {}", answer.task, answer.role)).collect();
             let near = nearest(&asked, known.iter().map(String::as_str));
             let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
             term::say(&format!("harness: there is no reference for {asked}{near}; there are: {}", known.join(", ")));

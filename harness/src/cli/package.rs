@@ -10,6 +10,10 @@ use crate::package::{self, Order, Platform};
 /// GitHub takes no larger file into a repository, in bytes.
 const LARGEST_IN_REPOSITORY: u64 = 100 << 20;
 
+/// How a harness is built that may be given out.
+const LIGHT: &str =
+    "cargo build --release -p harness --no-default-features --features remote --target-dir target/package";
+
 /// Makes a package.
 pub fn run(arguments: &Package) -> Exit {
     match try_run(arguments) {
@@ -58,6 +62,13 @@ fn try_run(arguments: &Package) -> Result<(), Exit> {
         grading::complain(&error.to_string());
         Exit::Usage
     })?;
+    if items.iter().any(package::Item::has_answers) {
+        grading::complain(&format!(
+            "this harness has the model answers in it, and students may get at what is in a package. Build one without them \
+             and pack that:\n  {LIGHT}\n  harness package … --harness target/package/release/harness"
+        ));
+        return Err(Exit::Usage);
+    }
     let out = &arguments.out;
     match arguments.platform {
         Platform::Gradescope => package::write_zip(&items, out),
@@ -90,8 +101,7 @@ fn warn_of_size(arguments: &Package, harness: &Path) {
     let Ok(size) = harness.metadata().map(|meta| meta.len()) else { return };
     if arguments.harness.is_none() && cfg!(debug_assertions) {
         term::say(&format!(
-            "note: this harness is a debug build of {} MiB; one made with `cargo build --release -p harness` is smaller \
-             and faster",
+            "note: this harness is a debug build of {} MiB; a release build is smaller and faster: {LIGHT}",
             size >> 20
         ));
     }

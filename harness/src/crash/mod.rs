@@ -110,6 +110,41 @@ pub struct Wait {
     pub frames: Vec<Place>,
 }
 
+/// Where a program stopped that made a run fail: what its author looks at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop<'r> {
+    /// It crashed.
+    Crash(&'r Crash),
+    /// It waits, or runs on and on.
+    Wait(&'r Wait),
+}
+
+impl<'r> Stop<'r> {
+    /// The lines of the student's own code that led there, the innermost first; none if they are not known.
+    pub fn frames(self) -> &'r [Place] {
+        match self {
+            Self::Crash(crash) => &crash.frames,
+            Self::Wait(wait) => &wait.frames,
+        }
+    }
+
+    /// The innermost of them.
+    pub fn place(self) -> Option<&'r Place> {
+        match self {
+            Self::Crash(crash) => crash.place.as_ref(),
+            Self::Wait(wait) => Some(&wait.place),
+        }
+    }
+
+    /// The program's name in the run.
+    pub fn program(self) -> &'r str {
+        match self {
+            Self::Crash(crash) => &crash.program,
+            Self::Wait(wait) => &wait.program,
+        }
+    }
+}
+
 /// Threads of a program that are told of.
 const THREADS: usize = 4;
 
@@ -147,6 +182,11 @@ fn plain(call: &str) -> String {
 }
 
 impl Wait {
+    /// Whether it waits for the next client, as a server between two of them does.
+    pub fn is_idle(&self) -> bool {
+        self.call.as_deref() == Some("accept")
+    }
+
     /// Changes every text of it that is the program's.
     pub fn mask(&mut self, mask: &dyn Fn(&str) -> String) {
         for place in std::iter::once(&mut self.place).chain(&mut self.frames) {
@@ -283,6 +323,11 @@ pub fn steady(said: &str) -> String {
 }
 
 impl Crash {
+    /// Whether two crashes have one cause: the same came up in the same line, whatever it said of its data.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.place.is_some() && self.place == other.place && self.kind.name() == other.kind.name()
+    }
+
     /// Changes every text of it that a program has made: its messages, and its lines.
     pub fn mask(&mut self, mask: &dyn Fn(&str) -> String) {
         match &mut self.kind {
@@ -297,6 +342,14 @@ impl Crash {
 }
 
 impl Kind {
+    /// What it is called, without what it says: `KeyError`, `SIGSEGV`, `panic`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Exception { name, .. } | Self::Signal { name, .. } => name,
+            Self::Panic { .. } => "panic",
+        }
+    }
+
     /// The runtime's message; empty if there is none.
     pub fn message(&self) -> &str {
         match self {

@@ -1,6 +1,6 @@
 //! The sentences about a crash. Parts for pages, and one line for everything else.
 
-use super::{Crash, Doing, Kind, Place, Wait};
+use super::{Crash, Doing, Kind, Place, Stop, Wait};
 
 /// What happened, as in `The server crashed while it served alice`.
 pub fn headline(crash: &Crash) -> String {
@@ -46,15 +46,52 @@ pub fn sentence(crash: &Crash) -> String {
     }
 }
 
+/// What happened, as the title of a block of its own.
+pub fn title(stop: Stop<'_>) -> String {
+    let wait = match stop {
+        Stop::Crash(crash) => return headline(crash),
+        Stop::Wait(wait) => wait,
+    };
+    let Wait { role, place: Place { file, line, .. }, .. } = wait;
+    match wait.call.as_deref() {
+        None => format!("The {role} runs on and on in line {line} of {file}"),
+        Some(call) if call.contains(' ') => format!("The {role} waits in line {line} of {file}, for {call}"),
+        Some(call) => format!("The {role} waits in line {line} of {file}, in {call}()"),
+    }
+}
+
+/// What to do about it first; nothing if no line is known.
+pub fn advice(stop: Stop<'_>) -> Option<String> {
+    let Place { file, line, .. } = stop.place()?;
+    Some(match stop {
+        Stop::Crash(_) => format!("Mend line {line} of {file} first: the program stops there."),
+        Stop::Wait(_) => format!("Look at line {line} of {file} first: the program gets no further."),
+    })
+}
+
+/// How a program's part in a run ends, in few words: `KeyError, line 12`, `waits in recv(), line 41`.
+pub fn end(stop: Stop<'_>) -> String {
+    let what = match stop {
+        // Of `java.lang.IllegalStateException` the last word says it.
+        Stop::Crash(crash) => crash.kind.name().rsplit('.').next().unwrap_or_default().to_owned(),
+        Stop::Wait(wait) => at(wait),
+    };
+    stop.place().map_or_else(|| what.clone(), |place| format!("{what}, line {}", place.line))
+}
+
+/// What a program is at, without its place: `waits in recv()`.
+fn at(wait: &Wait) -> String {
+    match wait.call.as_deref() {
+        None => "runs on and on".to_owned(),
+        Some(call) if call.contains(' ') => format!("waits for {call}"),
+        Some(call) => format!("waits in {call}()"),
+    }
+}
+
 /// What a program is at, as a part of a sentence: `the server waits in recv(): server.c:41 n = recv(fd, line, 80, 0) -
 /// serve() called at server.c:63`.
 pub fn waits(wait: &Wait) -> String {
-    let role = &wait.role;
-    let what = match wait.call.as_deref() {
-        None => format!("the {role} runs on and on"),
-        Some(call) if call.contains(' ') => format!("the {role} waits for {call}"),
-        Some(call) => format!("the {role} waits in {call}()"),
-    };
+    let what = format!("the {} {}", wait.role, at(wait));
     let Place { file, line, text, .. } = &wait.place;
     let mut said = format!("{what}: {file}:{line} {text}").trim_end().to_owned();
     if let Some(outer) = wait.frames.get(1) {
@@ -71,6 +108,21 @@ pub fn waits(wait: &Wait) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::call(Some("recv"), "The server waits in line 41 of server.c, in recv()", "waits in recv(), line 41")]
+    #[case::lock(Some("a lock"), "The server waits in line 41 of server.c, for a lock", "waits for a lock, line 41")]
+    #[case::busy(None, "The server runs on and on in line 41 of server.c", "runs on and on, line 41")]
+    fn a_wait_in_few_words(#[case] call: Option<&str>, #[case] says: &str, #[case] ends: &str) {
+        let place = Place { file: "server.c".to_owned(), line: 41, function: String::new(), text: String::new() };
+        let (program, role, call) = ("server".to_owned(), "server".to_owned(), call.map(str::to_owned));
+        let wait = Wait { program, role, call, place, frames: Vec::new() };
+        let stop = Stop::Wait(&wait);
+        assert_eq!((title(stop).as_str(), end(stop).as_str()), (says, ends));
+        let advice = advice(stop).unwrap();
+        assert_eq!(advice, "Look at line 41 of server.c first: the program gets no further.");
+    }
 
     #[test]
     fn a_crash_in_one_line() {

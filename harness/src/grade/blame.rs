@@ -1,5 +1,7 @@
 //! Which crash explains a failure: of the programs of a run, and of those that came before anything else was done.
 
+use std::collections::BTreeMap;
+
 use super::Run;
 use crate::crash::{Crash, Wait};
 use crate::report::model::ProgramReport;
@@ -16,18 +18,41 @@ pub fn crash<'r>(run: &Run<'_>, record: &'r Record, id: &str) -> Option<&'r Cras
     crashes().find(|crash| crash.role == run.scenario.role).or_else(|| crashes().next())
 }
 
-/// What the judged programs of a failed run were at.
-pub fn waits(run: &Run<'_>, record: &Record) -> Vec<Wait> {
+/// What the judged programs of a run were at that failed this requirement; nothing if they had answered everybody:
+/// then the answer was not right, and they wait for the next one.
+pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
+    if owes_nobody(&record.events, id) {
+        return Vec::new();
+    }
     let judged = record.programs.iter().filter(|program| program.role == run.scenario.role);
     judged.flat_map(|program| program.waits.iter().cloned()).collect()
+}
+
+/// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent.
+fn owes_nobody(events: &[Event], id: &str) -> bool {
+    let end = failed_at(events, id).unwrap_or(events.len());
+    let mut owed: BTreeMap<&str, bool> = BTreeMap::new();
+    for event in &events[..end] {
+        match event.what {
+            What::Connected(_) | What::Sent(_) => drop(owed.insert(&event.who, true)),
+            What::Received(_) | What::EndReceived | What::ResetReceived => drop(owed.insert(&event.who, false)),
+            _ => {}
+        }
+    }
+    !owed.is_empty() && owed.values().all(|owed| !owed)
+}
+
+/// Where a requirement was found not to hold.
+fn failed_at(events: &[Event], id: &str) -> Option<usize> {
+    events.iter().position(
+        |event| matches!(&event.what, What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|it| it == id)),
+    )
 }
 
 /// When the harness next did something to a program after it had judged a requirement: what crashes from then on does
 /// not explain that verdict. Nothing if it did nothing more.
 fn next_act(events: &[Event], id: &str) -> Option<std::time::Duration> {
-    let judged = events.iter().position(
-        |event| matches!(&event.what, What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|it| it == id)),
-    )?;
+    let judged = failed_at(events, id)?;
     let acts = |event: &&Event| {
         matches!(
             event.what,
@@ -55,4 +80,53 @@ pub fn programs(record: &Record) -> Vec<ProgramReport> {
         stderr: program.stderr.text(),
     };
     record.programs.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::run::event::{About, Excerpt, Judgement, With};
+
+    /// Events by letters: a capital is what a peer of that name sends, a small letter what it receives, and a dot is the
+    /// end of its data.
+    fn events(acts: &str) -> Vec<Event> {
+        let said = || Excerpt::of(b"x");
+        let mut events: Vec<(String, What)> = Vec::new();
+        for act in acts.chars() {
+            let what = match act {
+                '+' => What::Connected(With::Actor("server".to_owned())),
+                '.' => What::EndReceived,
+                act if act.is_uppercase() => What::Sent(said()),
+                _ => What::Received(said()),
+            };
+            let who = if act.is_alphabetic() { act.to_ascii_lowercase() } else { 'a' };
+            events.push((who.to_string(), what));
+        }
+        let judgement = Judgement {
+            decides: vec!["t.letters".to_owned()],
+            held: false,
+            about: About::Conduct,
+            expected: String::new(),
+            actual: String::new(),
+            reason: String::new(),
+        };
+        events.push(("harness".to_owned(), What::Judged(judgement)));
+        events.push(("a".to_owned(), What::Sent(said())));
+        events.into_iter().map(|(who, what)| Event { at: Duration::ZERO, who, what }).collect()
+    }
+
+    #[rstest]
+    #[case::nothing_came("+A", false)]
+    #[case::a_wrong_answer("+Aa", true)]
+    #[case::closed_without_a_word("+A.", true)]
+    #[case::the_second_waits("+AaB", false)]
+    #[case::no_greeting("+", false)]
+    #[case::no_peer("", false)]
+    fn answers_that_are_owed(#[case] acts: &str, #[case] none: bool) {
+        assert_eq!(owes_nobody(&events(acts), "t.letters"), none);
+    }
 }

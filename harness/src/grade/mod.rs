@@ -357,7 +357,7 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
     }
     let cast = &subject.casts[&run.scenario.task];
     match run.backend {
-        BackendName::Turmoil => played.record = crate::in_process::play(&run.scenario, cast, options.seed),
+        BackendName::Turmoil => played.record = crate::answers::play(&run.scenario, cast, options.seed),
         BackendName::Wire => {
             (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
         }

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::stage::Request;
+use crate::answers;
 use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
 use crate::scenario::model::{SignalName, TransportName};
 use crate::submission::reference_role;
@@ -51,8 +52,7 @@ impl InProcess {
         let Some((task, role, arguments)) = reference_role(&launch.invocation.words) else {
             return Err(LaunchError::Unsupported("only the reference runs in this process".to_owned()));
         };
-        let in_process = reference::programs().iter().find(|program| program.task == task && program.role == role);
-        if !in_process.is_some_and(reference::Program::runs_in_process) {
+        if !answers::find(&task, &role).is_some_and(|answer| answer.runs_in_process) {
             return Err(LaunchError::Unsupported(format!(
                 "the {role} of {task} blocks, as its sheet asks: it needs a process of its own"
             )));

@@ -19,7 +19,7 @@ use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::scenario::model::BackendName;
 use crate::submission::{Cast, Command, Part};
-use crate::{in_process, simulated, wire};
+use crate::{answers, simulated, wire};
 
 /// Everything that experiments are played with.
 pub struct Bench<'b> {
@@ -83,7 +83,7 @@ impl Bench<'_> {
         let mut frames = Vec::new();
         let mut link = Link::Ethernet;
         let record = match self.backend {
-            BackendName::Turmoil => in_process::play(&scenario, &cast, self.seed),
+            BackendName::Turmoil => answers::play(&scenario, &cast, self.seed),
             BackendName::Wire => {
                 let record;
                 (record, frames) = wire::play(&self.setup, &scenario, &cast, self.seed, Attention::None);
@@ -180,6 +180,7 @@ impl Bench<'_> {
                 attached: None,
             });
         }
+        answers::find(task, role)?;
         Some(Part::new(self.catalogue.task(task)?.role(role)?, command))
     }
 }
@@ -187,10 +188,8 @@ impl Bench<'_> {
 /// Whether a command is that of a model answer that can run inside this process.
 fn is_async(command: &str) -> bool {
     let mut words = command.split(' ');
-    let (task, role) = (words.next(), words.next());
-    reference::programs()
-        .iter()
-        .any(|program| Some(program.task) == task && Some(program.role) == role && program.runs_in_process())
+    let answer = words.next().zip(words.next()).and_then(|(task, role)| answers::find(task, role));
+    answer.is_some_and(|answer| answer.runs_in_process)
 }
 
 fn packets(frames: &[Frame], link: Link) -> Vec<Packet> {

@@ -48,6 +48,14 @@ pub struct Item {
     pub content: Vec<u8>,
 }
 
+impl Item {
+    /// Whether the model answers are in it (`reference::MARK`).
+    pub fn has_answers(&self) -> bool {
+        // Written in small letters, so that no harness finds itself.
+        memchr::memmem::find(&self.content, "harness has model answers".to_uppercase().as_bytes()).is_some()
+    }
+}
+
 /// The folder of the grader in a student's repository.
 const GRADER: &str = ".grader";
 
@@ -243,6 +251,14 @@ mod tests {
             whole.push_str(&format!("==> {} ({kind}) <==\n{}\n", item.name, String::from_utf8(item.content).unwrap()));
         }
         insta::assert_snapshot!(format!("{platform:?}").to_lowercase(), whole);
+    }
+
+    #[rstest]
+    #[case(format!("\u{7f}ELF {} and more", reference::MARK), true)]
+    #[case("harness has model answers".to_owned(), false)]
+    fn answers_are_seen(#[case] content: String, #[case] seen: bool) {
+        let item = Item { name: "harness".to_owned(), program: true, content: content.into_bytes() };
+        assert_eq!(item.has_answers(), seen);
     }
 
     #[test]

@@ -95,8 +95,7 @@ pub fn causes(report: &Report) -> Vec<Cause<'_>> {
 
 /// Whether two runs crashed in the same line by the same.
 fn is_same_crash(one: &RunReport, other: &RunReport) -> bool {
-    let of = |run: &RunReport| run.crash.as_ref().map(|crash| (crash.kind.clone(), crash.place.clone()));
-    of(one).is_some_and(|crash| crash.1.is_some() && of(other) == Some(crash))
+    one.crash.as_ref().zip(other.crash.as_ref()).is_some_and(|(one, other)| one.is_same(other))
 }
 
 /// What failed, in the order of its causes, and last what only may be.
@@ -148,6 +147,7 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::run::skip::Undecided;
+    use rstest::rstest;
 
     fn failed(id: &str, level: Level, reason: &str) -> RequirementReport {
         let mut found = sample::passed().tasks.remove(0).requirements.remove(0);
@@ -202,6 +202,20 @@ mod tests {
         ]);
         assert_eq!(found[0], (Kind::Must, vec!["t.letters".to_owned(), "t.form".to_owned()], Vec::new()));
         assert_eq!(found[1].0, Kind::Should);
+    }
+
+    #[rstest]
+    #[case::other_data(9, "KeyError", 1)]
+    #[case::other_line(10, "KeyError", 2)]
+    #[case::other_exception(9, "OSError", 2)]
+    fn one_line_is_one_cause(#[case] line: u32, #[case] name: &str, #[case] count: usize) {
+        let mut report = sample::stopped();
+        let requirements = &mut report.tasks[0].requirements;
+        requirements.truncate(2);
+        let crash = requirements[1].runs[0].crash.as_mut().unwrap();
+        crash.kind = crate::crash::Kind::Exception { name: name.to_owned(), message: "b'other'".to_owned() };
+        crash.place = Some(sample::place("server.py", line, "serve", "connection.sendall(names[data])"));
+        assert_eq!(causes(&report).len(), count);
     }
 
     #[test]

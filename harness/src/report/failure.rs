@@ -4,6 +4,7 @@
 use super::model::{RequirementReport, RunReport, Status};
 use super::style::{Paint, Style, hang, wrap};
 use super::{difference, escape, prose, summary};
+use crate::crash::words;
 use crate::diagnose::counted;
 
 /// Columns before a label.
@@ -108,6 +109,7 @@ impl Fields {
 
     fn happened(&mut self, run: &RunReport) {
         self.text("reason", &run.reason);
+        self.text("mend", &run.stop().and_then(words::advice).unwrap_or_default());
         self.values(&run.expected, &run.actual);
         self.text("run", &terms(run));
     }

@@ -107,7 +107,7 @@ pub fn render(report: &Report, format: Format, style: Style) -> String {
         Format::Classroom50 => classroom50::render(report, &classroom50::Surroundings::here()),
         Format::PrairieLearn => prairielearn::render(report),
         Format::Csv => csv::render(report),
-        Format::Github => github::render(report),
+        Format::Github => github::render(report, &github::folder(&report.target)),
         Format::Markdown => markdown::render(report),
     }
 }
@@ -116,6 +116,7 @@ pub fn render(report: &Report, format: Format, style: Style) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
+    use rstest::rstest;
 
     #[test]
     fn names_lead_back() {
@@ -131,6 +132,18 @@ mod tests {
             error.to_string(),
             "there is no report format `JSON`; there is: human, json, junit, tap, gradescope, classroom50, prairielearn, csv, github, markdown"
         );
+    }
+
+    #[rstest]
+    fn every_format_names_the_line(
+        #[values("server.py:9 connection.sendall(names[data])", "lib/lines, 100%.py:7 data +=")] line: &str,
+    ) {
+        for format in Format::ALL.iter().filter(|format| **format != Format::Json) {
+            let text = render(&sample::stopped(), *format, Style::default());
+            // Lines are broken, and percent signs are escaped, as each format has it.
+            let flat = text.replace("%25", "%").split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains(line), "{format}: {text}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::model::Level;
-use crate::crash::{Crash, Wait};
+use crate::crash::{Crash, Stop, Wait};
 use crate::run::event::Difference;
 use crate::run::skip::Undecided;
 use crate::submission::findings::Findings;
@@ -363,6 +363,12 @@ impl RunReport {
             Some(Undecided::Needs(id)) => Some(id),
             _ => None,
         }
+    }
+
+    /// Where a program stopped, if that made it fail.
+    pub fn stop(&self) -> Option<Stop<'_>> {
+        let waits = self.waits.iter().find(|wait| !wait.is_idle());
+        self.crash.as_ref().map(Stop::Crash).or(waits.map(Stop::Wait))
     }
 }
 

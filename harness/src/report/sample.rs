@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::model::{Evidence, Report, RequirementReport, RunReport, SCHEMA, Status, TaskReport, Verdict};
 use crate::catalogue::model::Level;
+use crate::crash::{Crash, Doing, Kind, Place, Wait};
 use crate::run::skip::Undecided;
 use crate::verdict::settle;
 
@@ -48,6 +49,47 @@ pub fn passed() -> Report {
     report(vec![task("message", "A message from a file to a screen", vec![pass])], &[])
 }
 
+/// A server that crashes in one line for two requirements, waits for ever in another, and is idle.
+pub fn stopped() -> Report {
+    let failed = |id: &str| requirement(id, Level::Must, Status::Fail, (0.0, 3.0));
+    let outer = place("server.py", 12, "", "serve(connection)");
+    let crash = |message: &str| Crash {
+        program: "server".to_owned(),
+        role: "server".to_owned(),
+        kind: Kind::Exception { name: "KeyError".to_owned(), message: message.to_owned() },
+        place: Some(place("server.py", 9, "serve", "connection.sendall(names[data])")),
+        frames: vec![place("server.py", 9, "serve", "connection.sendall(names[data])"), outer.clone()],
+        doing: Doing::Meeting("alice".to_owned()),
+        ended: true,
+    };
+    let wait = |call: &str, place: &Place| Wait {
+        program: "server".to_owned(),
+        role: "server".to_owned(),
+        call: Some(call.to_owned()),
+        place: place.clone(),
+        frames: vec![place.clone(), outer.clone()],
+    };
+    let (mut letters, mut form) = (failed("uppercase-tcp.letters"), failed("uppercase-tcp.form"));
+    letters.runs[0].crash = Some(crash("b'abc'"));
+    form.runs[0].crash = Some(crash("b'xyz'"));
+    for found in [&mut letters, &mut form] {
+        let run = &mut found.runs[0];
+        let sentence = run.crash.as_ref().map(crate::crash::words::sentence);
+        run.reason = format!("{} (alice received nothing)", sentence.unwrap_or_default());
+    }
+    let (mut next, mut others) = (failed("uppercase-tcp.next-client"), failed("uppercase-tcp.others-untouched"));
+    next.runs[0].waits = vec![wait("recv", &place("lib/lines, 100%.py", 7, "read", "data += connection.recv(10)"))];
+    next.runs[0].reason = format!("anna received nothing; {}", crate::crash::words::waits(&next.runs[0].waits[0]));
+    others.runs[0].waits = vec![wait("accept", &place("server.py", 11, "", "connection, _ = listener.accept()"))];
+    others.runs[0].reason = "alice received something else".to_owned();
+    report(vec![task("uppercase-tcp", "Capital letters over TCP", vec![letters, form, next, others])], &[])
+}
+
+/// A line of a student's own.
+pub fn place(file: &str, line: u32, function: &str, text: &str) -> Place {
+    Place { file: file.to_owned(), line, function: function.to_owned(), text: text.to_owned() }
+}
+
 /// Every verdict, values of one line and of many, hostile text.
 pub fn full() -> Report {
     let mut report = report(vec![message_task(), uppercase_task()], &["message.fixed-buffers"]);
@@ -67,6 +109,15 @@ pub fn hostile(text: &str) -> Report {
     (run.expected, run.actual) = ("HELLO\nWORLD\n".to_owned(), words());
     (run.reason, run.hint, run.schedule) = (words(), words(), words());
     run.findings = vec![words()];
+    run.crash = Some(Crash {
+        program: "server".to_owned(),
+        role: "server".to_owned(),
+        kind: Kind::Exception { name: words(), message: words() },
+        place: Some(place(text, 9, text, text)),
+        frames: vec![place(text, 9, text, text); 2],
+        doing: Doing::Meeting(words()),
+        ended: true,
+    });
     run.transcript = vec![words(), words()];
     run.evidence.transcript = Some("prints-exactly.transcript.txt".to_owned());
     let mut other = failed.runs[0].clone();

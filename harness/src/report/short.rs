@@ -9,6 +9,7 @@ use super::human;
 use super::model::{Report, RequirementReport, RunReport, Status};
 use super::style::{Paint, Style, columns, cut, hang, wrap};
 use super::{escape, prose, summary};
+use crate::crash::words;
 use crate::diagnose::counted;
 use crate::run::event::{Difference, Excerpt};
 use crate::run::judge;
@@ -83,11 +84,10 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
             field("expected", &expected, 1);
             field("came", &came, PROSE);
         }
-        // A requirement's question leads astray from the line in which a program fell.
-        let fell = run.crash.as_ref().and_then(|crash| crash.place.as_ref());
-        let mend = fell.map(|at| format!("Mend line {} of {} first: the program stops there.", at.line, at.file));
+        // A requirement's question leads astray from the line in which a program stopped.
+        let advice = run.stop().and_then(words::advice);
         let question = if first.look_at.is_empty() { &run.hint } else { &first.look_at };
-        let question = mend.as_ref().unwrap_or(question);
+        let question = advice.as_ref().unwrap_or(question);
         let question = hang("  → ", &prose::one_line(question), style.columns());
         lines.extend(at_most(question, PROSE, style.columns()).iter().map(|line| style.paint(Paint::Strong, line)));
     }

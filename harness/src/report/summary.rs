@@ -5,6 +5,7 @@ use super::escape;
 use super::model::{Report, RequirementReport, RunReport, Status, TaskReport, Verdict};
 use super::style::cut;
 use crate::catalogue::model::Level;
+use crate::crash::Place;
 use crate::diagnose::counted;
 use crate::run::skip::Undecided;
 
@@ -103,6 +104,11 @@ pub fn with_status(report: &Report, status: Status) -> impl Iterator<Item = &Req
 /// The run that stands for a requirement's verdict: the first that has it.
 pub fn telling_run(requirement: &RequirementReport) -> Option<&RunReport> {
     requirement.runs.iter().find(|run| run.status == requirement.status)
+}
+
+/// The line of the student's own code in which a program stopped, where that is why a requirement does not hold.
+pub fn place(requirement: &RequirementReport) -> Option<&Place> {
+    telling_run(requirement).and_then(|run| run.stop()?.place())
 }
 
 /// Why a requirement was not decided (not escaped).

@@ -24,13 +24,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::catalogue::Catalogue;
-use crate::sandbox;
+use crate::{answers, sandbox};
 
 /// The cast of the kit's own model answers: this very program, started as `reference TASK ROLE`.
 pub fn reference_casts(catalogue: &Catalogue, tasks: &[String], program: &Path, root: &Path) -> BTreeMap<String, Cast> {
     sandbox::open_model_answers(program);
     let mut casts: BTreeMap<String, Cast> = BTreeMap::new();
-    for answer in reference::programs() {
+    for answer in answers::all() {
         let Some(task) = catalogue.task(answer.task) else { continue };
         let Some(role) = task.role(answer.role) else { continue };
         if !tasks.is_empty() && !tasks.iter().any(|id| id == answer.task) {

@@ -272,6 +272,8 @@ fn github_grades_the_last_commit(#[case] program: &str, #[case] status: i32, #[c
 #[case::no_task(&[], "--task")]
 #[case::rubric(&["--task", TASK, "--rubric", "nowhere.toml"], "nowhere.toml")]
 #[case::harness(&["--task", TASK, "--harness", "nowhere"], "nowhere")]
+#[case::model_answers(&["--task", TASK], "--no-default-features")]
+#[case::model_answers_of_another(&["--task", TASK, "--harness", HARNESS], "--no-default-features")]
 fn what_is_wrong_is_said(#[case] arguments: &[&str], #[case] said: &str) {
     let folder = folder();
     let output = run(harness(folder.path()).args(["package", "gradescope", "grader.zip"]).args(arguments), 2);

@@ -85,6 +85,11 @@ mod tests {
         insta::assert_snapshot!(render(&sample::full()));
     }
 
+    #[test]
+    fn a_line_of_the_student_is_named() {
+        insta::assert_snapshot!("stopped", render(&sample::stopped()));
+    }
+
     proptest! {
         #[test]
         fn text_from_programs_cannot_act(text in hostile_text()) {

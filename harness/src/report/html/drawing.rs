@@ -105,7 +105,7 @@ pub fn draw(sequence: &Sequence, number: usize, room: Room) -> Markup {
 fn height(row: &Row, width: usize) -> usize {
     match row.mark {
         Mark::Arrow { .. } => ROW,
-        Mark::Note(_) | Mark::Across => ROW - 4,
+        Mark::Note(_) | Mark::End(_) | Mark::Across => ROW - 4,
         Mark::Wrong => reason(&row.label, width).len() * TEXT_LINE + 22,
     }
 }
@@ -152,13 +152,15 @@ fn drawn(row: &Row, y: usize, grid: Grid) -> Markup {
     match row.mark {
         Mark::Arrow { from, to, kind } => arrow((from, to), kind, row.guilty, &label, y, grid),
         // Text stands between the lanes: right of its own, but left of the last one.
-        Mark::Note(lane) => {
+        Mark::Note(lane) | Mark::End(lane) => {
+            let stops = matches!(row.mark, Mark::End(_));
             let last = lane > 0 && lane + 1 == lanes;
             let room = if lanes == 1 { grid.label() + 6 } else { grid.label() };
             let (at, anchor) = if last { (x(lane) - 9, "end") } else { (x(lane) + 9, "start") };
             html! {
-                circle.dot cx=(x(lane)) cy=(y + 13) r="3.5" {}
-                text x=(at) y=(y + 17) text-anchor=(anchor) { (cut(&label, room)) }
+                @if stops { line.end x1=(x(lane) - 6) y1=(y + 13) x2=(x(lane) + 6) y2=(y + 13) {} }
+                @else { circle.dot cx=(x(lane)) cy=(y + 13) r="3.5" {} }
+                text class=[stops.then_some("end")] x=(at) y=(y + 17) text-anchor=(anchor) { (cut(&label, room)) }
             }
         }
         Mark::Across => {
@@ -232,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_drawing() {
-        let drawing = draw(&sequence::of(&events(), "").unwrap(), 1, Room::Page).into_string();
+        let drawing = draw(&sequence::of(&events(), "", None).unwrap(), 1, Room::Page).into_string();
         let lines = ["<title", "<desc", "<line", "<rect", "<text", "<circle", "<polygon"];
         let lines = lines.iter().fold(drawing, |text, tag| text.replace(tag, &format!("\n{tag}")));
         insta::assert_snapshot!(lines);

@@ -23,8 +23,8 @@ const RECORD: usize = 4 << 20;
 
 /// Everything about one run. `number` tells its drawing from the others of the page.
 pub fn of(run: &RunReport, seen: Option<Seen<'_>>, number: usize) -> Markup {
-    let mut sequence = seen.and_then(|seen| sequence::of(seen.events, seen.calls));
-    let mut model = seen.and_then(|seen| sequence::of(seen.model, ""));
+    let mut sequence = seen.and_then(|seen| sequence::of(seen.events, seen.calls, run.stop()));
+    let mut model = seen.and_then(|seen| sequence::of(seen.model, "", None));
     if let (Some(sequence), Some(model)) = (&mut sequence, &mut model) {
         sequence::part(sequence, model);
     }

@@ -14,6 +14,7 @@ pub mod present;
 #[cfg(test)]
 mod sample;
 mod sequence;
+mod stop;
 #[cfg(test)]
 mod tests;
 pub(crate) mod words;
@@ -63,6 +64,7 @@ pub fn render(report: &Report, runs: &Runs<'_>) -> String {
             body {
                 (head(report, &headline))
                 main {
+                    (stop::all(report))
                     (groups(&summary::undecided(report, Status::NotGradable), "Not gradable",
                         "A program did not build or start, or cannot take part for the reason below, so nothing was \
                          learned about what it does on the network. Run its command by hand; that must work before \

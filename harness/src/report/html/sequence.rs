@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::calls::{self, Call};
+use crate::crash::{Crash, Stop, words};
 use crate::diagnose::counted;
 use crate::report::escape;
 use crate::run::event::{Event, Excerpt, Socket, What, With};
@@ -78,6 +79,8 @@ pub enum Mark {
     },
     /// Beside a lane.
     Note(usize),
+    /// Where a program stopped, on its lane.
+    End(usize),
     /// Across all lanes.
     Across,
     /// Across all lanes: an expectation that did not hold.
@@ -95,19 +98,32 @@ pub enum Kind {
     Broken,
 }
 
-/// Folds a run; nothing if nobody took part.
-pub fn of(events: &[Event], record: &str) -> Option<Sequence> {
+/// Folds a run in which a program stopped somewhere, if that is known; nothing if nobody took part.
+pub fn of(events: &[Event], record: &str, stop: Option<Stop<'_>>) -> Option<Sequence> {
     let mut fold = Fold::default();
-    for event in events {
-        fold.event(event);
+    let its_own = |event: &Event| stop.is_some_and(|stop| stop.program() == event.who);
+    let end = events.iter().rposition(|event| matches!(event.what, What::Ended(_)) && its_own(event));
+    for (index, event) in events.iter().enumerate() {
+        match stop {
+            Some(stop @ Stop::Crash(Crash { ended: true, .. })) if end == Some(index) => fold.stops(stop, event.at),
+            _ => fold.event(event),
+        }
     }
     fold.between_programs(events, record);
     fold.own_calls(events, record);
+    fold.rows = ended_at_the_verdict(fold.rows);
+    if let Some(stop) = stop.filter(|_| !fold.rows.iter().any(|row| matches!(row.mark, Mark::End(_)))) {
+        // It stands above the verdict.
+        let verdict = fold.rows.pop_if(|row| row.mark == Mark::Wrong);
+        let at = verdict.as_ref().or(fold.rows.last()).map_or(Duration::ZERO, |row| row.at);
+        fold.stops(stop, at);
+        fold.rows.extend(verdict);
+    }
     let Fold { lanes, rows, .. } = fold;
     if lanes.is_empty() {
         return None;
     }
-    let (lanes, rows, absent) = fitting(lanes.clone(), without_onlookers(&lanes, ended_at_the_verdict(rows)));
+    let (lanes, rows, absent) = fitting(lanes.clone(), without_onlookers(&lanes, rows));
     Some(Sequence { lanes, rows: shortened(silences(joined(rows))), absent })
 }
 
@@ -180,6 +196,13 @@ impl Fold {
     fn note(&mut self, event: &Event, label: impl Into<String>, program: bool) {
         let lane = self.lane(&event.who, program);
         self.row(event.at, label, Mark::Note(lane));
+    }
+
+    /// A program that took part gets no further.
+    fn stops(&mut self, stop: Stop<'_>, at: Duration) {
+        if let Some(lane) = self.lanes.iter().position(|lane| lane.name == stop.program()) {
+            self.row(at, format!("✗ {}", words::end(stop)), Mark::End(lane));
+        }
     }
 
     /// An arrow from a peer, or to it.
@@ -420,7 +443,7 @@ fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
     let last = |lane: usize| {
         rows.iter().rposition(|row| match row.mark {
             Mark::Arrow { from, to, .. } => from == lane || to == lane,
-            Mark::Note(at) => at == lane,
+            Mark::Note(at) | Mark::End(at) => at == lane,
             Mark::Across | Mark::Wrong => false,
         })
     };
@@ -449,6 +472,7 @@ fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
         let mark = match row.mark {
             Mark::Arrow { from, to, kind } => Mark::Arrow { from: place(from)?, to: place(to)?, kind },
             Mark::Note(lane) => Mark::Note(place(lane)?),
+            Mark::End(lane) => Mark::End(place(lane)?),
             Mark::Across => Mark::Across,
             Mark::Wrong => Mark::Wrong,
         };
@@ -507,6 +531,7 @@ mod tests {
     use super::super::sample::{event, events};
     use super::*;
     use crate::run::event::{About, Judgement};
+    use rstest::rstest;
 
     /// A line for each row, as the diagram has it.
     fn sketch(sequence: &Sequence) -> String {
@@ -515,6 +540,7 @@ mod tests {
             let mark = match row.mark {
                 Mark::Arrow { from, to, kind } => format!("{} -> {} ({kind:?})", name(from), name(to)),
                 Mark::Note(lane) => format!("at {}", name(lane)),
+                Mark::End(lane) => format!("end of {}", name(lane)),
                 Mark::Across => "across".to_owned(),
                 Mark::Wrong => "wrong".to_owned(),
             };
@@ -523,9 +549,41 @@ mod tests {
         rows.collect::<Vec<_>>().join("\n")
     }
 
+    fn wrong(reason: &str) -> Judgement {
+        Judgement {
+            decides: vec!["x.y".to_owned()],
+            held: false,
+            about: About::Conduct,
+            expected: String::new(),
+            actual: String::new(),
+            reason: reason.to_owned(),
+        }
+    }
+
     #[test]
     fn a_peer_and_a_program() {
-        insta::assert_snapshot!(sketch(&of(&events(), "").unwrap()));
+        insta::assert_snapshot!(sketch(&of(&events(), "", None).unwrap()));
+    }
+
+    #[rstest]
+    #[case::before_the_verdict(Some(3), true, "3ms end of server: ✗ KeyError, line 9")]
+    #[case::after_the_verdict(Some(6), true, "5ms end of server: ✗ KeyError, line 9")]
+    #[case::of_a_thread(None, false, "5ms end of server: ✗ KeyError, line 9")]
+    fn the_end_of_a_program(#[case] ends: Option<u64>, #[case] ended: bool, #[case] drawn: &str) {
+        let report = crate::report::sample::stopped();
+        let crash = Crash { ended, ..report.tasks[0].requirements[0].runs[0].crash.clone().unwrap() };
+        let mut events = vec![
+            event(0, "server", What::Started("python3 server.py".to_owned())),
+            event(1, "alice", What::Connected(With::Actor("server".to_owned()))),
+            event(4, "alice", What::EndReceived),
+            event(5, "harness", What::Judged(wrong("alice received nothing"))),
+        ];
+        let end = ends.map(|at| event(at, "server", What::Ended("exit status 1".to_owned())));
+        events.extend(end);
+        events.sort_by_key(|event| event.at);
+        let sketch = sketch(&of(&events, "", Some(Stop::Crash(&crash))).unwrap());
+        assert_eq!(sketch.lines().filter(|line| line.contains("server: ✗")).collect::<Vec<_>>(), [drawn], "{sketch}");
+        assert!(sketch.ends_with("wrong: alice received nothing"), "{sketch}");
     }
 
     #[test]
@@ -538,7 +596,7 @@ mod tests {
         let record = "0.002000 s p1.0.0 connect fd 3 h0s5 127.0.0.1:5000 asked 0 = 0 after 20µs\n\
             0.002010 s p1.0.0 sendto fd 3 h0s5 asked 4096 = 1024 (cut from 4096)\n\
             0.002020 s p0.0.0 sendto fd 4 h0s4 asked 2 = errno 32\n";
-        insta::assert_snapshot!(sketch(&of(&events, record).unwrap()), @"
+        insta::assert_snapshot!(sketch(&of(&events, record, None).unwrap()), @"
         0ns at server: is started
         1ms at server: listens on 0.0.0.0:5000
         2ms at client: is started
@@ -554,12 +612,12 @@ mod tests {
         let sent = |n: u64| event(n, "alice", What::Sent(Excerpt::of(b"x")));
         let typed = |n: u64| event(n, "server", What::Typed(Excerpt::of(b"y")));
         events.extend((1..500).flat_map(|n| [sent(n), typed(n)]));
-        let sequence = of(&events, "").unwrap();
+        let sequence = of(&events, "", None).unwrap();
         assert_eq!(sequence.rows.len(), ROWS.0 + ROWS.1 + 1);
         assert!(sequence.rows[ROWS.0].label.contains("951 rows left out"), "{}", sequence.rows[ROWS.0].label);
         events.truncate(1);
         events.extend((1..500).map(sent));
-        assert_eq!(of(&events, "").unwrap().rows.len(), 5);
+        assert_eq!(of(&events, "", None).unwrap().rows.len(), 5);
     }
 
     #[test]
@@ -569,17 +627,10 @@ mod tests {
             let who = format!("guest-{n}");
             events.push(event(n, &who, What::Connected(With::Actor("server".to_owned()))));
         }
-        let wrong = Judgement {
-            decides: vec!["x.y".to_owned()],
-            held: false,
-            about: About::Conduct,
-            expected: String::new(),
-            actual: String::new(),
-            reason: "guest-2's line did not come".to_owned(),
-        };
+        let wrong = wrong("guest-2's line did not come");
         events.push(event(21, "harness", What::Judged(wrong)));
         events.push(event(22, "guest-1", What::Closed));
-        let sequence = of(&events, "").unwrap();
+        let sequence = of(&events, "", None).unwrap();
         let names: Vec<&str> = sequence.lanes.iter().map(|lane| lane.name.as_str()).collect();
         assert_eq!(names, ["guest-2", "guest-18", "server", "guest-19", "guest-20"]);
         assert_eq!(sequence.absent, 16);
@@ -596,7 +647,7 @@ mod tests {
                 event(2, "alice", What::Sent(Excerpt::of(b"hi"))),
                 received,
             ];
-            of(&events, "").unwrap()
+            of(&events, "", None).unwrap()
         };
         let (mut own, mut model) = (run("Hi"), run("HI"));
         part(&mut own, &mut model);
@@ -609,6 +660,6 @@ mod tests {
 
     #[test]
     fn nobody_took_part() {
-        assert_eq!(of(&[], ""), None);
+        assert_eq!(of(&[], "", None), None);
     }
 }

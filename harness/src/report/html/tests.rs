@@ -54,6 +54,18 @@ fn page_of_a_failure() {
 }
 
 #[test]
+fn page_of_programs_that_stop() {
+    let (report, events) = (reports::stopped(), events());
+    let page = laid_out(&render(&report, &with(&report, &events)));
+    let first = page.find("What failed").unwrap();
+    insta::assert_snapshot!(page[page.find("<main").unwrap()..first]);
+    assert!(
+        page[first..].contains("✗ KeyError, line 9") && page[first..].contains("✗ waits in recv(), line 7"),
+        "{page}"
+    );
+}
+
+#[test]
 fn page_of_a_pass() {
     let report = reports::passed();
     insta::assert_snapshot!(laid_out(&render(&report, &Runs::new())));
