@@ -255,7 +255,10 @@ fn decide_task(
             let paired = partners().any(|other| other.behaves() && with(&other) > 0);
             // Its name says so, and nobody knows what it does when it is told enough.
             let is_rival = |other: &Candidate| other.idle && sided(&other.file) == towards(*program);
-            let unrivalled = sided(&candidates[*program].file) == towards(*program) || !candidates.iter().any(is_rival);
+            let by_name = |it: &Evidence| matches!(it, Evidence::Named(_));
+            let unrivalled = claim.evidence.iter().any(by_name)
+                || sided(&candidates[*program].file) == towards(*program)
+                || !candidates.iter().any(is_rival);
             let alone = own.len() == 1 && (lone || (named || paired) && unrivalled);
             let fits = claim.behaves() || partners().all(|other| with(&other) > -6);
             ((claim.behaves() || alone) && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
@@ -327,7 +330,7 @@ pub fn decide(candidates: &[Candidate], wanted: &[Wanted], claims: &[Claim], mod
 pub fn compare(claims: &mut [Claim]) {
     let behaviour: Vec<(usize, String, String, i32)> = claims
         .iter()
-        .filter(|claim| claim.behaves())
+        .filter(|claim| claim.behaves() && !claim.evidence.iter().any(|it| matches!(it, Evidence::TakesIn(_))))
         .map(|claim| (claim.program, claim.task.clone(), claim.role.clone(), claim.behaviour() + written(claim)))
         .collect();
     for claim in claims {
@@ -428,6 +431,19 @@ mod tests {
         &["waste/send.py", "-PingClient.py"],
         vec![claim(0, "echo/client", &[home()])],
         "echo/client?[0, 1]"
+    )]
+    #[case::its_own_name_says_it(
+        &["echo.py", "-server.py"],
+        vec![claim(0, "echo/server", &[named()])],
+        "echo/server=0"
+    )]
+    #[case::one_that_only_writes_down_what_comes(
+        &["echo.py"],
+        vec![
+            claim(0, "echo/server", &[named()]),
+            claim(0, "calc/server", &[Evidence::TakesIn("it prints so".to_owned())]),
+        ],
+        "calc/server=0 echo/server=0"
     )]
     #[case::its_other_half_speaks_for_it(
         &["a.py", "b.py"],

@@ -31,6 +31,8 @@ pub enum Evidence {
     NothingAsked,
     /// It answered the task's own greeting: what it said.
     Answers(String),
+    /// It took the task's own greeting in and said nothing, as many a server does that only writes down what comes.
+    TakesIn(String),
     /// It got through a conversation of the task: its title.
     Plays(String),
     /// It answers like a program of another task, and does not like one of this.
@@ -64,7 +66,7 @@ impl Evidence {
             Self::NothingAsked => 0,
             Self::Acts | Self::Home(_) | Self::Mentions(_) | Self::Side => 1,
             Self::Named(_) => 2,
-            Self::Answers(_) | Self::Plays(_) => 10,
+            Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_) => 10,
             Self::FitsBetter { .. } => -4,
             Self::AnswersLike { .. } => -20,
         }
@@ -72,7 +74,7 @@ impl Evidence {
 
     /// Whether it is something that the program did and that only programs of the task do.
     pub fn is_behaviour(&self) -> bool {
-        matches!(self, Self::Answers(_) | Self::Plays(_))
+        matches!(self, Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_))
     }
 }
 
@@ -81,7 +83,7 @@ impl fmt::Display for Evidence {
         match self {
             Self::Acts => f.write_str("it does with the network what the role does"),
             Self::NothingAsked => f.write_str("the task has nothing by which it could be told from others"),
-            Self::Answers(what) => f.write_str(what),
+            Self::Answers(what) | Self::TakesIn(what) => f.write_str(what),
             Self::Plays(title) => write!(f, "it got through \"{title}\""),
             Self::AnswersLike { task, role } => write!(f, "it answers like the {role} of {task}"),
             Self::FitsBetter { task, role } => write!(f, "it answers even more like the {role} of {task}"),
@@ -189,7 +191,8 @@ impl<'t> Talks<'t> {
         for probe in task.file.probe.iter().filter(|probe| probe.role == role.name) {
             let seen = self.talk(task, role, Some(probe))?;
             if let Some(because) = seen.and_then(|(_, seen)| observe::shows(probe, &seen)) {
-                found.push(Evidence::Answers(because));
+                let did = if probe.silent { Evidence::TakesIn } else { Evidence::Answers };
+                found.push(did(because));
             }
         }
         let greeted = task.file.probe.iter().any(|probe| probe.role == role.name);
