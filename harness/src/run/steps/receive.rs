@@ -38,6 +38,12 @@ enum Wanted<'s> {
     Anything,
 }
 
+/// Whether the program has ended the connection, or never took it.
+fn is_closed(peer: &Peer) -> bool {
+    let peer = peer.borrow();
+    peer.end_seen || peer.reset_seen || peer.connection.is_none()
+}
+
 /// What must not come.
 enum Unwanted {
     Anything,
@@ -287,9 +293,7 @@ impl Director {
                     }
                     return self.received(name, peer, step).await;
                 }
-                Progress::Wrong if step.or_closed && (peer.borrow().end_seen || peer.borrow().reset_seen) => {
-                    return self.received(name, peer, step).await;
-                }
+                Progress::Wrong if step.or_closed && is_closed(peer) => return self.received(name, peer, step).await,
                 Progress::Wrong => return Err(self.not_received(name, peer, wanted, over.as_ref())),
                 Progress::Enough(_) | Progress::More => {}
             }
