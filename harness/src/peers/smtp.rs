@@ -351,10 +351,11 @@ impl Server {
             let count = *count;
             self.planned.iter().find(|reply| reply.to == moment && reply.nth.is_none_or(|nth| nth == count)).cloned()
         });
+        let all_the_same = planned.as_ref().is_some_and(|reply| reply.all_the_same);
         let (say, then) = planned.map_or_else(|| (usual.to_owned(), Afterwards::GoOn), |reply| (reply.say, reply.then));
         let lines: Vec<&str> = say.lines().collect();
         let code = lines.last().and_then(|line| line.get(..3)).and_then(|code| code.parse().ok()).unwrap_or(0);
-        act(self, code < 400);
+        act(self, code < 400 || all_the_same);
         if then == Afterwards::Close {
             self.state = State::Ended;
         }
@@ -472,6 +473,7 @@ mod tests {
             say: "550-one\n550 two".to_owned(),
             nth: None,
             then: Afterwards::GoOn,
+            all_the_same: false,
         }];
         let (said, record) = play(planned.clone(), USUAL, 1000);
         assert!(said.contains("550-one\r\n550 two\r\n503"), "{said}");
@@ -479,6 +481,16 @@ mod tests {
         assert!(record.refusal(&planned).unwrap().went_on);
         let (_, record) = play(planned.clone(), b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nQUIT\r\n", 1000);
         assert!(!record.refusal(&planned).unwrap().went_on);
+    }
+
+    #[test]
+    fn goes_on_all_the_same_after_a_refusal() {
+        let say = "550 two".to_owned();
+        let planned =
+            vec![MailReply { to: Moment::Recipient, say, nth: None, then: Afterwards::GoOn, all_the_same: true }];
+        let (said, record) = play(planned.clone(), USUAL, 1000);
+        assert!(said.ends_with("550 two\r\n354 go on, end with a dot\r\n250 taken\r\n221 goodbye\r\n"), "{said}");
+        assert!(record.refusal(&planned).unwrap().went_on);
     }
 
     #[test]

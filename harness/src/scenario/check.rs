@@ -164,8 +164,12 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
                 wrong("once", "`once` goes with `contains`");
             }
             let http = receive.response.is_some() || receive.request.is_some();
-            if http && (receive.lacks.is_some() || receive.until_end || receive.loosely || receive.ignoring_case) {
-                wrong("peer", "`lacks`, `until-end`, `loosely` and `ignoring-case` do not go with an HTTP message");
+            let bytes_only = receive.until_end || receive.loosely || receive.ignoring_case || receive.or_closed;
+            if http && (receive.lacks.is_some() || bytes_only) {
+                wrong(
+                    "peer",
+                    "`lacks`, `until-end`, `loosely`, `ignoring-case` and `or-closed` do not go with an HTTP message",
+                );
             }
             if receive.response.as_ref().is_some_and(|it| it.body.is_some() && it.exact_body.is_some()) {
                 wrong("response", "give one of `body` and `exact-body`");

@@ -150,8 +150,9 @@ impl<'s> Wanted<'s> {
         matches!(&self.message, Message::Response(step) if step.however_it_ends)
     }
 
-    fn or_closed(&self) -> bool {
-        matches!(&self.message, Message::Response(step) if step.or_closed)
+    /// Whether a page without a status line will do.
+    fn or_bare(&self) -> bool {
+        matches!(&self.message, Message::Response(step) if step.or_closed && !step.with_status_line)
     }
 
     fn strictly(&self) -> bool {
@@ -262,7 +263,7 @@ fn broken_off(wanted: &Wanted<'_>, bytes: &[u8], start: usize, read: Read, strea
         return Ok(Arrived { head, body: Vec::new(), framing: Framing::Close, taken: bytes.len(), findings });
     }
     // What is no request may be answered as before there were status lines (HTTP/0.9), and then closed.
-    if wanted.only_status() && wanted.or_closed() && matches!(stream, Stream::Ended | Stream::Aborted) {
+    if wanted.only_status() && wanted.or_bare() && matches!(stream, Stream::Ended | Stream::Aborted) {
         let start = Start::Response { status: 400, reason: String::new() };
         let head = Head { start, fields: Vec::new(), length: rest.len(), slop: 0 };
         let findings = vec!["it answers with something that has no status line".to_owned()];

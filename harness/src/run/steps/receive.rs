@@ -38,6 +38,12 @@ enum Wanted<'s> {
     Anything,
 }
 
+/// Whether the program has ended the connection, or never took it.
+fn is_closed(peer: &Peer) -> bool {
+    let peer = peer.borrow();
+    peer.end_seen || peer.reset_seen || peer.connection.is_none()
+}
+
 /// What must not come.
 enum Unwanted {
     Anything,
@@ -285,13 +291,9 @@ impl Director {
                     if let Some(finding) = finding {
                         self.note("harness", What::Finding(format!("the reply: {finding}")));
                     }
-                    if let Some(lacks) = &step.lacks {
-                        let unwanted = self.bytes(lacks, 0)?;
-                        self.nothing_of(name, peer, Unwanted::Text(unwanted, step.ignoring_case), AFTERWARDS).await?;
-                    }
-                    peer.borrow_mut().received.clear();
-                    return Ok(());
+                    return self.received(name, peer, step).await;
                 }
+                Progress::Wrong if step.or_closed && is_closed(peer) => return self.received(name, peer, step).await,
                 Progress::Wrong => return Err(self.not_received(name, peer, wanted, over.as_ref())),
                 Progress::Enough(_) | Progress::More => {}
             }
@@ -331,6 +333,16 @@ impl Director {
                 over = Some(GaveUp::Still);
             }
         }
+    }
+
+    /// What was wanted has come; of what is not wanted nothing may.
+    async fn received(&self, name: &str, peer: &Peer, step: &Receive) -> Done {
+        if let Some(lacks) = &step.lacks {
+            let unwanted = self.bytes(lacks, 0)?;
+            self.nothing_of(name, peer, Unwanted::Text(unwanted, step.ignoring_case), AFTERWARDS).await?;
+        }
+        peer.borrow_mut().received.clear();
+        Ok(())
     }
 
     fn not_received(&self, name: &str, peer: &Peer, wanted: &Wanted<'_>, why: Option<&GaveUp>) -> Halt {

@@ -56,6 +56,9 @@ pub struct ExpectedResponse {
     /// The connection may also be ended without a response.
     #[serde(default)]
     pub or_closed: bool,
+    /// With `or-closed`: what comes before the end must have a status line, because the request was one of HTTP/1.1.
+    #[serde(default)]
+    pub with_status_line: bool,
     /// Form counts: status line, line ends, reason phrase, header lines, a length that is right, nothing behind
     /// the body.
     #[serde(default)]

@@ -54,6 +54,9 @@ pub struct MailReply {
     /// What the server does then.
     #[serde(default)]
     pub then: Afterwards,
+    /// After a refusal the server goes on as if it had agreed, so that no later reply refuses in its place.
+    #[serde(default)]
+    pub all_the_same: bool,
 }
 
 /// What a mail server replies to.

@@ -211,6 +211,9 @@ pub struct Receive {
     /// Upper and lower case count as equal.
     #[serde(default)]
     pub ignoring_case: bool,
+    /// That the program closes the connection, or has refused it, will do as well; of `lacks` nothing may come all the same.
+    #[serde(default)]
+    pub or_closed: bool,
     /// Reads on until the other side ends its direction, before judging.
     #[serde(default)]
     pub until_end: bool,
