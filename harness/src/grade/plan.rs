@@ -292,6 +292,24 @@ mod tests {
     use crate::submission::cast::{Command, Part};
     use rstest::rstest;
 
+    /// A server prints all that it is sent, so what a run may print lies above what any scenario sends.
+    #[test]
+    fn the_bound_of_output_lies_above_what_is_sent() {
+        fn sent(all: &[Step]) -> u64 {
+            let of = |step: &Step| match step {
+                Step::Repeat(repeat) => u64::from(repeat.times) * sent(&repeat.steps),
+                Step::Send(send) => send.data.length(),
+                _ => 0,
+            };
+            all.iter().map(of).sum()
+        }
+        let catalogue = Catalogue::built_in().unwrap();
+        let scenarios = catalogue.tasks.iter().flat_map(|task| task.scenarios());
+        let most = scenarios.map(|scenario| (sent(&scenario.steps), scenario.run_id())).max().unwrap();
+        let bound = crate::sandbox::guard::Bounds::of_run().output;
+        assert!(most.0 > 1 << 20 && bound / 3 * 2 > most.0, "{most:?} of {bound}");
+    }
+
     /// Two tables of three and two rows, a plain scenario and a heavy one.
     fn played(light: Option<Light>) -> Vec<String> {
         let filter = Filter { light, ..Filter::default() };

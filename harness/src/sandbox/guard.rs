@@ -73,8 +73,7 @@ impl Bounds {
             memory: memory(2 << 30),
             disk: 1 << 30,
             files: 50_000,
-            // A server may print the largest text in hexadecimal digits.
-            output: 256 << 20,
+            output: 512 << 20,
             // The largest file of a scenario is 64 MiB, and a program may send it byte by byte.
             sent: 512 << 20,
             pieces: 128 << 20,
