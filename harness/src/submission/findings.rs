@@ -87,7 +87,7 @@ impl Findings {
             let observed = &looked.programs[program].observed;
             let mut command = observed.command.clone();
             let Some(role) = role else { return command };
-            if observed.doing.is_none() {
+            if !observed.doing.is_some_and(|doing| evidence::may_play(doing, role)) {
                 // Nothing is known of its arguments: what the sheet says is where to begin.
                 command.words.extend(role.arguments.split_whitespace().map(str::to_owned));
                 return command;

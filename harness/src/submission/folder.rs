@@ -303,7 +303,8 @@ fn decide(ask: &Ask<'_>, looked: &mut Looked) {
             file: program.found.file.clone(),
             port: program.observed.command.port,
             listens: matches!(program.observed.doing, Some(Doing::Listens(_))),
-            idle: program.observed.doing.is_none(),
+            // A usage text is nothing that it does.
+            idle: matches!(program.observed.doing, None | Some(Doing::Prints)),
         })
         .collect();
     let mode = casting::Mode { unasked: ask.tasks.is_empty(), lone: ask.lone };
