@@ -367,18 +367,20 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
             played.link = Link::RawIp;
             // A defect of the simulation is not the submission's, and need not leave it undecided.
             let why = match &played.record.end {
-                _ if outcome.polled => POLLS.to_owned(),
-                End::Harness(why) if options.real_sockets_too => why.clone(),
-                _ => String::new(),
+                _ if outcome.polled => Some(POLLS.to_owned()),
+                End::Harness(why) if options.real_sockets_too => Some(why.clone()),
+                _ => None,
             };
-            if why.is_empty() {
-            } else if options.real_sockets_too && run.scenario.backends.contains(&BackendName::Wire) {
-                (played.record, played.frames) =
-                    wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
-                (played.backend, played.link) = (BackendName::Wire, Link::Ethernet);
-                played.remarks.push(format!("{why}; it was played on real sockets"));
-            } else if outcome.polled {
-                played.record.end = End::Skipped(Skip::situation(why));
+            let elsewhere = options.real_sockets_too && run.scenario.backends.contains(&BackendName::Wire);
+            match why {
+                Some(why) if elsewhere => {
+                    (played.record, played.frames) =
+                        wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
+                    (played.backend, played.link) = (BackendName::Wire, Link::Ethernet);
+                    played.remarks.push(format!("{why}; it was played on real sockets"));
+                }
+                Some(why) if outcome.polled => played.record.end = End::Skipped(Skip::situation(why)),
+                _ => {}
             }
         }
     }

@@ -240,6 +240,11 @@ fn decide_task(
         };
     let sided = |file: &Path| leaning(file.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()).signum();
     let towards = |program: usize| if candidates[program].listens { 1 } else { -1 };
+    // Their names say so, and nobody knows what they do when they are told enough.
+    let rivals = |program: usize| -> Vec<usize> {
+        let is_one = |other: &usize| candidates[*other].idle && sided(&candidates[*other].file) == towards(program);
+        (0..candidates.len()).filter(is_one).collect()
+    };
     for (role, own) in &of_role {
         let chosen = of(role, &best);
         let only = chosen.first().filter(|_| chosen.len() == 1).and_then(|program| {
@@ -253,12 +258,10 @@ fn decide_task(
             };
             let named = claim.evidence.iter().any(speaks);
             let paired = partners().any(|other| other.behaves() && with(&other) > 0);
-            // Its name says so, and nobody knows what it does when it is told enough.
-            let is_rival = |other: &Candidate| other.idle && sided(&other.file) == towards(*program);
             let by_name = |it: &Evidence| matches!(it, Evidence::Named(_));
             let unrivalled = claim.evidence.iter().any(by_name)
                 || sided(&candidates[*program].file) == towards(*program)
-                || !candidates.iter().any(is_rival);
+                || rivals(*program).is_empty();
             let alone = own.len() == 1 && (lone || (named || paired) && unrivalled);
             let fits = claim.behaves() || partners().all(|other| with(&other) > -6);
             ((claim.behaves() || alone) && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
@@ -276,13 +279,11 @@ fn decide_task(
                 }
             }
             None => {
-                let rivals = (0..candidates.len()).filter(|program| {
-                    own.len() == 1
-                        && !own[0].behaves()
-                        && candidates[*program].idle
-                        && sided(&candidates[*program].file) == towards(own[0].program)
-                });
-                let candidates = own.iter().map(|claim| claim.program).chain(rivals).collect();
+                let more = match own[..] {
+                    [only] if !only.behaves() => rivals(only.program),
+                    _ => Vec::new(),
+                };
+                let candidates = own.iter().map(|claim| claim.program).chain(more).collect();
                 decision.questions.push(Question { task: key.0, role: key.1, candidates });
             }
         }
