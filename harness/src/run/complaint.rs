@@ -210,7 +210,7 @@ pub fn without_emptiness(said: &[u8]) -> Vec<u8> {
 
 /// A text without what a runtime prints of its own accord: the options of a Java machine, the warnings of Python with
 /// the line of source below them.
-fn own(text: &[u8]) -> String {
+pub fn own(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let mut own = String::new();
     let mut below_warning = false;

@@ -465,9 +465,6 @@ impl Director {
 pub async fn bounded<F: Future<Output = Record>>(limit: Duration, run: F) -> Record {
     match tokio::time::timeout(limit, run).await {
         Ok(record) => record,
-        Err(_) => {
-            let why = format!("the run did not come to an end within {} s", limit.as_secs());
-            Record { elapsed: limit, ..Record::empty(End::Harness(why)) }
-        }
+        Err(_) => Record { elapsed: limit, ..Record::empty(End::Skipped(Skip::out_of_time(limit))) },
     }
 }

@@ -1,5 +1,7 @@
 //! Why a run decides nothing.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,5 +51,10 @@ impl Skip {
     /// The situation could not be made.
     pub fn situation(why: impl Into<String>) -> Self {
         Self { by: Undecided::Situation, why: why.into() }
+    }
+
+    /// It took too long in real time, which may as well be the machine's fault.
+    pub fn out_of_time(most: Duration) -> Self {
+        Self::situation(format!("the run did not come to an end within {} s of real time", most.as_secs()))
     }
 }

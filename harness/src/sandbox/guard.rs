@@ -16,6 +16,7 @@ use harness_os::namespace;
 use harness_os::process::{self, Belonging};
 
 use crate::run::event::What;
+use crate::run::skip::Skip;
 use crate::run::{End, Failure, Record};
 
 /// Name of the environment variable that marks the programs of a run.
@@ -153,10 +154,10 @@ impl std::fmt::Display for Excess {
 impl Excess {
     /// How a run ends in which this happened.
     pub fn end(self) -> End {
-        if let Self::Time(most) = self {
-            return End::Harness(format!("the run did not come to an end within {} s", most.as_secs()));
+        match self {
+            Self::Time(most) => End::Skipped(Skip::out_of_time(most)),
+            _ => End::Failed(self.failure()),
         }
-        End::Failed(self.failure())
     }
 
     fn failure(self) -> Failure {
@@ -171,10 +172,13 @@ impl Excess {
     /// Makes this the reason of a run's end, and of whatever failed in it: what was ended cannot answer.
     pub fn blame(self, record: &mut Record) {
         let failure = self.failure();
-        for event in &mut record.events {
-            if let What::Judged(judgement) = &mut event.what
-                && !judgement.held
-            {
+        let fails = |what: &What| matches!(what, What::Judged(judgement) if !judgement.held);
+        if let Self::Time(_) = self {
+            // Whose time it was nobody knows.
+            record.events.retain(|event| !fails(&event.what));
+        }
+        for event in record.events.iter_mut().filter(|event| fails(&event.what)) {
+            if let What::Judged(judgement) = &mut event.what {
                 judgement.expected.clone_from(&failure.expected);
                 judgement.actual.clone_from(&failure.actual);
                 judgement.reason.clone_from(&failure.reason);
@@ -425,4 +429,42 @@ impl Shared {
 pub fn sweep(marker: &str) -> Vec<i32> {
     let belonging = Belonging { namespace: None, roots: &[], marker: Some((MARKER, marker)) };
     if process::strays(&belonging).is_empty() { Vec::new() } else { process::kill_members(&belonging).survivors }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::run::event::{About, Event, Judgement};
+
+    fn judged(held: bool) -> Event {
+        let judgement = Judgement {
+            decides: vec!["t.a".to_owned()],
+            held,
+            about: About::Conduct,
+            expected: "a reply".to_owned(),
+            actual: "nothing".to_owned(),
+            reason: "no reply".to_owned(),
+        };
+        Event { at: Duration::ZERO, who: "alice".to_owned(), what: What::Judged(judgement) }
+    }
+
+    /// What failed is the program's fault where it used too much, and nobody's where time ran out.
+    #[rstest]
+    #[case::memory(Excess::Memory(1 << 20), true, &["", "the program used more than 1 MiB of memory: it was ended, with all that it had started"])]
+    #[case::time(Excess::Time(Duration::from_secs(600)), false, &[""])]
+    fn who_is_blamed(#[case] excess: Excess, #[case] fails: bool, #[case] reasons: &[&str]) {
+        let mut record = Record::empty(End::Played);
+        record.events = vec![judged(true), judged(false)];
+        excess.blame(&mut record);
+        assert_eq!(matches!(record.end, End::Failed(_)), fails);
+        assert_eq!(matches!(record.end, End::Skipped(_)), !fails);
+        let left = record.events.iter().filter_map(|event| match &event.what {
+            What::Judged(judgement) if judgement.held => Some(""),
+            What::Judged(judgement) => Some(judgement.reason.as_str()),
+            _ => None,
+        });
+        assert_eq!(left.collect::<Vec<_>>(), reasons);
+    }
 }

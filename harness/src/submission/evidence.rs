@@ -179,7 +179,11 @@ impl<'t> Talks<'t> {
     /// # Errors
     /// If the machine fails.
     pub fn evidence(&mut self, task: &Task, role: &Role, depth: Depth) -> Result<Vec<Evidence>, String> {
-        if !self.observed.doing.is_some_and(|doing| may_play(doing, role)) {
+        // What is told where to go as well passes things on, and as a server it would be sent to itself.
+        let told = |name: &str| self.observed.command.words.iter().any(|word| word.contains(name));
+        let relays = told("{local-port}") && told("{port}");
+        let plays = self.observed.doing.is_some_and(|doing| may_play(doing, role));
+        if !plays || relays && role.kind == RoleKind::Server {
             return Ok(Vec::new());
         }
         let mut found = vec![Evidence::Acts];

@@ -135,11 +135,21 @@ pub fn look(ask: &Ask<'_>, found: &[discover::Candidate]) -> Result<Looked, Stri
 /// What is still to be found out about a program: in a role, and how.
 type Errand<'a> = (usize, Place<'a>, Depth);
 
+/// How long a program is asked what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// All is asked.
+    AllIsKnown,
+    /// What behaves like no role that is asked for needs one likeness to be ruled out.
+    ItIsSomething,
+}
+
 fn run<'a>(
     ask: &Ask<'a>,
     looked: &mut Looked,
     talks: &[Mutex<Talks<'_>>],
     errands: Vec<Errand<'a>>,
+    until: Until,
 ) -> Result<(), String> {
     // One program after the other: what was said to it once is not said again.
     let mut by_program: BTreeMap<usize, Vec<Errand<'a>>> = BTreeMap::new();
@@ -148,17 +158,23 @@ fn run<'a>(
     }
     let work: Vec<(usize, Vec<Errand<'a>>)> = by_program.into_iter().collect();
     let programs = &looked.programs;
+    let known = &looked.claims;
     let found = each(ask, &work, |(program, errands)| {
         let mut talks = talks[*program].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut claims = Vec::new();
+        let is_open = known.iter().any(|claim| claim.program == *program && claim.behaves());
         for (_, (task, role), depth) in errands {
             let mut evidence = talks.evidence(task, role, *depth)?;
             if evidence.is_empty() {
                 continue;
             }
             let program = &programs[*program];
+            let is_something = evidence.iter().any(|it| matches!(it, Evidence::Answers(_) | Evidence::Plays(_)));
             evidence.extend(evidence::written(task, role, (ask.home, &program.found.file), &program.source));
             claims.push((task.id().to_owned(), role.name.clone(), evidence));
+            if until == Until::ItIsSomething && is_something && !is_open {
+                break;
+            }
         }
         Ok(claims
             .into_iter()
@@ -189,7 +205,7 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
         claim.program == program && claim.task == task.id() && claim.role == role.name
     };
     let depth = if ask.tasks.is_empty() { Depth::Greeting } else { Depth::Either };
-    run(ask, looked, talks, greet(first, depth))?;
+    run(ask, looked, talks, greet(first, depth), Until::AllIsKnown)?;
     if ask.tasks.is_empty() {
         // What answers to several greetings, or to none, is talked to at length; and a client about what the servers
         // beside it are about.
@@ -216,7 +232,7 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
             },
             looked,
         );
-        return run(ask, looked, talks, greet(further, Depth::All));
+        return run(ask, looked, talks, greet(further, Depth::All), Until::AllIsKnown);
     }
     // Several behave as a role does, or none of those that might: what else are they?
     let open = |looked: &Looked, (task, role): Place<'a>| -> BTreeSet<usize> {
@@ -230,7 +246,7 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
         }
     };
     let second = pairs(&|program, place| ask.wants(place) && open(looked, place).contains(&program), looked);
-    run(ask, looked, talks, greet(second, Depth::All))?;
+    run(ask, looked, talks, greet(second, Depth::All), Until::AllIsKnown)?;
     let mine: Vec<Place<'a>> = places.iter().copied().filter(|place| ask.wants(*place)).collect();
     let mut doubtful: BTreeSet<usize> = mine.iter().flat_map(|place| open(looked, *place)).collect();
     // Where one half answers to nothing of the task, the other may be of another exercise as well.
@@ -257,7 +273,7 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
             },
             looked,
         );
-        run(ask, looked, talks, greet(others, depth))?;
+        run(ask, looked, talks, greet(others, depth), Until::ItIsSomething)?;
     }
     // What is left over is told by what it answers, where that is soon found out.
     if looked.programs.len() <= FEW {
@@ -270,7 +286,7 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
             },
             looked,
         );
-        run(ask, looked, talks, greet(rest, Depth::Greeting))?;
+        run(ask, looked, talks, greet(rest, Depth::Greeting), Until::ItIsSomething)?;
     }
     casting::compare(&mut looked.claims);
     Ok(())

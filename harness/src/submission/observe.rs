@@ -14,6 +14,7 @@ use super::survey::{self, Seen};
 use crate::catalogue::model::Probe;
 use crate::diagnose;
 use crate::peers::dns;
+use crate::run::complaint;
 use crate::run::judge;
 use crate::run::patience::{GaveUp, Patience};
 use crate::run::ports::without_folder;
@@ -278,11 +279,8 @@ fn try_form(
             }
             trial.ended = program.ended();
             trial.printed = !program.stdout().borrow().bytes.is_empty();
-            trial.said = if program.stderr().borrow().bytes.is_empty() {
-                program.stdout().borrow().bytes.clone()
-            } else {
-                program.stderr().borrow().bytes.clone()
-            };
+            let complains = complaint::own(&program.stderr().borrow().bytes).into_bytes();
+            trial.said = if complains.is_empty() { program.stdout().borrow().bytes.clone() } else { complains };
             // It was told two ports, and opened the one that was meant for the other side.
             if relays && trial.opened.is_some_and(|(_, port)| port == address.port() + 1) {
                 trial.form =

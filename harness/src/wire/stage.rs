@@ -323,6 +323,9 @@ impl Stage for WireStage {
                 let Some(call) = thread.blocked_in.as_ref().filter(|_| thread.state == 'S') else {
                     return Stillness::Busy;
                 };
+                if keeps_house(&thread.name) {
+                    continue;
+                }
                 match call.wait() {
                     process::Wait::Forever => {}
                     process::Wait::Timed => timed = true,
@@ -378,6 +381,26 @@ impl Stage for WireStage {
     fn link(&self, _: LinkChange, _: &[String; 2]) -> Result<(), Unsupported> {
         Err(Unsupported("real sockets have no partitions: this needs the simulated network".to_owned()))
     }
+}
+
+/// Whether a waiting thread is one that a Java machine has for itself: it wakes up some twenty times a second, and never
+/// for the program. Names are those of OpenJDK 17 to 25, cut off after fifteen bytes as the kernel does.
+fn keeps_house(thread: &str) -> bool {
+    const OWN: [&str; 12] = [
+        "VM Periodic Tas",
+        "VM Thread",
+        "Monitor Deflati",
+        "C1 CompilerThre",
+        "C2 CompilerThre",
+        "Service Thread",
+        "Sweeper thread",
+        "Notification Th",
+        "Common-Cleaner",
+        "GC Thread#",
+        "G1 ",
+        "Signal Dispatch",
+    ];
+    OWN.iter().any(|own| thread.starts_with(own))
 }
 
 /// Whether something is still to come to the harness from a connection that a program has closed, or left behind when it
