@@ -52,6 +52,10 @@ pub struct TaskFile {
     /// Further words by which a whole submission names the task, of which its siblings have the same.
     #[serde(default)]
     pub topics: Vec<String>,
+    /// The task that this one asks all of, and more: a program that is like both is one of this one. It may be missing
+    /// where only some tasks are there.
+    #[serde(default)]
+    pub beyond: Option<String>,
     /// How a program is met before it is judged, to learn how it tells where a message ends.
     #[serde(default)]
     pub meet: Vec<Meet>,

@@ -93,8 +93,8 @@ impl Scenario {
         found
     }
 
-    /// Whether a peer of the harness says something to a program, or listens to one.
-    pub fn converses(&self) -> bool {
+    /// Its steps, those of repetitions among them.
+    pub fn all_steps(&self) -> Vec<&Step> {
         fn flat<'s>(steps: &'s [Step], all: &mut Vec<&'s Step>) {
             for step in steps {
                 match step {
@@ -105,6 +105,12 @@ impl Scenario {
         }
         let mut steps = Vec::new();
         flat(&self.steps, &mut steps);
+        steps
+    }
+
+    /// Whether a peer of the harness says something to a program, or listens to one.
+    pub fn converses(&self) -> bool {
+        let steps = self.all_steps();
         let programs = self.programs();
         let mut partners: BTreeSet<&str> = BTreeSet::new();
         for step in &steps {

@@ -146,7 +146,7 @@ fn twins(candidates: &[Candidate], programs: &BTreeSet<usize>) -> Option<usize> 
 }
 
 /// What speaks for two programs being one pair.
-fn togetherness(one: &Candidate, other: &Candidate) -> i32 {
+pub fn togetherness(one: &Candidate, other: &Candidate) -> i32 {
     let folder = i32::from(one.file.parent() == other.file.parent());
     let named = i32::from(stem(&one.file) == stem(&other.file));
     let port = match (one.port, other.port) {
@@ -327,8 +327,9 @@ pub fn decide(candidates: &[Candidate], wanted: &[Wanted], claims: &[Claim], mod
     decision
 }
 
-/// Adds to each claim what its program does in other tasks. To be asked for when all tasks were looked at.
-pub fn compare(claims: &mut [Claim]) {
+/// Adds to each claim what its program does in other tasks. To be asked for when all tasks were looked at. `goes_beyond`
+/// says of two tasks whether the first asks all of the second, and more.
+pub fn compare(claims: &mut [Claim], goes_beyond: &dyn Fn(&str, &str) -> bool) {
     let behaviour: Vec<(usize, String, String, i32)> = claims
         .iter()
         .filter(|claim| claim.behaves() && !claim.evidence.iter().any(|it| matches!(it, Evidence::TakesIn(_))))
@@ -336,11 +337,15 @@ pub fn compare(claims: &mut [Claim]) {
         .collect();
     for claim in claims {
         let others = behaviour.iter().filter(|(program, task, ..)| *program == claim.program && *task != claim.task);
-        let Some((_, task, role, weight)) = others.max_by_key(|(.., weight)| *weight) else { continue };
+        let beyond = |task: &str| goes_beyond(task, &claim.task);
+        let Some((_, task, role, weight)) = others.max_by_key(|(_, task, _, weight)| (beyond(task), *weight)) else {
+            continue;
+        };
+        let fits_better = beyond(task) || *weight > claim.behaviour() + written(claim);
         let (task, role) = (task.clone(), role.clone());
         if !claim.behaves() {
             claim.evidence.push(Evidence::AnswersLike { task, role });
-        } else if *weight > claim.behaviour() + written(claim) {
+        } else if fits_better {
             claim.evidence.push(Evidence::FitsBetter { task, role });
         }
     }
@@ -389,7 +394,7 @@ mod tests {
 
     /// What was decided, in words: `server=0 client=?1,2`.
     fn decided(names: &[&str], mut claims: Vec<Claim>, unasked: bool) -> String {
-        compare(&mut claims);
+        compare(&mut claims, &|task, of| (task, of) == ("dual", "echo"));
         let mode = Mode { unasked, lone: false };
         let decision = decide(&files(names), &[wanted("echo"), wanted("calc")], &claims, mode);
         let cast = decision.cast.iter().map(|((task, role), program)| format!("{task}/{role}={program}"));
@@ -470,6 +475,20 @@ mod tests {
         &["echo.py"],
         vec![claim(0, "echo/server", &[named()]), claim(0, "calc/server", &[answers()])],
         "calc/server=0 echo/server?[0]"
+    )]
+    #[case::one_that_does_more_is_of_the_task_that_asks_more(
+        &["Q1/a.py", "Q3/a.py"],
+        vec![
+            claim(0, "echo/server", &[answers()]),
+            claim(1, "echo/server", &[answers()]),
+            claim(1, "dual/server", &[answers()]),
+        ],
+        "echo/server=0"
+    )]
+    #[case::where_nothing_else_is_there(
+        &["a.py"],
+        vec![claim(0, "echo/server", &[answers()]), claim(0, "dual/server", &[answers()])],
+        "echo/server=0"
     )]
     #[case::at_home_elsewhere(
         &["a.py", "b.py"],

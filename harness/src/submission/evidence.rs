@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::catalogue::{Catalogue, Task};
 use crate::run::event::What;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
+use crate::scenario::Scenario;
 use crate::scenario::model::BackendName;
 use crate::wire::{Setup, with_stage};
 
@@ -35,6 +36,13 @@ pub enum Evidence {
     TakesIn(String),
     /// It got through a conversation of the task: its title.
     Plays(String),
+    /// It got through a conversation of the task with the other half that was handed in.
+    PlaysWith {
+        /// That half's file.
+        other: PathBuf,
+        /// The conversation's title.
+        title: String,
+    },
     /// It answers like a program of another task, and does not like one of this.
     AnswersLike {
         /// That task.
@@ -66,7 +74,7 @@ impl Evidence {
             Self::NothingAsked => 0,
             Self::Acts | Self::Home(_) | Self::Mentions(_) | Self::Side => 1,
             Self::Named(_) => 2,
-            Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_) => 10,
+            Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_) | Self::PlaysWith { .. } => 10,
             Self::FitsBetter { .. } => -4,
             Self::AnswersLike { .. } => -20,
         }
@@ -74,7 +82,7 @@ impl Evidence {
 
     /// Whether it is something that the program did and that only programs of the task do.
     pub fn is_behaviour(&self) -> bool {
-        matches!(self, Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_))
+        matches!(self, Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_) | Self::PlaysWith { .. })
     }
 }
 
@@ -85,6 +93,7 @@ impl fmt::Display for Evidence {
             Self::NothingAsked => f.write_str("the task has nothing by which it could be told from others"),
             Self::Answers(what) | Self::TakesIn(what) => f.write_str(what),
             Self::Plays(title) => write!(f, "it got through \"{title}\""),
+            Self::PlaysWith { other, title } => write!(f, "with {} it got through \"{title}\"", other.display()),
             Self::AnswersLike { task, role } => write!(f, "it answers like the {role} of {task}"),
             Self::FitsBetter { task, role } => write!(f, "it answers even more like the {role} of {task}"),
             Self::Named(word) => write!(f, "its name has \"{word}\" in it"),
@@ -169,9 +178,21 @@ impl<'t> Talks<'t> {
         Self { setup, root, observed, talked: BTreeMap::new() }
     }
 
+    fn part(&self, role: &Role) -> Part {
+        Part::new(role, fitted(&self.observed.command, role))
+    }
+
     fn cast(&self, role: &Role) -> Cast {
-        let part = Part::new(role, fitted(&self.observed.command, role));
-        Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), part)]) }
+        Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), self.part(role))]) }
+    }
+
+    /// The program as it was met in a role.
+    ///
+    /// # Errors
+    /// If the machine fails.
+    pub fn met(&mut self, task: &Task, role: &Role) -> Result<Option<Part>, String> {
+        let Some((meeting, _)) = self.talk(task, role, None)? else { return Ok(None) };
+        Ok(Some(Part { meeting, ..self.part(role) }))
     }
 
     /// What the program does that programs in this role do.
@@ -249,12 +270,9 @@ impl<'t> Talks<'t> {
 
     /// Plays a conversation of the task; its title if the program gets through.
     fn plays(&mut self, task: &Task, role: &Role, sign: &Sign) -> Result<Option<String>, String> {
-        let mut cast = self.cast(role);
         // Where it really listens, or goes.
-        let Some((meeting, _)) = self.talk(task, role, None)? else { return Ok(None) };
-        if let Some(part) = cast.parts.get_mut(&role.name) {
-            part.meeting = meeting;
-        }
+        let Some(part) = self.met(task, role)? else { return Ok(None) };
+        let mut cast = Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), part)]) };
         if let Some(meeting) = task.meetings().get(&role.name) {
             open::converse(meeting, &mut cast, &role.name, self.setup)?;
             let met = !cast.parts[&role.name].meeting.mute;
@@ -262,22 +280,42 @@ impl<'t> Talks<'t> {
                 return Ok(met.then(|| meeting.scenario.title.clone()));
             }
         }
-        let is_it = |it: &&crate::scenario::Scenario| it.id == sign.scenario && it.role == role.name;
+        let is_it = |it: &&Scenario| it.id == sign.scenario && it.role == role.name;
         let Some(scenario) = task.scenarios().iter().find(is_it) else { return Ok(None) };
-        let mut scenario = scenario.clone();
-        scenario.limit = scenario.limit.min(CONVERSATION);
-        let record = if scenario.backends.contains(&BackendName::Sim) && simulates() {
-            crate::simulated::play(&scenario, &cast, 1, false, Attention::None).record
-        } else if scenario.backends.contains(&BackendName::Wire) {
-            crate::wire::play(self.setup, &scenario, &cast, 1, Attention::None).0
-        } else {
-            return Ok(None);
-        };
-        if let End::Harness(why) = record.end {
-            return Err(why);
-        }
-        Ok(succeeds(&record).then(|| scenario.title.clone()))
+        gets_through(scenario, &cast, self.setup)
     }
+}
+
+/// Plays a conversation that two programs of a submission have with each other; its title if they get through.
+///
+/// # Errors
+/// If the machine fails.
+pub fn play_together(setup: &Setup, task: &Task, cast: &Cast) -> Result<Option<String>, String> {
+    let mut title = None;
+    for id in &task.file.together {
+        let Some(scenario) = task.scenarios().iter().find(|it| &it.id == id) else { return Ok(None) };
+        title = gets_through(scenario, cast, setup)?;
+        if title.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(title)
+}
+
+/// The title of a scenario if these programs get through it.
+fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Option<String>, String> {
+    let scenario = Scenario { limit: scenario.limit.min(CONVERSATION), ..scenario.clone() };
+    let record = if scenario.backends.contains(&BackendName::Sim) && simulates() {
+        crate::simulated::play(&scenario, cast, 1, false, Attention::None).record
+    } else if scenario.backends.contains(&BackendName::Wire) {
+        crate::wire::play(setup, &scenario, cast, 1, Attention::None).0
+    } else {
+        return Ok(None);
+    };
+    if let End::Harness(why) = record.end {
+        return Err(why);
+    }
+    Ok(succeeds(&record).then(|| scenario.title.clone()))
 }
 
 fn succeeds(record: &Record) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::cast::Command;
+use super::cast::{Cast, Command};
 use super::casting::{self, Candidate, Claim, Decision};
 use super::discover;
 use super::evidence::{self, Depth, Evidence, Talks};
@@ -16,6 +16,9 @@ use crate::wire::Setup;
 
 /// Programs that are looked at at the same time.
 const TOGETHER: usize = 2;
+
+/// Most pairs that play with each other to find out which one is meant.
+const MOST_PAIRS: usize = 12;
 
 /// In a folder with so few programs those that are not used are asked what they are.
 const FEW: usize = 8;
@@ -93,6 +96,11 @@ type Place<'a> = (&'a Task, &'a Role);
 impl<'a> Ask<'a> {
     fn places(&self) -> Vec<Place<'a>> {
         self.catalogue.tasks.iter().flat_map(|task| task.file.roles.iter().map(move |role| (task, role))).collect()
+    }
+
+    /// Whether the task is asked for by name, and not one role of it.
+    fn wants_whole(&self, task: &Task) -> bool {
+        self.role.is_none() && self.tasks.iter().any(|id| id == task.id())
     }
 
     fn wants(&self, (task, role): Place<'_>) -> bool {
@@ -201,9 +209,6 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
         every.filter(|(program, place)| acts(looked, *program, *place) && wanted(*program, *place)).collect()
     };
     let first = pairs(&|_, place| ask.wants(place), looked);
-    let is_for = |claim: &Claim, program: usize, (task, role): Place<'_>| {
-        claim.program == program && claim.task == task.id() && claim.role == role.name
-    };
     let depth = if ask.tasks.is_empty() { Depth::Greeting } else { Depth::Either };
     run(ask, looked, talks, greet(first, depth), Until::AllIsKnown)?;
     if ask.tasks.is_empty() {
@@ -258,7 +263,6 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
         ask.catalogue.task(&claim.task).is_some_and(|task| !task.file.roles.iter().all(behaves))
     };
     doubtful.extend(looked.claims.iter().filter(of_a_doubtful_task).map(|claim| claim.program));
-    let known = |claim: &Claim, program: usize, place: Place<'_>| is_for(claim, program, place);
     // Clients that hand on lines are alike until they are talked to; a server shows by its answers what it is.
     let at_length = |looked: &Looked, program: usize| {
         let serves = matches!(looked.programs[program].observed.doing, Some(Doing::Listens(_)));
@@ -269,7 +273,7 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
             &|program, place| {
                 doubtful.contains(&program)
                     && at_length(looked, program) == (depth == Depth::All)
-                    && !looked.claims.iter().any(|claim| known(claim, program, place))
+                    && !looked.claims.iter().any(|claim| is_for(claim, program, place))
             },
             looked,
         );
@@ -282,14 +286,79 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
             &|program, place| {
                 !behaves(program)
                     && place.0.file.probe.iter().any(|probe| probe.role == place.1.name)
-                    && !looked.claims.iter().any(|claim| known(claim, program, place))
+                    && !looked.claims.iter().any(|claim| is_for(claim, program, place))
             },
             looked,
         );
         run(ask, looked, talks, greet(rest, Depth::Greeting), Until::ItIsSomething)?;
     }
-    casting::compare(&mut looked.claims);
+    let goes_beyond =
+        |task: &str, of: &str| ask.catalogue.task(task).is_some_and(|task| task.file.beyond.as_deref() == Some(of));
+    // Of those that are alike here some may be of a task that asks more.
+    let further = pairs(
+        &|program, place| {
+            let behaves =
+                |claim: &Claim| claim.program == program && claim.behaves() && goes_beyond(place.0.id(), &claim.task);
+            doubtful.contains(&program) && looked.claims.iter().any(behaves)
+        },
+        looked,
+    );
+    run(ask, looked, talks, greet(further, Depth::All), Until::AllIsKnown)?;
+    casting::compare(&mut looked.claims, &goes_beyond);
+    pair_up(ask, looked, talks)
+}
+
+/// Two halves may understand each other and nobody else: where one of a task's two roles is open, pairs that might be meant
+/// play with each other.
+fn pair_up(ask: &Ask<'_>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) -> Result<(), String> {
+    let candidates = candidates(looked);
+    for task in ask.catalogue.tasks.iter().filter(|task| ask.wants_whole(task) && !task.file.together.is_empty()) {
+        let [one, other] = &task.file.roles[..] else { continue };
+        let of = |role: &Role| -> Vec<(usize, bool)> {
+            // Clients that hand on lines are like many others'.
+            let may_be = |claim: &Claim| claim.weight() > 0 || !role.kind.listens();
+            let is_own = |claim: &&Claim| claim.task == task.id() && claim.role == role.name && may_be(claim);
+            let own: Vec<&Claim> = looked.claims.iter().filter(is_own).collect();
+            let met = own.iter().any(|claim| claim.behaves());
+            let likeliest = own.iter().filter(|claim| claim.behaves() == met);
+            likeliest.map(|claim| (claim.program, met)).collect()
+        };
+        let (ones, others) = (of(one), of(other));
+        let all = ones.iter().flat_map(|one| others.iter().map(move |other| (*one, *other)));
+        let open = all.filter(|((one, is_met), (other, too))| one != other && !(*is_met && *too));
+        let mut pairs: Vec<(usize, usize)> = open.map(|((one, _), (other, _))| (one, other)).collect();
+        let likely = |(one, other): &(usize, usize)| casting::togetherness(&candidates[*one], &candidates[*other]);
+        // Those with different ports never meet.
+        pairs.retain(|pair| likely(pair) > -6);
+        pairs.sort_by_key(|pair| std::cmp::Reverse(likely(pair)));
+        pairs.truncate(MOST_PAIRS);
+        let played = each(ask, &pairs, |(first, second)| {
+            let mut parts = BTreeMap::new();
+            for (program, role) in [(*first, one), (*second, other)] {
+                let mut talks = talks[program].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let Some(part) = talks.met(task, role)? else { return Ok(None) };
+                parts.insert(role.name.clone(), part);
+            }
+            evidence::play_together(ask.setup, task, &Cast { root: ask.root.to_owned(), parts })
+        })?;
+        for ((first, second), title) in pairs.into_iter().zip(played) {
+            let Some(title) = title else { continue };
+            for (program, role, partner) in [(first, one, second), (second, other, first)] {
+                let with = looked.programs[partner].found.file.clone();
+                let own = looked.claims.iter_mut().find(|claim| is_for(claim, program, (task, role)));
+                let plays = |claim: &Claim| claim.evidence.iter().any(|it| matches!(it, Evidence::PlaysWith { .. }));
+                if let Some(claim) = own.filter(|claim| !plays(claim)) {
+                    claim.evidence.retain(|it| !matches!(it, Evidence::AnswersLike { .. }));
+                    claim.evidence.push(Evidence::PlaysWith { other: with, title: title.clone() });
+                }
+            }
+        }
+    }
     Ok(())
+}
+
+fn is_for(claim: &Claim, program: usize, (task, role): Place<'_>) -> bool {
+    claim.program == program && claim.task == task.id() && claim.role == role.name
 }
 
 fn greet<'a>(pairs: Vec<(usize, Place<'a>)>, depth: Depth) -> Vec<Errand<'a>> {
@@ -299,6 +368,17 @@ fn greet<'a>(pairs: Vec<(usize, Place<'a>)>, depth: Depth) -> Vec<Errand<'a>> {
 fn serves(ask: &Ask<'_>, claim: &Claim) -> bool {
     let task = ask.catalogue.task(&claim.task);
     task.and_then(|task| task.role(&claim.role)).is_some_and(|role| role.kind.listens())
+}
+
+fn candidates(looked: &Looked) -> Vec<Candidate> {
+    let candidate = |program: &Program| Candidate {
+        file: program.found.file.clone(),
+        port: program.observed.command.port,
+        listens: matches!(program.observed.doing, Some(Doing::Listens(_))),
+        // A usage text is nothing that it does.
+        idle: matches!(program.observed.doing, None | Some(Doing::Prints)),
+    };
+    looked.programs.iter().map(candidate).collect()
 }
 
 fn decide(ask: &Ask<'_>, looked: &mut Looked) {
@@ -312,17 +392,7 @@ fn decide(ask: &Ask<'_>, looked: &mut Looked) {
             (!roles.is_empty()).then(|| casting::Wanted { task: task.id().to_owned(), roles })
         })
         .collect();
-    let candidates: Vec<Candidate> = looked
-        .programs
-        .iter()
-        .map(|program| Candidate {
-            file: program.found.file.clone(),
-            port: program.observed.command.port,
-            listens: matches!(program.observed.doing, Some(Doing::Listens(_))),
-            // A usage text is nothing that it does.
-            idle: matches!(program.observed.doing, None | Some(Doing::Prints)),
-        })
-        .collect();
+    let candidates = candidates(looked);
     let mode = casting::Mode { unasked: ask.tasks.is_empty(), lone: ask.lone };
     looked.decision = casting::decide(&candidates, &wanted, &looked.claims, mode);
 }

@@ -16,7 +16,8 @@ use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
 use crate::report::model::{Report, RequirementReport, Status};
 use crate::report::style::Style;
 use crate::report::{causes, short};
-use crate::scenario::model::BackendName;
+use crate::scenario::Scenario;
+use crate::scenario::model::{BackendName, Step};
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::toolchain;
 pub use programs::{Entry, Expected, Programs};
@@ -264,7 +265,20 @@ fn is_decided_lightly(catalogue: &Catalogue, task: &str, id: &str, backend: Back
     played.iter().any(|scenario| !scenario.heavy)
 }
 
+/// The peer of a task that this build has left out.
+fn lacks(task: &Task) -> Option<&'static str> {
+    let lacking = |step: &Step| match step {
+        Step::ServeRemote(_) if !cfg!(feature = "ssh") => Some("SSH"),
+        Step::ServeDatabase(_) if !cfg!(feature = "mysql") => Some("database server"),
+        _ => None,
+    };
+    task.scenarios().iter().flat_map(Scenario::all_steps).find_map(lacking)
+}
+
 fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Filter) -> Outcome {
+    if let Some(peer) = catalogue.task(&entry.task).and_then(lacks) {
+        return Outcome::Skipped(format!("this build has no {peer}: add --features remote"));
+    }
     let missing: Vec<&str> =
         entry.expected.needs.iter().map(String::as_str).filter(|need| !toolchain::has(need)).collect();
     if !missing.is_empty() {
@@ -429,7 +443,7 @@ pub fn gaps(catalogue: &Catalogue, table: &Table, backend: BackendName, wanted: 
         }
     }
     let mut gaps = Vec::new();
-    for task in catalogue.tasks.iter().filter(|task| wanted(task.id())) {
+    for task in catalogue.tasks.iter().filter(|task| wanted(task.id()) && lacks(task).is_none()) {
         for requirement in task.file.requirements.iter().filter(|it| it.level != Level::May) {
             let id = task.full_id(requirement);
             if requirement.sim_only && backend != BackendName::Sim {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::common::{fixture, folder, harness, installed, report, run, stderr, write};
+use rstest::rstest;
 use serde_json::Value;
 
 /// The good Python programs of these tasks in one folder, under names that say nothing.
@@ -77,4 +78,75 @@ fn a_server_is_graded_though_its_client_does_not_compile() {
     let mut lone = harness(folder.path());
     lone.args(["--target", "lab/server.c", "--task", "message", "--requirement", "message.twenty-kb"]);
     run(&mut lone, 0);
+}
+
+/// The Python programs of these tasks in one folder, where the sheet wants them.
+fn as_the_sheet_wants(folder: &Path, programs: &[(&str, &str)]) {
+    for (program, place) in programs {
+        let (task, file) = program.split_once('/').expect("task/file");
+        let to = folder.join(place);
+        std::fs::create_dir_all(to.parent().expect("a folder")).unwrap();
+        std::fs::copy(fixture(&format!("submissions/{task}/good/python")).join(file), to).expect("a copy");
+    }
+}
+
+/// One folder for all exercises of a sheet: two of them are the same dialogue, of which one asks more.
+#[rstest]
+#[case::sheet_002(
+    &[
+        ("echo-commands/server.py", "Q1/server.py"),
+        ("echo-commands/client.py", "Q1/client.py"),
+        ("dual-stack/server.py", "Q3/server.py"),
+        ("dual-stack/client.py", "Q3/client.py"),
+    ],
+    "echo-commands.run",
+    &["echo-commands client Q1/client.py", "echo-commands server Q1/server.py"]
+)]
+#[case::sheet_004(
+    &[
+        ("calc-single/server.py", "server1.py"),
+        ("calc-threads/server.py", "server2.py"),
+        ("echo-select/server.py", "server4.py"),
+        ("calc-single/client.py", "client.py"),
+    ],
+    "echo-select.echo",
+    &["echo-select client client.py", "echo-select server server4.py"]
+)]
+fn a_sheets_exercises_are_told_apart(
+    #[case] programs: &[(&str, &str)],
+    #[case] requirement: &str,
+    #[case] says: &[&str],
+) {
+    let folder = folder();
+    let home = folder.path().join("lab");
+    as_the_sheet_wants(&home, programs);
+    let task = requirement.split_once('.').expect("task.requirement").0;
+    let mut command = harness(folder.path());
+    command.args(["--target", "lab", "--task", task, "--requirement", requirement, "--format", "json"]);
+    assert_eq!(cast(&report(&mut command, 0)), says);
+}
+
+/// A length before each text: nobody else understands these two, and two others lie beside them.
+#[test]
+fn a_pair_with_a_language_of_its_own_is_found_by_its_conversation() {
+    let folder = folder();
+    let home = folder.path().join("lab");
+    let read = "import socket, struct\n\ndef get(s):\n    n = struct.unpack('>I', s.recv(4, socket.MSG_WAITALL))[0]\n    \
+                return s.recv(n, socket.MSG_WAITALL)\n\ndef put(s, text):\n    s.sendall(struct.pack('>I', len(text)) + text)\n\n";
+    let serve = "l = socket.create_server(('', 7222))\nwhile True:\n    s, _ = l.accept()\n    put(s, get(s).upper())\n    s.close()\n";
+    let ask = "text = input('Text: ')\ns = socket.create_connection(('127.0.0.1', 7222))\nput(s, text.encode())\n\
+               print(get(s).decode())\n";
+    write(&home, "aserver.py", &format!("{read}{serve}"));
+    write(&home, "aclient.py", &format!("{read}{ask}"));
+    write(
+        &home,
+        "bserver.py",
+        &format!("{read}{}", serve.replace("7222", "7333").replace("get(s).upper()", "b'noon'")),
+    );
+    write(&home, "bclient.py", &format!("{read}{}", ask.replace("7222", "7333")));
+    let mut command = harness(folder.path());
+    command.args(["--target", "lab", "--task", "uppercase-tcp", "--requirement", "uppercase-tcp.letters"]);
+    command.args(["--format", "json"]);
+    let json = report(&mut command, 0);
+    assert_eq!(cast(&json), ["uppercase-tcp client aclient.py", "uppercase-tcp server aserver.py"]);
 }

@@ -42,6 +42,15 @@ impl Director {
         let goes_there = step.in_the_way_of.is_none() && self.cast.goes_to_port_80(judged);
         let web = step.port_80.unwrap_or(goes_there);
         let port = if web { HTTP } else { fixed.unwrap_or_else(|| self.stage.port() + taken) };
+        let is_there = |peer: &Peer| {
+            let peer = peer.borrow();
+            peer.listener.is_some() && peer.listened == Some(port)
+        };
+        if transport == TransportName::Tcp && self.actors.peers.values().any(is_there) {
+            let why =
+                format!("the {judged} goes to port {port} whatever it is told, and two peers cannot both be there");
+            return Err(Halt::skipped(why));
+        }
         let peer = self.actors.peer(&step.peer);
         let machine =
             |error: std::io::Error| Halt::Harness(format!("cannot open port {port} for {}: {error}", step.peer));
