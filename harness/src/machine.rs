@@ -1,14 +1,14 @@
 //! What backends with real programs share: a run's own folder, a command made ready, and what
 //! the kernel tells of processes. Starts nothing and judges nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use harness_os::process;
+use harness_os::process::{self, BlockedCall};
 
 use crate::catalogue::model::TaskFile;
 use crate::run::stage::{LaunchError, Vitals};
@@ -184,4 +184,13 @@ pub fn vitals(family: &[i32]) -> Vitals {
 pub fn wanted(family: &[i32]) -> Duration {
     let threads = family.iter().flat_map(|pid| process::threads(*pid));
     Duration::from_nanos(threads.map(|thread| thread.run_ns + thread.wait_ns).sum())
+}
+
+/// What a program's threads wait in, in words. A runtime's own helper threads explain nothing where there is something
+/// better.
+pub fn waits(calls: impl Iterator<Item = BlockedCall>) -> Vec<String> {
+    let (helpers, others): (Vec<BlockedCall>, Vec<BlockedCall>) = calls.partition(|call| call.name == "futex");
+    let told = if others.is_empty() { helpers } else { others };
+    let words: BTreeSet<String> = told.iter().map(BlockedCall::describe).collect();
+    words.into_iter().collect()
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use harness_os::process::BlockedCall;
 use harness_os::trap::TrapError;
 
 use crate::handle::ProgramId;
@@ -16,8 +17,8 @@ pub struct Blocked {
     pub process: u32,
     /// Number of the thread within the program, counted from 0.
     pub thread: u32,
-    /// The call, with its descriptor where it has one: `recvfrom(4)`.
-    pub call: String,
+    /// The call.
+    pub call: BlockedCall,
     /// When the call began.
     pub since: VirtualTime,
     /// When it will give up by itself, if ever.
@@ -26,7 +27,7 @@ pub struct Blocked {
 
 impl fmt::Display for Blocked {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "program {} thread {} in {} since {}", self.program.0, self.thread, self.call, self.since)
+        write!(out, "program {} thread {} {} since {}", self.program.0, self.thread, self.call.describe(), self.since)
     }
 }
 

@@ -273,7 +273,7 @@ impl World {
                     program: thread.program,
                     process: held.record.process,
                     thread: thread.number,
-                    call: BlockedCall::new(held.note.sys.number().into(), held.note.args).describe(),
+                    call: BlockedCall::new(held.note.sys.number().into(), held.note.args),
                     since: held.record.at,
                     until: held.deadline,
                 })

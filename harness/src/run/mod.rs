@@ -438,7 +438,7 @@ impl Director {
                 Some(ended) => format!("{name} has ended ({ended})"),
                 None => match actor.program.blocked_in().as_slice() {
                     [] => format!("{name} is running"),
-                    calls => format!("{name} is blocked in {}", calls.join(", ")),
+                    calls => format!("{name} {}", calls.join(" and ")),
                 },
             };
             doing.insert(name.clone(), text);

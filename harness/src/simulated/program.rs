@@ -245,20 +245,7 @@ impl Program for SimulatedProgram {
     }
 
     fn blocked_in(&self) -> Vec<String> {
-        let mut calls: Vec<String> = self
-            .handle
-            .blocked()
-            .into_iter()
-            .filter(|blocked| blocked.program == self.id)
-            .map(|blocked| blocked.call)
-            .collect();
-        calls.sort();
-        calls.dedup();
-        // A runtime's own helper threads explain nothing when there is something better.
-        if calls.iter().any(|call| !call.starts_with("futex")) {
-            calls.retain(|call| !call.starts_with("futex"));
-        }
-        calls
+        machine::waits(self.handle.blocked().into_iter().filter(|it| it.program == self.id).map(|it| it.call))
     }
 
     fn socket_calls(&self) -> Option<Vec<SocketCall>> {

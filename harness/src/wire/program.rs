@@ -274,15 +274,7 @@ impl Program for WireProgram {
 
     fn blocked_in(&self) -> Vec<String> {
         let threads = self.family().into_iter().flat_map(process::threads);
-        let mut calls: Vec<String> =
-            threads.filter_map(|thread| thread.blocked_in.map(|call| call.describe())).collect();
-        calls.sort();
-        calls.dedup();
-        // A runtime's own helper threads explain nothing when there is something better.
-        if calls.iter().any(|call| !call.starts_with("futex")) {
-            calls.retain(|call| !call.starts_with("futex"));
-        }
-        calls
+        machine::waits(threads.filter_map(|thread| thread.blocked_in))
     }
 
     fn stacks(&self) -> Vec<Stack> {

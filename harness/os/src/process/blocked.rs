@@ -80,18 +80,34 @@ impl BlockedCall {
         call.on_descriptor.then_some(self.args[0] as i32)
     }
 
-    /// A line for reports, such as `recvfrom(4, …) — waiting to receive on descriptor 4`.
+    /// What the thread does, for reports, such as `waits in recv() to receive on descriptor 4`.
     pub fn describe(&self) -> String {
         let Some(call) = by_number(self.number) else {
-            return format!("system call {}", self.number);
+            return format!("is in system call {}", self.number);
         };
+        let name = self.as_written(call.name);
         match self.descriptor() {
             Some(fd) if call.name.starts_with("epoll") => {
-                format!("{}({fd}, …) — waiting {} at descriptor {fd}", call.name, call.purpose)
+                format!("waits in {name}() {} at descriptor {fd}", call.purpose)
             }
-            Some(fd) => format!("{}({fd}, …) — waiting {} descriptor {fd}", call.name, call.purpose),
-            None if self.wait() == Wait::NotAWait => format!("{}(…)", call.name),
-            None => format!("{}(…) — waiting {}", call.name, call.purpose),
+            Some(fd) => format!("waits in {name}() {} descriptor {fd}", call.purpose),
+            None if self.wait() == Wait::NotAWait => format!("is in {name}()"),
+            None => format!("waits in {name}() {}", call.purpose),
+        }
+    }
+
+    /// The call as programs have it in their source: libraries make other system calls of some.
+    fn as_written(&self, name: &'static str) -> &'static str {
+        let without_address = self.args[4] == 0;
+        match name {
+            "accept4" => "accept",
+            "recvfrom" if without_address => "recv",
+            "sendto" if without_address => "send",
+            "pselect6" => "select",
+            "ppoll" => "poll",
+            "clock_nanosleep" | "nanosleep" => "sleep",
+            "wait4" => "wait",
+            other => other,
         }
     }
 }
@@ -137,18 +153,20 @@ mod tests {
     fn unknown_calls_are_no_waits() {
         let call = BlockedCall::new(9_999, [0; 6]);
         assert_eq!((call.name, call.wait(), call.descriptor()), ("?", Wait::NotAWait, None));
-        assert_eq!(call.describe(), "system call 9999");
+        assert_eq!(call.describe(), "is in system call 9999");
     }
 
     #[test]
     fn descriptions() {
         let text = |name, args| named(name, args).unwrap().describe();
-        assert_eq!(text("recvfrom", [4, 0, 0, 0, 0, 0]), "recvfrom(4, …) — waiting to receive on descriptor 4");
+        assert_eq!(text("recvfrom", [4, 0, 0, 0, 0, 0]), "waits in recv() to receive on descriptor 4");
+        assert_eq!(text("recvfrom", [4, 0, 0, 0, 9, 0]), "waits in recvfrom() to receive on descriptor 4");
+        assert_eq!(text("accept4", [3, 0, 0, 0, 0, 0]), "waits in accept() for a connection on descriptor 3");
         assert_eq!(
             text("epoll_pwait", [6, 0, 0, 0, 0, 0]),
-            "epoll_pwait(6, …) — waiting for an event of the epoll set at descriptor 6"
+            "waits in epoll_pwait() for an event of the epoll set at descriptor 6"
         );
-        assert_eq!(text("wait4", [0; 6]), "wait4(…) — waiting for a child to end");
+        assert_eq!(text("wait4", [0; 6]), "waits in wait() for a child to end");
     }
 
     #[rstest]

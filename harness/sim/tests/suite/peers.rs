@@ -89,8 +89,8 @@ fn a_program_that_waits_for_input_is_seen_to_wait() {
         })
         .unwrap();
     assert_eq!(
-        calls.iter().map(|one| one.call.as_str()).collect::<Vec<_>>(),
-        ["read(0, …) — waiting to read from descriptor 0"]
+        calls.iter().map(|one| one.call.describe()).collect::<Vec<_>>(),
+        ["waits in read() to read from descriptor 0"]
     );
 }
 
@@ -167,7 +167,7 @@ fn a_run_ends_at_its_limit_and_says_who_waited() {
     match sim.run(handle.exited(server)) {
         Err(SimError::TimeLimit { at, blocked }) => {
             assert_eq!(at.since_start(), Duration::from_secs(30));
-            assert_eq!(blocked[0].call, "accept(3, …) — waiting for a connection on descriptor 3");
+            assert_eq!(blocked[0].call.describe(), "waits in accept() for a connection on descriptor 3");
         }
         other => panic!("{other:?}"),
     }
