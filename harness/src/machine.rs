@@ -1,7 +1,7 @@
 //! What backends with real programs share: a run's own folder, a command made ready, and what
 //! the kernel tells of processes. Starts nothing and judges nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
@@ -186,11 +186,8 @@ pub fn wanted(family: &[i32]) -> Duration {
     Duration::from_nanos(threads.map(|thread| thread.run_ns + thread.wait_ns).sum())
 }
 
-/// What a program's threads wait in, in words. A runtime's own helper threads explain nothing where there is something
-/// better.
-pub fn waits(calls: impl Iterator<Item = BlockedCall>) -> Vec<String> {
+/// What a program's threads wait in. A runtime's own helper threads explain nothing where there is something better.
+pub fn waits(calls: impl Iterator<Item = BlockedCall>) -> Vec<BlockedCall> {
     let (helpers, others): (Vec<BlockedCall>, Vec<BlockedCall>) = calls.partition(|call| call.name == "futex");
-    let told = if others.is_empty() { helpers } else { others };
-    let words: BTreeSet<String> = told.iter().map(BlockedCall::describe).collect();
-    words.into_iter().collect()
+    if others.is_empty() { helpers } else { others }
 }

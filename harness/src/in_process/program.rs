@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use harness_os::process::BlockedCall;
 use reference::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
@@ -191,7 +192,7 @@ impl Program for Handle {
         if self.started.get() && self.ended().is_none() { vec![self.address] } else { Vec::new() }
     }
 
-    fn blocked_in(&self) -> Vec<String> {
+    fn blocked_in(&self) -> Vec<BlockedCall> {
         Vec::new()
     }
 

@@ -29,6 +29,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_os::process::BlockedCall;
+
 use crate::catalogue::model::UrlForm;
 use crate::scenario::Scenario;
 use crate::scenario::bytes::{Payload, PayloadError};
@@ -438,7 +440,10 @@ impl Director {
                 Some(ended) => format!("{name} has ended ({ended})"),
                 None => match actor.program.blocked_in().as_slice() {
                     [] => format!("{name} is running"),
-                    calls => format!("{name} {}", calls.join(" and ")),
+                    calls => {
+                        let words: BTreeSet<String> = calls.iter().map(BlockedCall::describe).collect();
+                        format!("{name} {}", words.into_iter().collect::<Vec<_>>().join(" and "))
+                    }
                 },
             };
             doing.insert(name.clone(), text);

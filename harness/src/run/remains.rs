@@ -165,7 +165,7 @@ pub(crate) async fn threads(program: &dyn Program, stage: &dyn Stage) -> Vec<Sta
         return Vec::new();
     }
     let Some(signal) = program.dumps_on() else { return program.stacks() };
-    let call = program.blocked_in().first().map(|call| call.split('(').next().unwrap_or_default().to_owned());
+    let call = program.blocked_in().first().map(|call| call.as_written().to_owned());
     let length = |output: &RefCell<Output>| output.borrow().bytes.len();
     let before = (length(program.stdout()), length(program.stderr()));
     program.ask(signal);

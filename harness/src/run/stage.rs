@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use harness_os::process::BlockedCall;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::calls::{Runtime, SocketCall};
@@ -239,8 +240,8 @@ pub trait Program {
     fn crash(&self) -> Task<'_, ()>;
     /// Addresses where it, or a child of it, listens (TCP) or is bound (UDP).
     fn listening(&self, transport: TransportName) -> Vec<SocketAddr>;
-    /// What it is blocked in, for explanations.
-    fn blocked_in(&self) -> Vec<String>;
+    /// What its threads wait in, for explanations.
+    fn blocked_in(&self) -> Vec<BlockedCall>;
     /// What it holds; nothing if it has ended.
     fn vitals(&self) -> Option<Vitals>;
     /// Share of a processor that it has asked for since `since` (0.0 to 1.0 and more), waiting

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use harness_os::process::Autopsy;
+use harness_os::process::BlockedCall;
 use harness_os::trap::TrapError;
 use harness_os::{process, terminal};
 use harness_sim::{Exit, Handle, HostId, ProgramId, SimError, Stdio, Stream};
@@ -244,7 +245,7 @@ impl Program for SimulatedProgram {
         self.handle.addresses(self.id, transport == TransportName::Tcp)
     }
 
-    fn blocked_in(&self) -> Vec<String> {
+    fn blocked_in(&self) -> Vec<BlockedCall> {
         machine::waits(self.handle.blocked().into_iter().filter(|it| it.program == self.id).map(|it| it.call))
     }
 

@@ -264,17 +264,22 @@ static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r#"["']([\w-]+)["']"#)
 static FLAG: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"flag\.(?:Int|String|Uint|Duration)\w*\((?:\s*&\w+\s*,)?\s*"([\w-]+)""#));
 
-/// Forms that the options in a source add up to.
-fn options_of(source: &str) -> Vec<String> {
+/// Forms that the options in a source add up to. `asked` are the placeholders of the roles that are asked for: what has a
+/// value of its own, and is none of these, is better left at that.
+fn options_of(source: &str, asked: &[&str]) -> Vec<String> {
     let mut words = Vec::new();
     for found in ADDED.captures_iter(source) {
         if found[2].contains("store_true") || found[2].contains("store_false") {
             continue;
         }
+        let needed = |means: &&str| {
+            let is_asked = placeholders(means).iter().any(|name| asked.contains(name));
+            is_asked || !found[2].contains("default")
+        };
         let names: Vec<&str> =
             QUOTED.captures_iter(&found[1]).filter_map(|name| name.get(1)).map(|it| it.as_str()).collect();
         let Some(name) = names.iter().max_by_key(|name| name.len()) else { continue };
-        match (name.starts_with('-'), meaning(name.trim_start_matches('-'))) {
+        match (name.starts_with('-'), meaning(name.trim_start_matches('-')).filter(needed)) {
             (true, Some(means)) => words.push(format!("{name} {means}")),
             (false, Some(means)) => words.push(means.to_owned()),
             _ => {}
@@ -304,7 +309,7 @@ pub struct Hints {
 }
 
 /// Reads a source.
-pub fn from_source(source: &str) -> Hints {
+pub fn from_source(source: &str, asked: &[&str]) -> Hints {
     let most = |patterns: &[(Regex, i64)]| {
         let all = patterns.iter().flat_map(|(pattern, more)| {
             pattern.captures_iter(source).filter_map(move |found| Some(found[1].parse::<i64>().ok()? + more))
@@ -312,7 +317,7 @@ pub fn from_source(source: &str) -> Hints {
         all.max().and_then(|most| usize::try_from(most).ok())
     };
     if OPTIONS.is_match(source) {
-        return Hints { places: None, options: options_of(source) };
+        return Hints { places: None, options: options_of(source, asked) };
     }
     let places = most(&PLACES).into_iter().chain(most(&COUNTS)).max();
     let takes_any = ["argv", "os.Args", "args", "ARGV", "$1"].iter().any(|word| source.contains(word));
@@ -322,7 +327,9 @@ pub fn from_source(source: &str) -> Hints {
 /// The forms to be tried, in order. `own` are those of the roles that are asked for; asked for one task alone (`first`),
 /// they come before all others.
 pub fn queue(own: &[String], first: bool, source: Option<&str>) -> Vec<String> {
-    let hints = source.map(from_source).unwrap_or_default();
+    let named = own.iter().flat_map(|form| placeholders(form));
+    let asked: Vec<&str> = named.chain(["host", "port", "local-port"]).collect();
+    let hints = source.map(|source| from_source(source, &asked)).unwrap_or_default();
     let mut all: Vec<String> = FORMS.iter().map(|form| (*form).to_owned()).collect();
     let end = all.len() - 1;
     for form in own.iter().rev() {
@@ -374,11 +381,13 @@ mod tests {
     #[case("int port = Integer.parseInt(args[1]);", Some(2), &[])]
     #[case("port = int(input('port? '))", Some(0), &[])]
     #[case("import argparse\np.add_argument('-p', '--port', type=int)\np.add_argument('--ip')", None, &["--port {port} --ip {host}"])]
+    #[case("import argparse\np.add_argument('--timeout', default=1)\np.add_argument('-c', '--count', default=10)", None, &["--timeout {timeout}"])]
+    #[case("import argparse\np.add_argument('ip', default=IP)\np.add_argument('--user')", None, &["{host} --user {name}"])]
     #[case("while ((c = getopt(argc, argv, \"p:h:v\")) != -1)", None, &["-p {port} -h {host}"])]
     #[case("port := flag.Int(\"port\", 8080, \"\")", None, &["-port {port}"])]
     fn reads_a_source(#[case] source: &str, #[case] places: Option<usize>, #[case] options: &[&str]) {
         let options = options.iter().map(|form| (*form).to_owned()).collect();
-        assert_eq!(from_source(source), Hints { places, options });
+        assert_eq!(from_source(source, &["host", "port", "timeout"]), Hints { places, options });
     }
 
     #[rstest]

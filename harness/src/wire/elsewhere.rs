@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use crate::run::stage::{Appetite, Ended, Output, Program, Task, Vitals};
 use crate::scenario::model::{SignalName, TransportName};
+use harness_os::process::BlockedCall;
 
 /// A program by its address.
 pub(super) struct Elsewhere {
@@ -50,7 +51,7 @@ impl Program for Elsewhere {
         vec![self.address]
     }
 
-    fn blocked_in(&self) -> Vec<String> {
+    fn blocked_in(&self) -> Vec<BlockedCall> {
         Vec::new()
     }
 

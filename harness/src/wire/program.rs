@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use harness_os::process::{self, Autopsy};
+use harness_os::process::{self, Autopsy, BlockedCall};
 use harness_os::spawn::{self, Child, ExitStatus, Limits, SpawnError};
 use harness_os::{pipe, terminal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -272,7 +272,7 @@ impl Program for WireProgram {
         if family.is_empty() { Vec::new() } else { listening(&self.table, &family, transport) }
     }
 
-    fn blocked_in(&self) -> Vec<String> {
+    fn blocked_in(&self) -> Vec<BlockedCall> {
         let threads = self.family().into_iter().flat_map(process::threads);
         machine::waits(threads.filter_map(|thread| thread.blocked_in))
     }

@@ -85,7 +85,7 @@ impl BlockedCall {
         let Some(call) = by_number(self.number) else {
             return format!("is in system call {}", self.number);
         };
-        let name = self.as_written(call.name);
+        let name = self.as_written();
         match self.descriptor() {
             Some(fd) if call.name.starts_with("epoll") => {
                 format!("waits in {name}() {} at descriptor {fd}", call.purpose)
@@ -97,9 +97,9 @@ impl BlockedCall {
     }
 
     /// The call as programs have it in their source: libraries make other system calls of some.
-    fn as_written(&self, name: &'static str) -> &'static str {
+    pub fn as_written(&self) -> &'static str {
         let without_address = self.args[4] == 0;
-        match name {
+        match self.name {
             "accept4" => "accept",
             "recvfrom" if without_address => "recv",
             "sendto" if without_address => "send",

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use harness_os::process::BlockedCall;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stage::{
@@ -237,7 +238,7 @@ impl Program for FakeProgram {
         listens.then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 5000))).into_iter().collect()
     }
 
-    fn blocked_in(&self) -> Vec<String> {
+    fn blocked_in(&self) -> Vec<BlockedCall> {
         Vec::new()
     }
 

@@ -49,7 +49,7 @@ impl Director {
         if transport == TransportName::Tcp && self.actors.peers.values().any(is_there) {
             let why =
                 format!("the {judged} goes to port {port} whatever it is told, and two peers cannot both be there");
-            return Err(Halt::skipped(why));
+            return Err(Halt::not_applicable(why));
         }
         let peer = self.actors.peer(&step.peer);
         let machine =
