@@ -85,7 +85,7 @@ fn as_the_sheet_wants(folder: &Path, programs: &[(&str, &str)]) {
     for (program, place) in programs {
         let (task, file) = program.split_once('/').expect("task/file");
         let to = folder.join(place);
-        std::fs::create_dir_all(to.parent().expect("a folder")).unwrap();
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
         std::fs::copy(fixture(&format!("submissions/{task}/good/python")).join(file), to).expect("a copy");
     }
 }
