@@ -159,6 +159,11 @@ pub fn togetherness(one: &Candidate, other: &Candidate) -> i32 {
     2 * folder + named + alike + port
 }
 
+/// Whether two programs may be one pair: those with different ports never meet.
+pub fn may_meet(one: &Candidate, other: &Candidate) -> bool {
+    togetherness(one, other) > -6
+}
+
 /// Decides about one task: the pair that stands out, or the programs that stand alike.
 fn decide_task(
     candidates: &[Candidate],
@@ -263,7 +268,8 @@ fn decide_task(
                 || sided(&candidates[*program].file) == towards(*program)
                 || rivals(*program).is_empty();
             let alone = own.len() == 1 && (lone || (named || paired) && unrivalled);
-            let fits = claim.behaves() || partners().all(|other| with(&other) > -6);
+            let fits =
+                claim.behaves() || partners().all(|other| may_meet(&candidates[*program], &candidates[other.program]));
             ((claim.behaves() || alone) && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
         });
         let key = (wanted.task.clone(), (*role).clone());

@@ -328,8 +328,7 @@ fn pair_up(ask: &Ask<'_>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) -> Re
         let open = all.filter(|((one, is_met), (other, too))| one != other && !(*is_met && *too));
         let mut pairs: Vec<(usize, usize)> = open.map(|((one, _), (other, _))| (one, other)).collect();
         let likely = |(one, other): &(usize, usize)| casting::togetherness(&candidates[*one], &candidates[*other]);
-        // Those with different ports never meet.
-        pairs.retain(|pair| likely(pair) > -6);
+        pairs.retain(|(one, other)| casting::may_meet(&candidates[*one], &candidates[*other]));
         pairs.sort_by_key(|pair| std::cmp::Reverse(likely(pair)));
         pairs.truncate(MOST_PAIRS);
         let played = each(ask, &pairs, |(first, second)| {

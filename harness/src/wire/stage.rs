@@ -384,7 +384,7 @@ impl Stage for WireStage {
 }
 
 /// Whether a waiting thread is one that a Java machine has for itself: it wakes up some twenty times a second, and never
-/// for the program. Names are those of OpenJDK 17 to 25, cut off after fifteen bytes as the kernel does.
+/// for the program. Names are those of OpenJDK 17, cut off after fifteen bytes as the kernel does.
 fn keeps_house(thread: &str) -> bool {
     const OWN: [&str; 12] = [
         "VM Periodic Tas",
