@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use harness_os::forking;
-use harness_os::trap::{Affinity, Bell, Filter, Poller, TrapCommand, TrapError, reap, set_nonblocking, signal};
+use harness_os::trap::{Affinity, Bell, Filter, Poller, TrapCommand, TrapError, reap_killed, set_nonblocking, signal};
 
 use crate::config::Config;
 use crate::driver::Step;
@@ -235,11 +235,7 @@ impl Drop for Simulation {
             for program in &world.programs {
                 if program.exit.is_none() {
                     // Killed for certain; the wait is bounded by the kernel's own work.
-                    while reap(program.root).is_none()
-                        && std::path::Path::new(&format!("/proc/{}", program.root)).exists()
-                    {
-                        std::thread::yield_now();
-                    }
+                    reap_killed(program.root);
                 }
             }
             let config = Config::default();

@@ -43,6 +43,19 @@ pub fn reap(process: i32) -> Option<Reaped> {
     }
 }
 
+/// Waits for the end of a process that was killed, and collects it if it is a child of this one. The kernel takes its
+/// time for a process with namespaces of its own, and the processor is free meanwhile.
+pub fn reap_killed(process: i32) -> Option<Reaped> {
+    if let Ok(descriptor) = pidfd_open(process) {
+        let mut wanted = [libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        // SAFETY: the array lives until the call returns, and its length is one.
+        while unsafe { libc::poll(wanted.as_mut_ptr(), 1, -1) } < 0
+            && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+        {}
+    }
+    reap(process)
+}
+
 /// Sends a signal to a process by its pidfd, so that a number used again is never hit. `false` when it is dead.
 pub fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> bool {
     // SAFETY: takes numbers; a null info means an ordinary signal.

@@ -21,7 +21,7 @@ mod vdso;
 pub use affinity::Affinity;
 pub use bell::Bell;
 pub use filter::Filter;
-pub use kill::{Reaped, pidfd_open, queue_signal, reap, signal, signal_thread};
+pub use kill::{Reaped, pidfd_open, queue_signal, reap, reap_killed, signal, signal_thread};
 pub use listener::{Answer, Listener, Notification};
 pub use memory::Memory;
 pub use number::Sys;
