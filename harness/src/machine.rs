@@ -141,7 +141,11 @@ impl Prepared {
                 toolchain::interpreter(&word)
                     .ok_or_else(|| LaunchError::NotStartable(format!("`{word}` is not installed on this machine")))?
             };
-            (path, words.map(Into::into).collect())
+            let args = words.map(Into::into);
+            match toolchain::behind_env(&path) {
+                Some(interpreter) => (interpreter, std::iter::once(path.into()).chain(args).collect()),
+                None => (path, args.collect()),
+            }
         };
         let mut env = toolchain::environment(scratch);
         env.insert("TMPDIR".into(), Scratch::passing(scratch).into());

@@ -53,6 +53,20 @@ pub fn interpreter(word: &str) -> Option<PathBuf> {
     known.entry(word.to_owned()).or_insert_with(|| resolve(word)).clone()
 }
 
+/// The real interpreter of a script that asks `env` for it, where a version manager's script stands in its way.
+pub fn behind_env(script: &Path) -> Option<PathBuf> {
+    let head = crate::wire::head(script, 128).ok()?;
+    let word = asked_of_env(&head)?;
+    interpreter(word).filter(|real| find(word, Path::new("/")).is_some_and(|found| found != *real))
+}
+
+/// The one word that a script's first line gives to `env`. With more words, options or a carriage return, `env` decides.
+fn asked_of_env(head: &[u8]) -> Option<&str> {
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let word = std::str::from_utf8(line).ok()?.trim_matches(' ').strip_prefix("/usr/bin/env ")?.trim_matches(' ');
+    (!word.starts_with('-') && !word.contains(char::is_whitespace)).then_some(word)
+}
+
 /// Python 2 where a version manager keeps it, though it is not the one that is used.
 fn kept_python_2() -> Option<PathBuf> {
     let own = std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv"));
@@ -137,4 +151,23 @@ pub fn environment(home: &Path) -> BTreeMap<OsString, OsString> {
 pub fn missing(words: &[String], cwd: &Path) -> Option<String> {
     let word = words.first()?;
     find(word, cwd).is_none().then(|| word.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"#!/usr/bin/env python3\nimport socket\n", Some("python3"))]
+    #[case(b"#! /usr/bin/env node ", Some("node"))]
+    #[case::env_reports_it(b"#!/usr/bin/env python3\r\nimport socket\r\n", None)]
+    #[case::env_splits_it(b"#!/usr/bin/env -S python3 -u\n", None)]
+    #[case::one_word_to_the_kernel(b"#!/usr/bin/env python3 -u\n", None)]
+    #[case(b"#!/usr/bin/python3\n", None)]
+    #[case(b"\x7fELF", None)]
+    fn env_is_asked_for_one_word(#[case] head: &[u8], #[case] word: Option<&str>) {
+        assert_eq!(asked_of_env(head), word);
+    }
 }
