@@ -94,6 +94,11 @@ pub fn leaning(name: &str) -> i32 {
     hits(&["serv", "srv", "listener", "receiver", "daemon"]) - hits(&["clie", "cli.", "sender"])
 }
 
+/// On which side a file's name puts it: 1 for a server, -1 for a client.
+fn sided(file: &Path) -> i32 {
+    leaning(file.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()).signum()
+}
+
 /// The name of a file without what says on which side it is: `UDPPingerServer.py` and `UDPPingerClient.py` share it.
 fn stem(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -164,6 +169,15 @@ pub fn may_meet(one: &Candidate, other: &Candidate) -> bool {
     togetherness(one, other) > -6
 }
 
+/// Whether names make two programs the halves of one pair: `EchoServer` and `EchoClient`, in one folder.
+fn pair_by_name(candidates: &[Candidate], one: usize, other: usize) -> bool {
+    let (one, other) = (&candidates[one].file, &candidates[other].file);
+    let stem = |file: &Path| Some(stem(file)).filter(|stem| !stem.is_empty());
+    sided(one) * sided(other) == -1
+        && one.parent() == other.parent()
+        && stem(one).is_some_and(|one| stem(other) == Some(one))
+}
+
 /// Decides about one task: the pair that stands out, or the programs that stand alike.
 fn decide_task(
     candidates: &[Candidate],
@@ -176,6 +190,16 @@ fn decide_task(
     for role in &wanted.roles {
         let mut own: Vec<&Claim> =
             claims.iter().copied().filter(|claim| &claim.role == role && claim.weight() > 0).collect();
+        // The half of another pair may get through a conversation that is not meant for it.
+        let halves = |claim: &Claim| {
+            let is_half = |other: &&&Claim| other.role != claim.role && other.behaves();
+            claims.iter().filter(is_half).any(|other| pair_by_name(candidates, claim.program, other.program))
+        };
+        let strays =
+            |claim: &Claim| (0..candidates.len()).any(|other| pair_by_name(candidates, claim.program, other));
+        if own.iter().any(|claim| halves(claim)) {
+            own.retain(|claim| halves(claim) || !strays(claim));
+        }
         // What behaves as the role does outweighs everything that only might.
         if own.iter().any(|claim| claim.behaves()) {
             own.retain(|claim| claim.behaves());
@@ -243,7 +267,6 @@ fn decide_task(
             Some(one) => vec![*one],
             None => best,
         };
-    let sided = |file: &Path| leaning(file.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()).signum();
     let towards = |program: usize| if candidates[program].listens { 1 } else { -1 };
     // Their names say so, and nobody knows what they do when they are told enough.
     let rivals = |program: usize| -> Vec<usize> {
@@ -278,7 +301,16 @@ fn decide_task(
             None if own.is_empty() => {
                 // What is called like the role and answers like another is not graded, and not passed over.
                 let named = |it: &Evidence| matches!(it, Evidence::Named(_) | Evidence::Home(_));
-                let called = |claim: &&&Claim| &claim.role == *role && claim.evidence.iter().any(named);
+                let partnered = claims.iter().any(|other| other.role != **role && other.behaves());
+                // Nor is one passed over that is like a half of another task, when the half that is there is this task's.
+                let homeless = |it: &Evidence| match it {
+                    Evidence::AnswersLike { task, role } => {
+                        !all.iter().any(|other| other.task == *task && other.role != *role && other.behaves())
+                    }
+                    _ => false,
+                };
+                let meant = |it: &Evidence| named(it) || partnered && homeless(it);
+                let called = |claim: &&&Claim| &claim.role == *role && claim.evidence.iter().any(meant);
                 let candidates: Vec<usize> = claims.iter().filter(called).map(|claim| claim.program).collect();
                 if !candidates.is_empty() {
                     decision.questions.push(Question { task: key.0, role: key.1, candidates });
@@ -472,6 +504,15 @@ mod tests {
         ],
         "calc/client=1 calc/server=0 echo/client?[1]"
     )]
+    #[case::a_client_like_one_of_a_task_without_a_server(
+        &["a.py", "b.py"],
+        vec![
+            claim(0, "echo/server", &[answers()]),
+            claim(1, "echo/client", &[]),
+            claim(1, "calc/client", &[answers()]),
+        ],
+        "calc/client=1 echo/server=0 echo/client?[1]"
+    )]
     #[case::a_program_of_another_exercise(
         &["a.py"],
         vec![claim(0, "echo/server", &[]), claim(0, "calc/server", &[answers()])],
@@ -531,6 +572,15 @@ mod tests {
             claim(2, "echo/client", &[answers()]),
         ],
         "echo/client=2 echo/server=0"
+    )]
+    #[case::the_half_of_another_pair(
+        &["CalcServer.java", "CalcClient.java", "EchoServer.java", "EchoClient.java"],
+        vec![
+            claim(0, "calc/server", &[answers()]),
+            claim(1, "calc/client", &[]),
+            claim(3, "calc/client", &[answers()]),
+        ],
+        "calc/client=1 calc/server=0"
     )]
     #[case::a_pair_meets_at_one_port(
         &["a.py:12000", "b.py:13000", "c.py:13000"],
