@@ -21,6 +21,8 @@ use criterion::Criterion;
 use harness::catalogue::{Catalogue, Folder, Task, files};
 use harness::run::End;
 use harness::run::event::What;
+use harness::run::stage::Attention;
+use harness::sandbox::guard::Limits;
 use harness::scenario::Scenario;
 use harness::scenario::load::{self, Parameters, Setting};
 use harness::scenario::problem::Source;
@@ -129,7 +131,7 @@ fn runs(criterion: &mut Criterion, catalogue: &Catalogue, private_network: bool)
 
 /// Plays the run. A run in which the good program does not pass is not worth timing.
 fn play(setup: &Setup, scenario: &Scenario, cast: &Cast) -> Result<(), String> {
-    let (record, frames) = wire::play(setup, scenario, cast, 1, harness::run::stage::Attention::None);
+    let (record, frames) = wire::play(setup, scenario, cast, 1, Attention::None, &Limits::PATIENT);
     if record.end != End::Played {
         return Err(format!("the run ended with {:?}", record.end));
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::grade::bounds::Bounds;
 use crate::grade::held_back::HeldBack;
 use crate::grade::late::Policy;
 
@@ -28,6 +29,9 @@ pub struct Settings {
     pub repeat: u32,
     /// Limit of a build, in milliseconds, if it is not the usual one.
     pub build_limit_ms: Option<u64>,
+    /// What the grading of each may take of the machine, as far as flags say it.
+    #[serde(default, skip_serializing_if = "Bounds::is_silent")]
+    pub bounds: Bounds,
     /// Only these tasks; empty: all.
     pub tasks: Vec<String>,
     /// Only these requirements; empty: all.
@@ -58,6 +62,7 @@ impl Settings {
             (self.backend != other.backend || self.real_sockets_too != other.real_sockets_too, "the backend"),
             (self.repeat != other.repeat, "the number of repetitions"),
             (self.build_limit_ms != other.build_limit_ms, "the limit of builds"),
+            (self.bounds != other.bounds, "the bounds of time and memory"),
             (self.tasks != other.tasks, "the choice of tasks"),
             (self.requirements != other.requirements, "the choice of requirements"),
             (self.scenarios != other.scenarios, "the choice of scenarios"),
@@ -98,6 +103,7 @@ pub(super) fn sample() -> Settings {
         real_sockets_too: true,
         repeat: 1,
         build_limit_ms: None,
+        bounds: Bounds::default(),
         tasks: vec!["message".to_owned()],
         requirements: Vec::new(),
         scenarios: Vec::new(),
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn whatever_decides_a_result_changes_its_key() {
         let one = sample();
-        let mut others = vec![one.clone(); 10];
+        let mut others = vec![one.clone(); 11];
         others[0].harness.push('x');
         others[1].catalogue_sha256.push('x');
         others[2].rubric_sha256.push('x');
@@ -123,6 +129,7 @@ mod tests {
         others[7].tasks.clear();
         others[8].scenarios.push("x".to_owned());
         others[9].anonymous = Some("x".to_owned());
+        others[10].bounds.run_time = "5s".parse().ok();
         for other in others {
             assert_ne!(one.key("a"), other.key("a"), "{other:?}");
             assert!(one.difference(&other).is_some());

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::class::shard::Shard;
 use crate::class::times;
+use crate::grade::bounds::Bounds;
 use crate::grade::cuts::Cuts;
 use crate::grade::late::Moment;
 use crate::package::Platform;
@@ -121,6 +122,9 @@ pub struct Grade {
     /// Bound of the build (90s, 2m)
     #[arg(long, value_name = "D")]
     pub timeout: Option<Limit>,
+    /// What the grading may take of the machine
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// Play every run this often
     #[arg(long, default_value_t = 1)]
     pub repeat: u32,
@@ -497,6 +501,9 @@ pub struct Class {
     /// Bound of each build (90s, 2m)
     #[arg(long, value_name = "D")]
     pub timeout: Option<Limit>,
+    /// What the grading of each may take of the machine
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// Play every run this often; shows verdicts that change
     #[arg(long, default_value_t = 1)]
     pub repeat: u32,

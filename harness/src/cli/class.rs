@@ -43,7 +43,7 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
     let grade = as_grade(arguments);
     let grading::Prepared { catalogue, rubric, backend } = grading::prepare(&grade, false, containment)?;
     let setup = grading::setup(containment, false);
-    let options = Options { jobs: RUNS, ..grading::options(&grade, backend, setup) };
+    let options = Options { jobs: RUNS, ..grading::options(&grade, &rubric, backend, setup) };
     let rubric_sha256 = arguments.rubric.as_ref().map(|_| rubric.sha256()).unwrap_or_default();
     let in_order = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let mut anonymity = arguments.anonymous.as_deref().map(|file| key(file, out)).transpose()?;
@@ -57,6 +57,7 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
         real_sockets_too: options.real_sockets_too,
         repeat: options.repeat,
         build_limit_ms: arguments.timeout.map(|limit| u64::try_from(limit.0.as_millis()).unwrap_or(u64::MAX)),
+        bounds: arguments.bounds,
         tasks: in_order(&arguments.task),
         requirements: in_order(&arguments.requirement),
         scenarios: in_order(&arguments.scenario),
@@ -170,6 +171,7 @@ fn as_grade(arguments: &Class) -> Grade {
         backend: arguments.backend,
         seed: arguments.seed,
         timeout: arguments.timeout,
+        bounds: arguments.bounds,
         repeat: arguments.repeat,
         rubric: arguments.rubric.clone(),
         scenarios: arguments.scenarios.clone(),

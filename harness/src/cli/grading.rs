@@ -135,7 +135,7 @@ pub fn filter(arguments: &Grade) -> Filter {
 }
 
 /// How runs are played.
-pub fn options(arguments: &Grade, backend: BackendName, setup: Setup) -> Options {
+pub fn options(arguments: &Grade, rubric: &Rubric, backend: BackendName, setup: Setup) -> Options {
     Options {
         backend,
         real_sockets_too: arguments.backend == Backend::Auto && backend == BackendName::Sim,
@@ -145,6 +145,7 @@ pub fn options(arguments: &Grade, backend: BackendName, setup: Setup) -> Options
         setup,
         look_into_failures: true,
         cuts: arguments.schedule.clone(),
+        limits: arguments.bounds.limits(rubric.bounds()),
     }
 }
 
@@ -195,7 +196,7 @@ fn try_run(arguments: &Grade, containment: &Containment, seen: &mut dyn FnMut(&R
         notes: notes.clone(),
         findings: opened.as_ref().map(|opened| opened.findings.clone()).unwrap_or_default(),
     };
-    let (filter, options) = (filter(arguments), options(arguments, backend, setup));
+    let (filter, options) = (filter(arguments), options(arguments, &rubric, backend, setup));
     if !arguments.quiet && arguments.format == Format::Human {
         for note in &notes {
             // A name at the beginning of a line could be a command to whatever reads it. Lines to paste are indented.

@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments, containment: &Containment) -> Exit {
 
 fn try_run(arguments: &Arguments, containment: &Containment) -> Result<Exit, Exit> {
     let grade = as_grade(arguments);
-    let grading::Prepared { catalogue, backend, .. } = grading::prepare(&grade, false, containment)?;
+    let grading::Prepared { catalogue, backend, rubric } = grading::prepare(&grade, false, containment)?;
     let setup = grading::setup(containment, false);
     let workers = arguments.jobs.unwrap_or_else(|| grading::default_jobs().div_ceil(2)).max(1);
     let (candidates, _unpacked) = candidates(arguments)?;
@@ -52,7 +52,7 @@ fn try_run(arguments: &Arguments, containment: &Containment) -> Result<Exit, Exi
         grading::complain(&format!("cannot make a folder: {error}"));
         Exit::Harness
     })?;
-    let options = Options { jobs: 1, look_into_failures: false, ..grading::options(&grade, backend, setup) };
+    let options = Options { jobs: 1, look_into_failures: false, ..grading::options(&grade, &rubric, backend, setup) };
     let field = Field { catalogue: &catalogue, options, workers };
     let tasks = entrants::tasks(&catalogue, &entrants.all);
     let mut played = Vec::new();

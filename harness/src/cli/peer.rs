@@ -9,6 +9,7 @@ use super::{Exit, term};
 use crate::catalogue::model::RoleKind;
 use crate::run::stage::Attention;
 use crate::run::{End, transcript};
+use crate::sandbox::guard::Limits;
 use crate::scenario::duration::Limit;
 use crate::scenario::model::{BackendName, Pairing, Receive, Repeat, Start, Step};
 use crate::scenario::problem::nearest;
@@ -84,6 +85,7 @@ pub fn run(arguments: &Peer) -> Exit {
         &cast,
         1,
         Attention::None,
+        &Limits::PATIENT,
     );
     let mut text = transcript::lines(&record.events, true).join("\n");
     let (verdict, exit) = match record.end {

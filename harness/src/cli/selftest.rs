@@ -8,6 +8,7 @@ use super::arguments::{Backend, Selftest};
 use super::{Exit, grading, term};
 use crate::diagnose::counted;
 use crate::grade::Options;
+use crate::sandbox::guard::Limits;
 use crate::scenario::model::BackendName;
 use crate::truth::{self, Programs};
 
@@ -48,6 +49,7 @@ pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {
         // The table asks whether a program fails, not at what it fails soonest.
         look_into_failures: arguments.told,
         cuts: None,
+        limits: Limits::PATIENT,
     };
     let waiting = programs.tasks().filter(|task| catalogue.task(task).is_none()).collect::<Vec<_>>();
     if !waiting.is_empty() {

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use super::arguments::Strangers;
 use super::{Exit, grading, term};
 use crate::grade::Options;
+use crate::sandbox::guard::Limits;
 use crate::strangers::{Found, HandIn, List, Row, Seen, judge, look, render};
 
 /// What a process that grades one hand-in has to clean up after it is told to end.
@@ -73,6 +74,7 @@ fn one(arguments: &Strangers, hand_in: &HandIn, containment: &Containment) -> Re
         setup: grading::setup(containment, false),
         look_into_failures: false,
         cuts: None,
+        limits: Limits::default(),
     };
     let folder = arguments.list.parent().unwrap_or(std::path::Path::new(""));
     let seen = look(&catalogue, folder, hand_in, &options, arguments.programs);

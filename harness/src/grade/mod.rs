@@ -1,6 +1,7 @@
 //! Grading: which runs there are, playing them side by side, folding them into a report.
 
 mod blame;
+pub mod bounds;
 pub mod cuts;
 mod dates;
 mod fold;
@@ -26,6 +27,7 @@ use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
 use crate::run::skip::Skip;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
+use crate::sandbox::guard::Limits;
 use crate::scenario::model::BackendName;
 use crate::submission::Cast;
 use crate::submission::findings::Findings;
@@ -53,6 +55,8 @@ pub struct Options {
     pub look_into_failures: bool,
     /// Takes the place of what scenarios draw at random.
     pub cuts: Option<cuts::Cuts>,
+    /// What the grading may take of the machine.
+    pub limits: Limits,
 }
 
 /// What is graded.
@@ -109,6 +113,24 @@ pub struct Played {
     pub diagnosis: Option<String>,
 }
 
+impl Played {
+    /// A run of which nothing is left yet but its end.
+    fn of(end: End, backend: BackendName) -> Self {
+        Self {
+            record: Record::empty(end),
+            backend,
+            frames: Vec::new(),
+            link: Link::Ethernet,
+            calls: String::new(),
+            duration: Duration::ZERO,
+            remarks: Vec::new(),
+            unsteady: None,
+            smallest: None,
+            diagnosis: None,
+        }
+    }
+}
+
 /// A report and the runs behind it, in the same order as in the report's requirements.
 pub struct Graded {
     /// The report.
@@ -139,14 +161,16 @@ pub fn grade(
     };
     let seeds: BTreeSet<u64> = rubric.held_back().seeds.iter().copied().filter(|seed| *seed != options.seed).collect();
     let all = runs.len() * (1 + seeds.len());
-    let mut by_id = play_seed(&runs, subject, options, &|done, run| progress(done, all, run));
+    let until = began.checked_add(options.limits.submission);
+    let mut by_id = play_seed(&runs, subject, options, until, &|done, run| progress(done, all, run));
     let mut tasks = fold(options, &by_id);
     let elsewhere =
         |played: &Played| played.backend != options.backend && !matches!(played.record.end, End::Skipped(_));
     let real: Vec<String> = by_id.iter().filter(|(_, it)| elsewhere(it)).map(|(id, _)| id.clone()).collect();
     for (seed, earlier) in seeds.into_iter().zip(1..) {
         let options = Options { seed, ..options.clone() };
-        let played = play_seed(&runs, subject, &options, &|done, run| progress(done + earlier * runs.len(), all, run));
+        let played =
+            play_seed(&runs, subject, &options, until, &|done, run| progress(done + earlier * runs.len(), all, run));
         held_back::join(&mut tasks, fold(&options, &played), seed);
         by_id.extend(played.into_iter().map(|(id, played)| (held_back::with_seed(&id, seed), played)));
     }
@@ -193,20 +217,22 @@ fn play_seed(
     runs: &[Run<'_>],
     subject: &Subject<'_>,
     options: &Options,
+    until: Option<Instant>,
     progress: &(dyn Fn(usize, &str) + Sync),
 ) -> BTreeMap<String, Played> {
-    let mut played = play_all(runs, subject, options, progress);
+    let mut played = play_all(runs, subject, options, until, progress);
     for (index, remark) in output::unflushed(runs, &played, &|run| play_once(run, subject, options)) {
         played[index].remarks.push(remark);
     }
     runs.iter().map(|run| run.scenario.run_id()).zip(played).collect()
 }
 
-/// Plays all runs, `jobs` at a time; the order of the results is that of the runs.
+/// Plays all runs, `jobs` at a time; the order of the results is that of the runs. None is begun when time is up.
 fn play_all(
     runs: &[Run<'_>],
     subject: &Subject<'_>,
     options: &Options,
+    until: Option<Instant>,
     progress: &(dyn Fn(usize, &str) + Sync),
 ) -> Vec<Played> {
     let finished = AtomicUsize::new(0);
@@ -219,7 +245,12 @@ fn play_all(
     let work = |queue: &[usize], next: &AtomicUsize| {
         while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
             let run = &runs[*index];
-            let played = play(run, subject, options);
+            let played = match until.is_some_and(|until| Instant::now() > until) {
+                true => {
+                    Played::of(End::Skipped(Skip::submission_out_of_time(options.limits.submission)), options.backend)
+                }
+                false => play(run, subject, options),
+            };
             if let Ok(mut slot) = results[*index].lock() {
                 *slot = Some(played);
             }
@@ -235,18 +266,7 @@ fn play_all(
             }
         }
     });
-    let lost = || Played {
-        record: Record::empty(End::Harness("the run's worker came to a sudden end".to_owned())),
-        backend: options.backend,
-        frames: Vec::new(),
-        link: Link::Ethernet,
-        calls: String::new(),
-        duration: Duration::ZERO,
-        remarks: Vec::new(),
-        unsteady: None,
-        smallest: None,
-        diagnosis: None,
-    };
+    let lost = || Played::of(End::Harness("the run's worker came to a sudden end".to_owned()), options.backend);
     results.into_iter().map(|slot| slot.into_inner().ok().flatten().unwrap_or_else(lost)).collect()
 }
 
@@ -338,18 +358,7 @@ fn play_once(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played 
 
 fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: bool, attention: Attention) -> Played {
     let began = Instant::now();
-    let mut played = Played {
-        record: Record::empty(End::Played),
-        backend: run.backend,
-        frames: Vec::new(),
-        link: Link::Ethernet,
-        calls: String::new(),
-        duration: Duration::ZERO,
-        remarks: Vec::new(),
-        unsteady: None,
-        smallest: None,
-        diagnosis: None,
-    };
+    let mut played = Played::of(End::Played, run.backend);
     if let Some(end) = run.obstacle(subject) {
         played.record.end = end;
         played.record.programs = run.fallen(subject);
@@ -359,10 +368,11 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
     match run.backend {
         BackendName::Turmoil => played.record = crate::answers::play(&run.scenario, cast, options.seed),
         BackendName::Wire => {
-            (played.record, played.frames) = wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
+            (played.record, played.frames) =
+                wire::play(&options.setup, &run.scenario, cast, options.seed, attention, &options.limits);
         }
         BackendName::Sim => {
-            let outcome = simulated::play(&run.scenario, cast, options.seed, keep, attention);
+            let outcome = simulated::play(&run.scenario, cast, options.seed, keep, attention, &options.limits);
             (played.record, played.frames, played.calls) = (outcome.record, outcome.frames, outcome.calls);
             played.link = Link::RawIp;
             // A defect of the simulation is not the submission's, and need not leave it undecided.
@@ -375,7 +385,7 @@ fn play_keeping(run: &Run<'_>, subject: &Subject<'_>, options: &Options, keep: b
             match why {
                 Some(why) if elsewhere => {
                     (played.record, played.frames) =
-                        wire::play(&options.setup, &run.scenario, cast, options.seed, attention);
+                        wire::play(&options.setup, &run.scenario, cast, options.seed, attention, &options.limits);
                     (played.backend, played.link) = (BackendName::Wire, Link::Ethernet);
                     played.remarks.push(format!("{why}; it was played on real sockets"));
                 }

@@ -306,7 +306,8 @@ mod tests {
         let catalogue = Catalogue::built_in().unwrap();
         let scenarios = catalogue.tasks.iter().flat_map(|task| task.scenarios());
         let most = scenarios.map(|scenario| (sent(&scenario.steps), scenario.run_id())).max().unwrap();
-        let bound = crate::sandbox::guard::Bounds::of_run().output;
+        use crate::sandbox::guard::{Bounds, Limits};
+        let bound = Bounds::of_run(&Limits::default()).output;
         assert!(most.0 > 1 << 20 && bound / 3 * 2 > most.0, "{most:?} of {bound}");
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
+use super::bounds::Bounds;
 use super::held_back::HeldBack;
 use super::late::Policy;
 use crate::catalogue::model::Level;
@@ -44,6 +45,9 @@ struct RubricFile {
     /// What is judged, and not shown with `--hide`.
     #[serde(default)]
     held_back: HeldBack,
+    /// What the grading may take of the machine.
+    #[serde(default, skip_serializing_if = "Bounds::is_silent")]
+    bounds: Bounds,
     /// Default commands by task and role, for courses whose sheet names the programs otherwise.
     #[serde(default)]
     commands: BTreeMap<String, BTreeMap<String, String>>,
@@ -183,6 +187,11 @@ impl Rubric {
     /// What is taken off for lateness, if anything is.
     pub fn late(&self) -> Option<&Policy> {
         self.file.late.as_ref()
+    }
+
+    /// What the grading may take of the machine, as far as it is said here.
+    pub fn bounds(&self) -> Bounds {
+        self.file.bounds
     }
 
     /// What is held back.

@@ -17,6 +17,7 @@ use crate::run::event::What;
 use crate::run::skip::Skip;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
+use crate::sandbox::guard::Limits;
 use crate::scenario::model::BackendName;
 use crate::submission::{Cast, Command, Part};
 use crate::{answers, simulated, wire};
@@ -86,11 +87,12 @@ impl Bench<'_> {
             BackendName::Turmoil => answers::play(&scenario, &cast, self.seed),
             BackendName::Wire => {
                 let record;
-                (record, frames) = wire::play(&self.setup, &scenario, &cast, self.seed, Attention::None);
+                (record, frames) =
+                    wire::play(&self.setup, &scenario, &cast, self.seed, Attention::None, &Limits::PATIENT);
                 record
             }
             BackendName::Sim => {
-                let outcome = simulated::play(&scenario, &cast, self.seed, true, Attention::None);
+                let outcome = simulated::play(&scenario, &cast, self.seed, true, Attention::None, &Limits::PATIENT);
                 frames = outcome.frames;
                 frames.iter_mut().for_each(|frame| show_as_loopback(&mut frame.bytes));
                 link = Link::RawIp;

@@ -18,6 +18,7 @@ use harness_os::process::{self, Belonging};
 use crate::run::event::What;
 use crate::run::skip::Skip;
 use crate::run::{End, Failure, Record};
+use crate::scenario::duration::human;
 
 /// Name of the environment variable that marks the programs of a run.
 pub const MARKER: &str = "HARNESS_RUN";
@@ -38,6 +39,32 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub fn marker() -> String {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     format!("{:010}-{:010}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What a grading may take of the machine, whatever the programs do. What passes it is undecided: whose fault it is
+/// nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Real time of one run.
+    pub run: Duration,
+    /// Real time of all runs of a submission. Runs that have begun come to their end.
+    pub submission: Duration,
+    /// Resident memory of the harness itself, in bytes.
+    pub memory: u64,
+}
+
+impl Limits {
+    /// For those who wait for the end: a table, an experiment, a person at the other side.
+    pub const PATIENT: Self = Self { run: HANGS, submission: Duration::MAX, memory: u64::MAX };
+
+    /// For a conversation that shows who a program is.
+    pub const BRIEF: Self = Self { run: Duration::from_secs(20), submission: Duration::MAX, memory: 1 << 30 };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { run: Duration::from_secs(60), submission: Duration::from_secs(600), memory: 1 << 30 }
+    }
 }
 
 /// How much the programs of one run may use together.
@@ -63,11 +90,13 @@ pub struct Bounds {
     pub processor: Duration,
     /// Real time, whatever the clock of the run says.
     pub time: Duration,
+    /// Resident memory of the harness, in bytes.
+    pub own_memory: u64,
 }
 
 impl Bounds {
     /// For runs.
-    pub fn of_run() -> Self {
+    pub fn of_run(limits: &Limits) -> Self {
         Self {
             processes: 2_500,
             threads: 10_000,
@@ -80,7 +109,8 @@ impl Bounds {
             pieces: 128 << 20,
             // A program that polls uses as much as the scenario takes.
             processor: HANGS / 2,
-            time: HANGS,
+            time: limits.run,
+            own_memory: limits.memory,
         }
     }
 
@@ -97,8 +127,14 @@ impl Bounds {
             pieces: u64::MAX,
             processor: Duration::MAX,
             time: Duration::MAX,
+            own_memory: u64::MAX,
         }
     }
+}
+
+/// Resident memory of this process, in bytes.
+fn own_memory() -> u64 {
+    process::held(std::process::id().cast_signed()).map_or(0, |held| held.memory_bytes)
 }
 
 /// At most half of the machine's memory.
@@ -132,6 +168,8 @@ pub enum Excess {
     Processor(Duration),
     /// More real time: this may as well be the machine's fault.
     Time(Duration),
+    /// More memory of the harness, for what it keeps of the run and of those beside it.
+    OwnMemory(u64),
 }
 
 impl std::fmt::Display for Excess {
@@ -146,7 +184,8 @@ impl std::fmt::Display for Excess {
             Self::Sent(most) => write!(f, "more than {} MiB", most >> 20),
             Self::Pieces(most) => write!(f, "more than {most} pieces of data"),
             Self::Processor(most) => write!(f, "more than {} s of processor time", most.as_secs()),
-            Self::Time(most) => write!(f, "more than {} s of real time", most.as_secs()),
+            Self::Time(most) => write!(f, "more than {} of real time", human(*most)),
+            Self::OwnMemory(most) => write!(f, "more than {} MiB of the harness's own memory", most >> 20),
         }
     }
 }
@@ -156,6 +195,7 @@ impl Excess {
     pub fn end(self) -> End {
         match self {
             Self::Time(most) => End::Skipped(Skip::out_of_time(most)),
+            Self::OwnMemory(most) => End::Skipped(Skip::out_of_memory(most)),
             _ => End::Failed(self.failure()),
         }
     }
@@ -173,8 +213,8 @@ impl Excess {
     pub fn blame(self, record: &mut Record) {
         let failure = self.failure();
         let fails = |what: &What| matches!(what, What::Judged(judgement) if !judgement.held);
-        if let Self::Time(_) = self {
-            // Whose time it was nobody knows.
+        if let Self::Time(_) | Self::OwnMemory(_) = self {
+            // Whose time and whose memory it was nobody knows.
             record.events.retain(|event| !fails(&event.what));
         }
         for event in record.events.iter_mut().filter(|event| fails(&event.what)) {
@@ -342,7 +382,8 @@ impl Shared {
                 .map(|(_, _, excess)| *excess)
                 .or_else(|| self.amounts(&roots, if counts_ipc { ipc::held_bytes() } else { 0 }))
                 .or_else(|| self.written())
-                .or_else(|| (start.elapsed() > bounds.time).then_some(Excess::Time(bounds.time)));
+                .or_else(|| (start.elapsed() > bounds.time).then_some(Excess::Time(bounds.time)))
+                .or_else(|| (own_memory() > bounds.own_memory).then_some(Excess::OwnMemory(bounds.own_memory)));
             if let Some(excess) = excess {
                 self.state.lock().unwrap_or_else(PoisonError::into_inner).excess.get_or_insert(excess);
                 // Again at every look: what is ended may have gone on meanwhile.

@@ -18,7 +18,7 @@ use crate::run::remains::Remains;
 use crate::run::skip::{Skip, Undecided};
 use crate::run::stage::{Attention, Ended, Stage};
 use crate::run::{Director, End, Failure, Record};
-use crate::sandbox::guard::{self, Bounds, Excess, Guard, PROCESSOR};
+use crate::sandbox::guard::{self, Bounds, Excess, Guard, Limits, PROCESSOR};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
 use crate::scenario::model::{BackendName, Schedule};
@@ -50,7 +50,7 @@ impl Outcome {
 }
 
 /// Plays a scenario on the simulated network. `keep` asks for packets and calls.
-pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, attention: Attention) -> Outcome {
+pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, attention: Attention, limits: &Limits) -> Outcome {
     if !scenario.interfaces.is_empty() {
         let why = "the simulated network has no interfaces to list: this needs wire";
         let by = Undecided::Backends(vec![BackendName::Wire]);
@@ -61,7 +61,7 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, attention: 
         Ok(scratch) => scratch,
         Err(why) => return Outcome::of(End::Harness(why)),
     };
-    let bounds = Bounds { processor: PROCESSOR, ..Bounds::of_run() };
+    let bounds = Bounds { processor: PROCESSOR, ..Bounds::of_run(limits) };
     let run = || {
         machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;

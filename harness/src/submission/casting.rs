@@ -195,8 +195,7 @@ fn decide_task(
             let is_half = |other: &&&Claim| other.role != claim.role && other.behaves();
             claims.iter().filter(is_half).any(|other| pair_by_name(candidates, claim.program, other.program))
         };
-        let strays =
-            |claim: &Claim| (0..candidates.len()).any(|other| pair_by_name(candidates, claim.program, other));
+        let strays = |claim: &Claim| (0..candidates.len()).any(|other| pair_by_name(candidates, claim.program, other));
         if own.iter().any(|claim| halves(claim)) {
             own.retain(|claim| halves(claim) || !strays(claim));
         }
@@ -363,6 +362,18 @@ pub fn decide(candidates: &[Candidate], wanted: &[Wanted], claims: &[Claim], mod
         decide_task(candidates, wanted, (&own, claims), mode.lone, &mut decision);
     }
     decision
+}
+
+/// Decides nothing: everything that speaks for a program becomes a question.
+pub fn leave_open(wanted: &[Wanted], claims: &[Claim]) -> Decision {
+    let places = wanted.iter().flat_map(|wanted| wanted.roles.iter().map(move |role| (&wanted.task, role)));
+    let question = |(task, role): (&String, &String)| {
+        let mut own: Vec<&Claim> = claims.iter().filter(|it| it.task == *task && it.role == *role).collect();
+        own.sort_by_key(|claim| (-claim.weight(), claim.program));
+        let candidates: Vec<usize> = own.iter().map(|claim| claim.program).collect();
+        (!candidates.is_empty()).then(|| Question { task: task.clone(), role: role.clone(), candidates })
+    };
+    Decision { cast: BTreeMap::new(), questions: places.filter_map(question).collect() }
 }
 
 /// Adds to each claim what its program does in other tasks. To be asked for when all tasks were looked at. `goes_beyond`
@@ -629,6 +640,15 @@ mod tests {
     #[case::nothing_without_behaviour(&["echo.py"], vec![claim(0, "echo/server", &[named()])], "")]
     fn unasked(#[case] names: &[&str], #[case] claims: Vec<Claim>, #[case] says: &str) {
         assert_eq!(decided(names, claims, true), says);
+    }
+
+    #[test]
+    fn what_was_not_looked_at_to_the_end_is_asked() {
+        let claims = [claim(0, "echo/server", &[]), claim(1, "echo/server", &[answers()])];
+        let Decision { cast, questions } = leave_open(&[wanted("echo")], &claims);
+        assert!(cast.is_empty());
+        let question = Question { task: "echo".to_owned(), role: "server".to_owned(), candidates: vec![1, 0] };
+        assert_eq!(questions, [question]);
     }
 
     #[rstest]

@@ -166,7 +166,34 @@ static PYTHON_2: LazyLock<Regex> = LazyLock::new(|| {
 pub fn is_python_2(source: &str) -> bool {
     // What stands in a text of several lines is no code.
     let code: String = source.replace("'''", "\"\"\"").split("\"\"\"").step_by(2).collect();
-    PYTHON_2.is_match(&code)
+    PYTHON_2.is_match(&code) || mixes_tabs(&code)
+}
+
+static TEXTS: LazyLock<Regex> = LazyLock::new(|| pattern(r#""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|#.*"#));
+
+/// Whether a block is indented with blanks in one line and with tabs in the next: Python 3 refuses that.
+fn mixes_tabs(code: &str) -> bool {
+    let mut before = "";
+    // Within brackets, and behind a line that goes on, blanks mean nothing.
+    let (mut open, mut goes_on) = (0_i32, false);
+    for line in code.lines() {
+        let text = line.trim_start_matches([' ', '\t']);
+        if text.trim().is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let indent = &line[..line.len() - text.len()];
+        if open <= 0 && !goes_on {
+            if !indent.starts_with(before) && !before.starts_with(indent) {
+                return true;
+            }
+            before = indent;
+        }
+        let bare = TEXTS.replace_all(text, "");
+        let count = |of: [char; 3]| bare.chars().filter(|c| of.contains(c)).count() as i32;
+        open = (open + count(['(', '[', '{']) - count([')', ']', '}'])).max(0);
+        goes_on = text.trim_end().ends_with('\\');
+    }
+    false
 }
 
 static RELATIVE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^\s*from\s+\.+\w*\s+import\b"));
@@ -425,6 +452,10 @@ mod tests {
     #[case("print('hello')\n", false)]
     #[case("\"\"\"To be read:\nprint 'hello'\n\"\"\"\nprint(1)\n", false)]
     #[case("def print_all(x):\n  print (x)\n", false)]
+    #[case::blanks_then_a_tab("while 1:\n    accept()\n\tprint('from', a)\n", true)]
+    #[case::a_tab_within_brackets("while 1:\n    send(a,\n\t\tb)\n    go(')')\n", false)]
+    #[case::behind_a_line_that_goes_on("if a:\n    b = 1 + \\\n\t2\n", false)]
+    #[case::blocks_of_tabs_beside_blocks_of_blanks("if a:\n\tb()\nif c:\n    d()\n", false)]
     fn python_2_is_known_by_its_syntax(#[case] source: &str, #[case] is: bool) {
         assert_eq!(is_python_2(source), is);
     }

@@ -19,6 +19,7 @@ use crate::catalogue::{Catalogue, Task};
 use crate::run::event::What;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
+use crate::sandbox::guard::Limits;
 use crate::scenario::Scenario;
 use crate::scenario::model::BackendName;
 use crate::wire::{Setup, with_stage};
@@ -306,9 +307,9 @@ pub fn play_together(setup: &Setup, task: &Task, cast: &Cast) -> Result<Option<S
 fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Option<String>, String> {
     let scenario = Scenario { limit: scenario.limit.min(CONVERSATION), ..scenario.clone() };
     let record = if scenario.backends.contains(&BackendName::Sim) && simulates() {
-        crate::simulated::play(&scenario, cast, 1, false, Attention::None).record
+        crate::simulated::play(&scenario, cast, 1, false, Attention::None, &Limits::BRIEF).record
     } else if scenario.backends.contains(&BackendName::Wire) {
-        crate::wire::play(setup, &scenario, cast, 1, Attention::None).0
+        crate::wire::play(setup, &scenario, cast, 1, Attention::None, &Limits::BRIEF).0
     } else {
         return Ok(None);
     };

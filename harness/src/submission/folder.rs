@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::cast::{Cast, Command};
 use super::casting::{self, Candidate, Claim, Decision};
@@ -12,6 +13,7 @@ use super::evidence::{self, Depth, Evidence, Talks};
 use super::observe::{self, Doing, Observed};
 use crate::catalogue::model::Role;
 use crate::catalogue::{Catalogue, Task};
+use crate::scenario::duration::human;
 use crate::wire::Setup;
 
 /// Programs that are looked at at the same time.
@@ -22,6 +24,9 @@ const MOST_PAIRS: usize = 12;
 
 /// In a folder with so few programs those that are not used are asked what they are.
 const FEW: usize = 8;
+
+/// Real time for looking at a folder. What is known by then is no evidence: what was not seen might outweigh it.
+const LOOKING: Duration = Duration::from_secs(180);
 
 /// A program of the folder, and what was seen of it.
 #[derive(Debug)]
@@ -61,6 +66,8 @@ pub struct Ask<'a> {
     pub home: &'a str,
     /// Whether it is about one file, which was named.
     pub lone: bool,
+    /// When looking began.
+    pub began: Instant,
 }
 
 /// Does `work` for each of these, a few at a time where runs cannot get into each other's way.
@@ -94,6 +101,10 @@ fn each<I: Sync, T: Send>(
 type Place<'a> = (&'a Task, &'a Role);
 
 impl<'a> Ask<'a> {
+    fn is_out_of_time(&self) -> bool {
+        self.began.elapsed() > LOOKING
+    }
+
     fn places(&self) -> Vec<Place<'a>> {
         self.catalogue.tasks.iter().flat_map(|task| task.file.roles.iter().map(move |role| (task, role))).collect()
     }
@@ -126,7 +137,10 @@ pub fn look(ask: &Ask<'_>, found: &[discover::Candidate]) -> Result<Looked, Stri
             env: found.env.clone(),
             ..Command::default()
         };
-        let observed = observe::observe(ask.setup, ask.root, &bare, &wanted, hints)?;
+        let observed = match ask.is_out_of_time() {
+            true => Observed::unseen(&bare, format!("not looked at: the others took {}", human(LOOKING))),
+            false => observe::observe(ask.setup, ask.root, &bare, &wanted, hints)?,
+        };
         Ok(Program { found: found.clone(), observed, source })
     })?;
     let mut looked = Looked { programs, ..Looked::default() };
@@ -172,6 +186,9 @@ fn run<'a>(
         let mut claims = Vec::new();
         let is_open = known.iter().any(|claim| claim.program == *program && claim.behaves());
         for (_, (task, role), depth) in errands {
+            if ask.is_out_of_time() {
+                break;
+            }
             let mut evidence = talks.evidence(task, role, *depth)?;
             if evidence.is_empty() {
                 continue;
@@ -393,7 +410,10 @@ fn decide(ask: &Ask<'_>, looked: &mut Looked) {
         .collect();
     let candidates = candidates(looked);
     let mode = casting::Mode { unasked: ask.tasks.is_empty(), lone: ask.lone };
-    looked.decision = casting::decide(&candidates, &wanted, &looked.claims, mode);
+    looked.decision = match ask.is_out_of_time() {
+        true => casting::leave_open(&wanted, &looked.claims),
+        false => casting::decide(&candidates, &wanted, &looked.claims, mode),
+    };
 }
 
 impl Looked {

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::cast::placeholders;
 
 /// Argument forms that programs take, the commonest first.
-const FORMS: [&str; 16] = [
+const FORMS: [&str; 17] = [
     "{port}",
     "{host} {port}",
     "--port {port}",
@@ -22,6 +22,7 @@ const FORMS: [&str; 16] = [
     "--lp {port}",
     "{port} {host}",
     "{host}:{port}",
+    "0.0.0.0:{local-port} {host}:{port}",
     "{host}",
     ":{port}",
     "",
@@ -58,7 +59,10 @@ fn meaning(word: &str) -> Option<&'static str> {
     if has(&["passw", "pwd", "secret"]) {
         return Some("{password}");
     }
-    if has(&["host", "addr", "server"]) || is(&["ip", "h", "a", "i", "s"]) || word.ends_with("ip") {
+    if has(&["host", "addr", "server", "target", "remote", "dest"])
+        || is(&["ip", "h", "a", "i", "s"])
+        || word.ends_with("ip")
+    {
         return Some("{host}");
     }
     if has(&["file", "path"]) {
@@ -133,6 +137,8 @@ fn forms_of(line: &str) -> Vec<String> {
     let starters = ["python", "python3", "python2", "java", "node", "go", "ruby", "perl", "run", "sudo", "$", "%", ">"];
     let mut rest = tokens.iter().skip_while(|token| starters.contains(&token.word.as_str())).skip(1).peekable();
     let (mut all, mut least) = (Vec::new(), Vec::new());
+    let goes_on = tokens.iter().any(|token| ["target", "remote", "dest"].iter().any(|word| token.word.contains(word)));
+    let own_address = |flag: &str| ["server", "bind", "listen", "local"].iter().any(|word| flag.contains(word));
     while let Some(token) = rest.next() {
         let mut add = |words: String, optional: bool| {
             all.push(words.clone());
@@ -146,6 +152,10 @@ fn forms_of(line: &str) -> Vec<String> {
             let Some(value) = value else { continue };
             let means = meaning(flag).filter(|_| flag.len() > 1).or_else(|| meaning(&value.word));
             match means.or_else(|| meaning(flag)) {
+                // Its own address, beside the one that it goes to.
+                Some("{host}") if goes_on && own_address(flag) => {
+                    add(format!("{} 0.0.0.0", token.word), token.optional)
+                }
                 Some(means) => add(format!("{} {means}", token.word), token.optional),
                 None if token.optional => {}
                 None => return Vec::new(),
@@ -367,6 +377,10 @@ mod tests {
     #[case("usage: wait.py [-h] [--timeout SECONDS] host port", &["--timeout {timeout} {host} {port}", "{host} {port}"])]
     #[case("usage: python3 client.py HOST PORT NAME   (PORT is 1 to 65535)", &["{host} {port} {name}"])]
     #[case("Usage: ./forward LOCAL_PORT HOST PORT", &["{local-port} {host} {port}"])]
+    #[case(
+        "usage: f.py [-h] --lport LPORT --dport DPORT --target TARGET\n            --server SERVER\n\noptions:",
+        &["--lport {local-port} --dport {port} --target {host} --server 0.0.0.0"]
+    )]
     #[case("usage: PingClient host port [count]", &["{host} {port} 10", "{host} {port}"])]
     #[case("Uso: java Cliente <host> <puerto>", &["{host} {port}"])]
     #[case("usage: x.py [-h] [--ip IP]\n            [--port PORT]\nx.py: error", &["--ip {host} --port {port}", "--port {port}"])]

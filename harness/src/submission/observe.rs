@@ -53,6 +53,18 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// A program that was not looked at, and why.
+    pub fn unseen(bare: &Command, why: String) -> Self {
+        Self {
+            command: bare.clone(),
+            bare: bare.words.len(),
+            doing: None,
+            tried: vec![why],
+            seen: String::new(),
+            not_startable: None,
+        }
+    }
+
     /// The arguments that it takes.
     pub fn arguments(&self) -> String {
         self.command.words[self.bare..].join(" ")

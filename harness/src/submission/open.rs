@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -25,7 +25,9 @@ use crate::run::judge;
 use crate::run::ports::without_folder;
 use crate::run::remains::Remains;
 use crate::run::skip::Skip;
+use crate::run::stage::Attention;
 use crate::sandbox;
+use crate::sandbox::guard::Limits;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
 
@@ -310,6 +312,7 @@ fn from_folder(
         role: request.role.as_deref(),
         home: &home(path),
         lone: !request.target.as_ref().is_some_and(|path| path.is_dir() || is_archive(path)),
+        began: Instant::now(),
     };
     let looked = folder::look(&ask, &built.programs).map_err(OpenError::Machine)?;
     let mut findings = Findings::of(&looked, catalogue, &found, &built);
@@ -401,7 +404,7 @@ fn from_lone_program(
     };
     let_be_if_named(setup, root)?;
     let (tasks, role) = (&request.tasks, request.role.as_deref());
-    let ask = Ask { catalogue, setup, root, tasks, role, home: &home(path), lone: true };
+    let ask = Ask { catalogue, setup, root, tasks, role, home: &home(path), lone: true, began: Instant::now() };
     let lone =
         discover::Candidate { file: PathBuf::from(&name), words: words.clone(), ..discover::Candidate::default() };
     let looked = folder::look(&ask, &[lone]).map_err(OpenError::Machine)?;
@@ -562,7 +565,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
             part.meeting.url_form = url_form;
             part.meeting.port_80 = port_80;
         }
-        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, crate::run::stage::Attention::None);
+        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::BRIEF);
         match record.end {
             End::Played => {
                 let ended = match framing {

@@ -9,6 +9,7 @@
 //! | one could not be finished by the harness | `harness-error`, and costs nothing |
 //! | one was not gradable, and its role has not passed in another group | `not-gradable` |
 //! | one failed because a prerequisite did | `skip`, and is lost with the prerequisite: so are its points |
+//! | one reached a bound of the grading, and its role has not passed in another group | `skip` |
 //! | all of a group passed, what does not apply to the program left out | `pass` |
 //! | none of these | `skip`: undecided, and costs nothing |
 //!
@@ -55,11 +56,13 @@ fn runs(runs: &[RunReport]) -> (Status, Option<String>) {
     let passes = |group: &[&RunReport]| group.iter().all(|run| run.status == Status::Pass);
     let has_passed = |role: &str| groups.iter().any(|((of, _), group)| *of == role && passes(group));
     let not_gradable = |run: &RunReport| run.status == Status::NotGradable && !has_passed(&run.role);
+    let bounded = |run: &RunReport| matches!(run.undecided, Some(Undecided::Bound(_))) && !has_passed(&run.role);
     let status = [Status::Fail, Status::HarnessError].into_iter().find(|status| any(*status));
     match (status, runs.iter().find_map(RunReport::needs)) {
         (Some(status), _) => (status, None),
         _ if runs.iter().any(not_gradable) => (Status::NotGradable, None),
         (None, Some(need)) => (Status::Skip, Some(need.to_owned())),
+        _ if runs.iter().any(bounded) => (Status::Skip, None),
         (None, None) if groups.values().any(|group| passes(group)) => (Status::Pass, None),
         (None, None) => (Status::Skip, None),
     }
@@ -118,6 +121,7 @@ mod tests {
 
     use super::*;
     use crate::report::sample;
+    use crate::run::skip::Bound;
 
     /// What a run may have come to.
     #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,9 +132,10 @@ mod tests {
         Skipped,
         NotApplicable,
         NotGradable,
+        Bounded,
         Broken,
     }
-    use Ran::{Broken, Explained, Failed, NotApplicable, NotGradable, Passed, Skipped};
+    use Ran::{Bounded, Broken, Explained, Failed, NotApplicable, NotGradable, Passed, Skipped};
 
     /// The groups in which runs stand, by their number: a role, and a pairing.
     const GROUPS: [(&str, &str); 3] = [("server", "harness-client"), ("server", "own"), ("client", "harness-server")];
@@ -147,6 +152,7 @@ mod tests {
                 Skipped => (Status::Skip, Some(Undecided::Situation)),
                 NotApplicable => (Status::Skip, Some(Undecided::NotApplicable)),
                 NotGradable => (Status::NotGradable, None),
+                Bounded => (Status::Skip, Some(Undecided::Bound(Bound::RunTime))),
                 Broken => (Status::HarnessError, None),
             };
             RunReport { role: role.to_owned(), pairing: pairing.to_owned(), status, undecided, ..plain.clone() }
@@ -176,6 +182,8 @@ mod tests {
     #[case::lost_in_part(&[(0, Passed), (0, Explained)], Status::Skip, 3.0)]
     #[case::lost_elsewhere(&[(0, Passed), (2, Explained)], Status::Skip, 3.0)]
     #[case::lost(&[(0, Explained), (0, Skipped)], Status::Skip, 3.0)]
+    #[case::one_reached_a_bound(&[(0, Passed), (2, Bounded)], Status::Skip, 0.0)]
+    #[case::the_other_half_reached_one(&[(0, Passed), (1, Bounded)], Status::Pass, 3.0)]
     #[case::passed(&[(0, Passed), (0, Passed)], Status::Pass, 3.0)]
     #[case::passed_in_one_group(&[(0, Skipped), (1, Passed), (2, Skipped)], Status::Pass, 3.0)]
     #[case::passed_where_it_applies(&[(0, Passed), (0, NotApplicable)], Status::Pass, 3.0)]
@@ -212,7 +220,8 @@ mod tests {
     }
 
     fn any_run() -> impl Strategy<Value = (usize, Ran)> {
-        let ran = prop::sample::select(vec![Passed, Failed, Explained, Skipped, NotApplicable, NotGradable, Broken]);
+        let ran =
+            prop::sample::select(vec![Passed, Failed, Explained, Skipped, NotApplicable, NotGradable, Bounded, Broken]);
         (0..GROUPS.len(), ran)
     }
 

@@ -16,7 +16,7 @@ use crate::run::event::Log;
 use crate::run::skip::Skip;
 use crate::run::stage::Attention;
 use crate::run::{Director, End, Record, bounded};
-use crate::sandbox::guard::{self, Bounds, Guard, HANGS};
+use crate::sandbox::guard::{self, Bounds, Guard, Limits};
 use crate::scenario::Scenario;
 use crate::submission::Cast;
 
@@ -41,9 +41,10 @@ pub fn play(
     cast: &Cast,
     seed: u64,
     attention: Attention,
+    limits: &Limits,
 ) -> (Record, Vec<harness_os::sniff::Frame>) {
     let mut frames = Vec::new();
-    let outcome = with_stage(setup, &cast.root, |stage| {
+    let outcome = with_stage_within(setup, &cast.root, limits, |stage| {
         let frames = &mut frames;
         Box::pin(async move {
             stage.attend(attention);
@@ -60,7 +61,7 @@ pub fn play(
                 seed,
                 Log::default(),
             );
-            let mut record = bounded(HANGS, director.play()).await;
+            let mut record = bounded(limits.run, director.play()).await;
             if let Some(excess) = stage.excess() {
                 excess.blame(&mut record);
             }
@@ -109,11 +110,20 @@ pub fn with_stage<'p, T: Send>(
     root: &Path,
     play: impl FnOnce(Rc<WireStage>) -> Pin<Box<dyn Future<Output = T> + 'p>> + Send,
 ) -> Result<T, String> {
+    with_stage_within(setup, root, &Limits::default(), play)
+}
+
+fn with_stage_within<'p, T: Send>(
+    setup: &Setup,
+    root: &Path,
+    limits: &Limits,
+    play: impl FnOnce(Rc<WireStage>) -> Pin<Box<dyn Future<Output = T> + 'p>> + Send,
+) -> Result<T, String> {
     let scratch = Scratch::of(root)?;
     let folder = scratch.folder().to_owned();
     let marker = guard::marker();
     let run = || -> Result<T, String> {
-        let guard = Guard::new(&marker, scratch.whole(), Bounds::of_run());
+        let guard = Guard::new(&marker, scratch.whole(), Bounds::of_run(limits));
         let namespace = match setup.private_network {
             true => Some(namespace::enter_private_network().map_err(|error| error.to_string())?),
             false => None,

@@ -498,10 +498,10 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::sandbox::guard::{self, Bounds};
+    use crate::sandbox::guard::{self, Bounds, Limits};
 
     fn stage(folder: &tempfile::TempDir) -> WireStage {
-        let guard = Guard::new(&guard::marker(), folder.path(), Bounds::of_run());
+        let guard = Guard::new(&guard::marker(), folder.path(), Bounds::of_run(&Limits::default()));
         WireStage::new(0, None, guard, folder.path().to_owned(), false)
     }
 

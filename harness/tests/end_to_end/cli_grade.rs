@@ -177,6 +177,23 @@ fn strict_is_stricter(#[case] target: &str, #[case] requirements: &str) {
     run(grade(folder.path(), target, requirements).arg("--strict"), 1);
 }
 
+/// A client that never ends costs its run, and neither the grading's end nor a point.
+#[rstest]
+#[case::of_a_run(&["--run-time", "500ms"], "--run-time")]
+#[case::of_a_submission(&["--submission-time", "0s"], "--submission-time")]
+#[case::of_a_rubric(&["--rubric", "course.toml"], "--run-time")]
+fn what_reaches_a_bound_is_undecided(#[case] bound: &[&str], #[case] flag: &str) {
+    let folder = folder();
+    write(folder.path(), "course.toml", "[bounds]\nrun-time = \"500ms\"\n");
+    let client = "import socket, sys\nsocket.create_connection(sys.argv[1:])\nwhile True:\n    pass\n";
+    write(folder.path(), "client.py", client);
+    let mut command = harness(folder.path());
+    command.args(["--task", "message", "--cmd", "client=python3 client.py {host} {port}"]);
+    command.args(["--requirement", "message.client-exits"]);
+    let page = stdout(&run(command.args(bound), 4));
+    assert!(page.contains(&format!("? client-exits: perhaps decided with a larger {flag}")), "{page}");
+}
+
 /// What was not shown is not called passed, and the page says what would show it.
 #[rstest]
 #[case::a_must_of_two("message.twenty-kb,message.short-writes", "3 of 3 points", 0)]

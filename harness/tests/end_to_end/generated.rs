@@ -13,6 +13,8 @@ use crate::common::{fixture, installed, skipped};
 use harness::catalogue::Catalogue;
 use harness::run::End;
 use harness::run::event::What;
+use harness::run::stage::Attention;
+use harness::sandbox::guard::Limits;
 use harness::scenario::Scenario;
 use harness::scenario::load::{self, Parameters, Setting};
 use harness::scenario::problem::Source;
@@ -58,9 +60,8 @@ impl Server {
     /// Starts the server and plays these steps. An error is what the program did wrong.
     fn play(&self, steps: &[String]) -> Result<(), String> {
         let scenario = scenario(self.task, steps);
-        let record =
-            simulated::play(&scenario, &self.opened.casts[self.task], 1, false, harness::run::stage::Attention::None)
-                .record;
+        let cast = &self.opened.casts[self.task];
+        let record = simulated::play(&scenario, cast, 1, false, Attention::None, &Limits::default()).record;
         let wrong = record.events.into_iter().find_map(|event| match event.what {
             What::Judged(judgement) if !judgement.held => Some(judgement.reason),
             _ => None,
