@@ -197,7 +197,7 @@ fn decide_task(
         };
         let strays = |claim: &Claim| (0..candidates.len()).any(|other| pair_by_name(candidates, claim.program, other));
         if own.iter().any(|claim| halves(claim)) {
-            own.retain(|claim| halves(claim) || !strays(claim));
+            own.retain(|claim| halves(claim) || claim.behaves() && !strays(claim));
         }
         // What behaves as the role does outweighs everything that only might.
         if own.iter().any(|claim| claim.behaves()) {
@@ -585,11 +585,12 @@ mod tests {
         "echo/client=2 echo/server=0"
     )]
     #[case::the_half_of_another_pair(
-        &["CalcServer.java", "CalcClient.java", "EchoServer.java", "EchoClient.java"],
+        &["CalcServer.java", "CalcClient.java", "EchoServer.java", "EchoClient.java", "Example.java"],
         vec![
             claim(0, "calc/server", &[answers()]),
             claim(1, "calc/client", &[]),
             claim(3, "calc/client", &[answers()]),
+            claim(4, "calc/client", &[]),
         ],
         "calc/client=1 calc/server=0"
     )]
