@@ -192,7 +192,8 @@ fn decide_task(
             claims.iter().copied().filter(|claim| &claim.role == role && claim.weight() > 0).collect();
         // The half of another pair may get through a conversation that is not meant for it.
         let halves = |claim: &Claim| {
-            let is_half = |other: &&&Claim| other.role != claim.role && other.behaves();
+            let only = |of: &&&Claim| claims.iter().filter(|it| it.role == of.role && it.weight() > 0).count() == 1;
+            let is_half = |other: &&&Claim| other.role != claim.role && (other.behaves() || only(other));
             claims.iter().filter(is_half).any(|other| pair_by_name(candidates, claim.program, other.program))
         };
         let strays = |claim: &Claim| (0..candidates.len()).any(|other| pair_by_name(candidates, claim.program, other));
@@ -593,6 +594,15 @@ mod tests {
             claim(4, "calc/client", &[]),
         ],
         "calc/client=1 calc/server=0"
+    )]
+    #[case::a_pair_that_speaks_to_itself_only(
+        &["EchoServer.java", "EchoClient.java", "waste/Example.java"],
+        vec![
+            claim(0, "echo/server", &[named()]),
+            claim(1, "echo/client", &[named()]),
+            claim(2, "echo/client", &[]),
+        ],
+        "echo/client=1 echo/server=0"
     )]
     #[case::a_pair_meets_at_one_port(
         &["a.py:12000", "b.py:13000", "c.py:13000"],
