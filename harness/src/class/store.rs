@@ -9,6 +9,7 @@ use super::roster::{FORMAT, Roster};
 use super::shard::Shard;
 use super::{ClassError, at};
 use crate::report::json;
+use crate::sandbox::leftovers;
 
 /// A class's folder.
 #[derive(Debug, Clone)]
@@ -193,6 +194,7 @@ pub fn join(first: &Path, whole: &mut Roster, second: &Path, other: Roster) -> R
 /// If it cannot be written.
 pub fn write(file: &Path, content: &[u8]) -> Result<(), ClassError> {
     use std::os::unix::fs::PermissionsExt;
+    leftovers::wait_if_stopping();
     let folder = file.parent().unwrap_or(Path::new("."));
     // A folder of results is shared: files in it are readable as the user's umask lets them be.
     let mode = std::fs::Permissions::from_mode(0o666);

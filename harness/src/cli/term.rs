@@ -35,6 +35,7 @@ static LOST: OnceLock<String> = OnceLock::new();
 
 /// Writes to standard output. What is lost is remembered for [`outcome`].
 pub fn print(text: &str) {
+    crate::sandbox::leftovers::wait_if_stopping();
     let mut out = std::io::stdout().lock();
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

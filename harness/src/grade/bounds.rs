@@ -14,7 +14,7 @@ use crate::scenario::duration::Limit;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Bounds {
-    /// Real time of one run; what takes longer is undecided [default: 60s]
+    /// Real time of one run; what takes longer is undecided [default: 2m]
     #[arg(long, value_name = "D")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_time: Option<Limit>,

@@ -63,7 +63,8 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { run: Duration::from_secs(60), submission: Duration::from_secs(600), memory: 1 << 30 }
+        // Twice what a program that spins may use of a processor that it shares with another: that bound comes first.
+        Self { run: Duration::from_secs(120), submission: Duration::from_secs(600), memory: 1 << 30 }
     }
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use harness_os::{process, watch};
@@ -27,6 +28,8 @@ const LOCK: &str = "lock";
 
 /// A folder without a lock is being made; an older one has been left.
 const FRESH: Duration = Duration::from_secs(600);
+
+static STOPPING: AtomicBool = AtomicBool::new(false);
 
 static OWN: OnceLock<(PathBuf, Flock<File>)> = OnceLock::new();
 
@@ -50,7 +53,16 @@ pub fn end() {
 
 /// At an interruption: all programs are ended, and nothing is left. `false` if somebody else has to end them.
 pub fn stop() -> bool {
+    STOPPING.store(true, Ordering::SeqCst);
     watch::stop()
+}
+
+/// To be called before anything is told or kept: what is found out while programs are ended and folders removed is about
+/// the interruption, and no submission's fault. The process ends meanwhile.
+pub fn wait_if_stopping() {
+    while STOPPING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
 }
 
 /// Removes this process's folder.
