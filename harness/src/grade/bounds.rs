@@ -22,7 +22,7 @@ pub struct Bounds {
     #[arg(long, value_name = "D")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission_time: Option<Limit>,
-    /// Memory of the harness for what it keeps of a submission (512MiB, 2GiB) [default: 1GiB]
+    /// Memory of the harness for what it keeps of a submission (512MiB, 2GiB) [default: no bound]
     #[arg(long, value_name = "SIZE")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Size>,

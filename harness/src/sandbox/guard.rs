@@ -49,7 +49,8 @@ pub struct Limits {
     pub run: Duration,
     /// Real time of all runs of a submission. Runs that have begun come to their end.
     pub submission: Duration,
-    /// Resident memory of the harness itself, in bytes.
+    /// Resident memory of the harness itself, in bytes. Without a bound where none is asked for: what one process keeps of
+    /// several submissions is the fault of none.
     pub memory: u64,
 }
 
@@ -58,13 +59,13 @@ impl Limits {
     pub const PATIENT: Self = Self { run: HANGS, submission: Duration::MAX, memory: u64::MAX };
 
     /// For a conversation that shows who a program is.
-    pub const BRIEF: Self = Self { run: Duration::from_secs(20), submission: Duration::MAX, memory: 1 << 30 };
+    pub const BRIEF: Self = Self { run: Duration::from_secs(60), submission: Duration::MAX, memory: u64::MAX };
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // Twice what a program that spins may use of a processor that it shares with another: that bound comes first.
-        Self { run: Duration::from_secs(120), submission: Duration::from_secs(600), memory: 1 << 30 }
+        Self { run: Duration::from_secs(120), submission: Duration::from_secs(600), memory: u64::MAX }
     }
 }
 

@@ -565,7 +565,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
             part.meeting.url_form = url_form;
             part.meeting.port_80 = port_80;
         }
-        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::BRIEF);
+        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::PATIENT);
         match record.end {
             End::Played => {
                 let ended = match framing {
