@@ -110,7 +110,7 @@ pub fn with_stage<'p, T: Send>(
     root: &Path,
     play: impl FnOnce(Rc<WireStage>) -> Pin<Box<dyn Future<Output = T> + 'p>> + Send,
 ) -> Result<T, String> {
-    with_stage_within(setup, root, &Limits::default(), play)
+    with_stage_within(setup, root, &Limits::PATIENT, play)
 }
 
 fn with_stage_within<'p, T: Send>(
