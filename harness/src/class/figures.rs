@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::overview::{Digest, Overview, Row, Told};
+use super::overview::{Digest, Doubt, Overview, Row, Told};
 use super::roster::Seen;
 use crate::catalogue::model::Level;
 use crate::report::model::Status;
@@ -113,6 +113,15 @@ pub fn missed(overview: &Overview) -> Missed<'_> {
     let mut missed: Vec<Tally<'_>> = tallies.into_values().filter(|it| it.missed() > 0).collect();
     missed.sort_by_key(|it| (std::cmp::Reverse(it.missed()), it.level, it.id));
     Missed { judged, missed, never }
+}
+
+/// What an instructor should look at: of each kind of doubt the submissions, with why.
+pub fn triage(overview: &Overview) -> Vec<(Doubt, Vec<(&Row, String)>)> {
+    let of = |doubt: Doubt| {
+        let rows = overview.rows.iter().flat_map(|row| row.doubts().into_iter().map(move |(of, why)| (row, of, why)));
+        rows.filter(|(_, of, _)| *of == doubt).map(|(row, _, why)| (row, why)).collect::<Vec<_>>()
+    };
+    Doubt::ALL.into_iter().map(|doubt| (doubt, of(doubt))).filter(|(_, rows)| !rows.is_empty()).collect()
 }
 
 /// What happened to more than one submission, and to which; the most frequent first.

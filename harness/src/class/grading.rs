@@ -1,13 +1,15 @@
 //! Opening and grading the submissions of a class, several at a time. Whatever one of them does, the others go on.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::ClassError;
+use super::casts::Found;
 use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{FORMAT, Seen, Submission, own_name};
 use super::scrub::Scrubber;
@@ -15,6 +17,8 @@ use super::settings::Settings;
 use super::store::Store;
 use crate::catalogue::Catalogue;
 use crate::grade::{Filter, Options, Rubric, Subject, grade};
+use crate::scenario::problem::Problem;
+use crate::submission::manifest::Manifest;
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::{fingerprint, intake};
 
@@ -37,6 +41,8 @@ pub struct Grader<'g> {
     pub settings: Settings,
     /// The class's folder.
     pub folder: PathBuf,
+    /// What the instructor says of submissions, by what they are made of: names may be pseudonyms.
+    pub casts: BTreeMap<Vec<String>, Arc<Manifest>>,
     /// Takes names out of results, where there are to be none.
     pub scrubber: Option<Scrubber>,
 }
@@ -49,7 +55,10 @@ impl Grader<'_> {
             fingerprint::of_folder(&root).map_err(|error| format!("it cannot be read: {error}"))
         });
         match looked {
-            Ok(Ok(sha256)) => Seen::Key { key: self.settings.key(&sha256), sha256 },
+            Ok(Ok(sha256)) => {
+                let cast = self.casts.get(&submission.sources);
+                Seen::Key { key: self.settings.key(&sha256, cast.map(|cast| &**cast)), sha256 }
+            }
             Ok(Err(why)) => Seen::Refused(why),
             Err(why) => Seen::Refused(format!("opening it stopped the harness: {why}")),
         }
@@ -72,18 +81,36 @@ impl Grader<'_> {
         }
     }
 
+    /// Finds out what would be graded of a submission, and why.
+    pub fn propose(&self, submission: &Submission) -> Found {
+        let proposed = caught(|| {
+            let (_home, root) = self.gather(submission)?;
+            let request = self.request(submission, root);
+            open::propose(&request, self.catalogue, &self.options.setup).map_err(|error| match error {
+                OpenError::Manifest(problems) => problems.0.first().map(Problem::one_line).unwrap_or_default(),
+                other => other.to_string(),
+            })
+        });
+        proposed.unwrap_or_else(|why| Err(format!("looking at it stopped the harness: {why}")))
+    }
+
+    fn request(&self, submission: &Submission, root: PathBuf) -> Request {
+        Request {
+            target: Some(root),
+            called: Some(PathBuf::from(CALLED)),
+            tasks: self.filter.tasks.clone(),
+            manifest: self.casts.get(&submission.sources).map(|cast| Manifest::clone(cast)),
+            build_limit: self.build_limit,
+            ..Request::default()
+        }
+    }
+
     fn outcome(&self, submission: &Submission) -> Outcome {
         let (_home, root) = match self.gather(submission) {
             Ok(gathered) => gathered,
             Err(why) => return Outcome::HarnessError(format!("it could be opened before, and not again: {why}")),
         };
-        let request = Request {
-            target: Some(root),
-            called: Some(PathBuf::from(CALLED)),
-            tasks: self.filter.tasks.clone(),
-            build_limit: self.build_limit,
-            ..Request::default()
-        };
+        let request = self.request(submission, root);
         let opened = match open::open(&request, self.catalogue, &self.options.setup) {
             Ok(opened) => opened,
             Err(OpenError::Machine(why)) => return Outcome::HarnessError(why),

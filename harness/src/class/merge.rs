@@ -81,7 +81,7 @@ mod tests {
         for (name, state) in part {
             let seen = state.map(|(files, _)| {
                 let sha256 = files.to_string();
-                Seen::Key { key: settings.key(&sha256), sha256 }
+                Seen::Key { key: settings.key(&sha256, None), sha256 }
             });
             let submission = Submission {
                 person: name.clone(),

@@ -9,6 +9,7 @@
 //! Wall-clock durations differ from run to run. They are kept apart, in `durations/`, and reach `durations.csv` alone.
 
 pub mod anonymous;
+pub mod casts;
 pub mod export;
 pub mod figures;
 pub mod folders;

@@ -12,6 +12,7 @@ use crate::report::causes::{self, Cause};
 use crate::report::html::Runs;
 use crate::report::model::{Absent, Report, RequirementReport, Status};
 use crate::report::summary;
+use crate::submission::findings::Findings;
 
 /// A class.
 #[derive(Debug, Clone)]
@@ -82,6 +83,10 @@ pub struct Digest {
     pub unsteady: BTreeMap<String, (u32, u32)>,
     /// Must-requirements that nothing decided.
     pub undecided: Vec<String>,
+    /// Roles that nobody plays though another of the task's is played.
+    pub missing: Vec<String>,
+    /// What is not certain about who plays what, in words.
+    pub unsure: Vec<String>,
 }
 
 /// Why points are missing.
@@ -208,6 +213,8 @@ impl Digest {
             runs,
             unsteady,
             undecided: report.undecided.clone(),
+            missing: report.findings.missing.clone(),
+            unsure: unsure(&report.findings),
         }
     }
 
@@ -227,7 +234,52 @@ impl Digest {
     }
 }
 
+/// What is not certain about who plays what.
+fn unsure(findings: &Findings) -> Vec<String> {
+    let open =
+        findings.questions.iter().map(|it| format!("it is open which program is the {} of {}", it.role, it.task));
+    let by_name = findings.cast.iter().filter(|it| it.by_name);
+    let taken = by_name.map(|it| format!("{} was not seen to do what the {} of {} does", it.file, it.role, it.task));
+    open.chain(taken).collect()
+}
+
+/// Why somebody should look at a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Nothing of it could be graded, so that it has no points.
+    Ungradable,
+    /// A program of its task is missing.
+    Half,
+    /// It is not certain that the right programs were graded.
+    Unsure,
+}
+
+impl Doubt {
+    /// All of them, the first to look at first.
+    pub const ALL: [Self; 3] = [Self::Ungradable, Self::Half, Self::Unsure];
+
+    /// What is said of those that it is about.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ungradable => "These have no points: none earned and none lost.",
+            Self::Half => "Of these one program was found and graded, and the other was not found.",
+            Self::Unsure => "Of these it is not certain that the right programs were graded.",
+        }
+    }
+}
+
 impl Row {
+    /// What somebody has to look at here, and why.
+    pub fn doubts(&self) -> Vec<(Doubt, String)> {
+        let mut doubts: Vec<(Doubt, String)> = self.trouble().map(|why| (Doubt::Ungradable, why)).into_iter().collect();
+        if let State::Graded(digest) = &self.state {
+            let lacks = |missing: &[String]| (Doubt::Half, format!("no {}", missing.join(", no ")));
+            doubts.extend((!digest.missing.is_empty()).then(|| lacks(&digest.missing)));
+            doubts.extend((!digest.unsure.is_empty()).then(|| (Doubt::Unsure, digest.unsure.join("; "))));
+        }
+        doubts
+    }
+
     /// The verdict in words.
     pub fn status(&self) -> &'static str {
         match &self.state {
@@ -358,6 +410,8 @@ pub(crate) mod sample {
             runs: BTreeMap::new(),
             unsteady: BTreeMap::new(),
             undecided: Vec::new(),
+            missing: Vec::new(),
+            unsure: Vec::new(),
         };
         let submission =
             Submission { person: name.to_owned(), ids: Vec::new(), sources: Vec::new(), submitted: None, seen: None };

@@ -112,20 +112,18 @@ fn missed(text: &mut String, overview: &Overview) {
     }
 }
 
-/// What has no points, and why: nobody loses any before somebody has looked.
+/// What somebody has to look at, and why: nobody loses points before that.
 fn by_hand(text: &mut String, overview: &Overview) {
-    let troubles: Vec<(&str, &str, String)> = overview
-        .rows
-        .iter()
-        .filter_map(|row| row.trouble().map(|why| (row.name.as_str(), row.status(), why)))
-        .collect();
-    if troubles.is_empty() {
-        return;
+    let triage = figures::triage(overview);
+    if !triage.is_empty() {
+        text.push_str("\n## To look at by hand\n");
     }
-    text.push_str("\n## To look at by hand\n\nThese have no points: none earned and none lost.\n\n");
-    for (name, status, why) in troubles {
-        let why = cut(why.lines().next().unwrap_or_default(), REASON);
-        text.push_str(&format!("- {} ({status}): {}\n", code(name), code(&why)));
+    for (doubt, rows) in triage {
+        text.push_str(&format!("\n{}\n\n", doubt.words()));
+        for (row, why) in rows {
+            let why = cut(why.lines().next().unwrap_or_default(), REASON);
+            text.push_str(&format!("- {} ({}): {}\n", code(&row.name), row.status(), code(&why)));
+        }
     }
 }
 

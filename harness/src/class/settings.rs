@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::grade::bounds::Bounds;
 use crate::grade::held_back::HeldBack;
 use crate::grade::late::Policy;
+use crate::submission::manifest::Manifest;
 
 /// How a class is graded. Two results are comparable only if these are the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +45,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The key of a submission's result: a hash of everything that decides it.
-    pub fn key(&self, submission_sha256: &str) -> String {
+    /// The key of a submission's result: a hash of everything that decides it. `cast` is what an instructor says of its
+    /// programs.
+    pub fn key(&self, submission_sha256: &str, cast: Option<&Manifest>) -> String {
         // A struct of numbers and strings is always serialisable.
         let text = serde_json::to_string(self).expect("settings are JSON");
-        let hash = Sha256::digest(format!("{submission_sha256}\n{text}"));
+        let cast = cast.map(|cast| format!("\n{}", cast.text(""))).unwrap_or_default();
+        let hash = Sha256::digest(format!("{submission_sha256}\n{text}{cast}"));
         hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -131,10 +134,12 @@ mod tests {
         others[9].anonymous = Some("x".to_owned());
         others[10].bounds.run_time = "5s".parse().ok();
         for other in others {
-            assert_ne!(one.key("a"), other.key("a"), "{other:?}");
+            assert_ne!(one.key("a", None), other.key("a", None), "{other:?}");
             assert!(one.difference(&other).is_some());
         }
-        assert_ne!(one.key("a"), one.key("b"));
+        assert_ne!(one.key("a", None), one.key("b", None));
+        let cast = Manifest { tasks: [("message".to_owned(), Default::default())].into(), ..Manifest::default() };
+        assert_ne!(one.key("a", None), one.key("a", Some(&cast)));
         assert_eq!(one.difference(&one.clone()), None);
     }
 }

@@ -478,8 +478,14 @@ pub struct Class {
     #[arg(required = true)]
     pub dir: Option<PathBuf>,
     /// Folder for everything that comes out
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "propose")]
     pub out: Option<PathBuf>,
+    /// Look at all submissions, grade none, and write into FILE who plays what in each, why, and what is open
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "shard", "slurm", "gradebook", "anonymous", "cast"])]
+    pub propose: Option<PathBuf>,
+    /// Grade by such a FILE: what it says of a submission stands, and nothing is guessed
+    #[arg(long, value_name = "FILE")]
+    pub cast: Option<PathBuf>,
     /// Only these tasks; a program that was not handed in for one of them costs its points
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub task: Vec<String>,

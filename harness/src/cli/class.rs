@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use harness_os::namespace::Containment;
 
 use super::arguments::{Class, ClassVerb, Grade};
 use super::{Exit, grading, merge, term};
+use crate::catalogue::Catalogue;
 use crate::class::ClassError;
 use crate::class::anonymous::{self, Anonymity};
+use crate::class::casts::{self, Casts};
 use crate::class::export::ExportError;
 use crate::class::grading::{Grader, Work, absolute, grade_all, side_by_side};
 use crate::class::overview::{Overview, State};
-use crate::class::roster::{self, Roster, Seen};
+use crate::class::roster::{self, Roster, Seen, Submission};
 use crate::class::scrub::{self, Scrubber};
 use crate::class::settings::{Settings, Showing};
 use crate::class::slurm;
@@ -23,6 +25,8 @@ use crate::class::write::{Export, Written, write_all};
 use crate::diagnose::counted;
 use crate::grade::Options;
 use crate::report::escape;
+use crate::scenario::problem::Source;
+use crate::submission::manifest::Manifest;
 
 /// Runs that are played at the same time for one submission: while one waits, another works.
 const RUNS: usize = 2;
@@ -32,11 +36,119 @@ pub fn run(arguments: &Class, containment: &Containment) -> Exit {
     if let Some(ClassVerb::Merge(arguments)) = &arguments.verb {
         return merge::run(arguments);
     }
-    // The command line demands both.
-    let (Some(dir), Some(out)) = (&arguments.dir, &arguments.out) else { return Exit::Usage };
-    match try_run(arguments, dir, out, containment) {
+    // The command line demands a folder, and one of the two.
+    let done = match (&arguments.dir, &arguments.out, &arguments.propose) {
+        (Some(dir), Some(out), _) => try_run(arguments, dir, out, containment),
+        (Some(dir), None, Some(file)) => propose(arguments, dir, file, containment),
+        _ => Err(Exit::Usage),
+    };
+    match done {
         Ok(exit) | Err(exit) => exit,
     }
+}
+
+/// Writes down who plays what in each submission, and grades none.
+fn propose(arguments: &Class, dir: &Path, file: &Path, containment: &Containment) -> Result<Exit, Exit> {
+    if file.exists() {
+        grading::complain(&format!(
+            "--propose {}: it is there already, and answers that stand in it would be lost; name another file",
+            file.display()
+        ));
+        return Err(Exit::Usage);
+    }
+    let grade = as_grade(arguments);
+    let grading::Prepared { catalogue, rubric, backend } = grading::prepare(&grade, false, containment)?;
+    let options = grading::options(&grade, &rubric, backend, grading::setup(containment, false));
+    let (folder, _unpacked) = roster::open(dir).map_err(|error| failed(&error))?;
+    let roster = Roster::find(Settings::default(), &folder, file).map_err(|error| failed(&error))?;
+    no_class(dir, &roster)?;
+    let grader = Grader {
+        catalogue: &catalogue,
+        rubric: &rubric,
+        filter: grading::filter(&grade),
+        options,
+        build_limit: grading::build_limit(&grade),
+        settings: Settings::default(),
+        folder,
+        casts: BTreeMap::new(),
+        scrubber: None,
+    };
+    let submissions: Vec<_> = roster.submissions.iter().collect();
+    let bar = progress(arguments, submissions.len());
+    let found = Mutex::new(BTreeMap::new());
+    side_by_side(&submissions, workers(arguments), |(name, submission)| {
+        let proposal = grader.propose(submission);
+        if let Ok(mut found) = found.lock() {
+            found.insert((*name).clone(), proposal);
+        }
+        bar.set_message(escape::line(name));
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    let found = found.into_inner().unwrap_or_default();
+    let tasks = arguments.task.iter().map(|task| format!("--task {task} ")).collect::<String>();
+    let command = format!("harness class {} --out OUT {tasks}--cast {}", dir.display(), file.display());
+    let proposed = casts::propose(&found, &command);
+    write(file, proposed.text.as_bytes()).map_err(|error| failed(&error))?;
+    if !arguments.quiet {
+        let (open, questions) = proposed.open;
+        let mut said = vec![format!("{} cast", proposed.cast)];
+        if open > 0 {
+            said.push(format!("{open} with {} to be answered", counted(questions, "question")));
+        }
+        for (count, what) in [(proposed.own, "with a submission.toml"), (proposed.nothing, "with nothing to grade")] {
+            if count > 0 {
+                said.push(format!("{count} {what}"));
+            }
+        }
+        term::print(&format!(
+            "{}: {}\n{}: who plays what, and why; edit it, then: {command}\n",
+            counted(found.len(), "submission"),
+            said.join(", "),
+            file.display()
+        ));
+    }
+    Ok(Exit::Passed)
+}
+
+/// What an instructor says of submissions, by what these are made of.
+fn casts_of(
+    file: Option<&Path>,
+    catalogue: &Catalogue,
+    roster: &Roster,
+) -> Result<BTreeMap<Vec<String>, Arc<Manifest>>, Exit> {
+    let Some(file) = file else { return Ok(BTreeMap::new()) };
+    let wrong = |why: String| {
+        grading::complain(&why);
+        Exit::Usage
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
+    let source = Source::new(file.display().to_string(), text);
+    let names = roster.submissions.keys().map(String::as_str).collect();
+    let casts = Casts::read(&source, catalogue).and_then(|casts| casts.check(&names).map(|()| casts));
+    let casts = casts.map_err(|problems| wrong(problems.render(false)))?;
+    let own = |(name, it): (&String, &Submission)| Some((it.sources.clone(), Arc::clone(casts.of(name)?)));
+    Ok(roster.submissions.iter().filter_map(own).collect())
+}
+
+fn no_class(dir: &Path, roster: &Roster) -> Result<(), Exit> {
+    if roster.submissions.is_empty() {
+        let why = "there is no submission: neither a folder nor an archive nor a program";
+        grading::complain(&format!("{}: {why}", dir.display()));
+        return Err(Exit::NotGradable);
+    }
+    Ok(())
+}
+
+fn workers(arguments: &Class) -> usize {
+    arguments.jobs.unwrap_or_else(|| grading::default_jobs().div_ceil(2)).max(1)
+}
+
+fn progress(arguments: &Class, length: usize) -> indicatif::ProgressBar {
+    let template = "{bar:30} {pos}/{len} submissions, {eta} left  {wide_msg}";
+    let bar = term::progress(!arguments.no_progress && !arguments.quiet, template);
+    bar.set_length(length as u64);
+    bar
 }
 
 fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment) -> Result<Exit, Exit> {
@@ -78,19 +190,14 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
     }
     let (folder, _unpacked) = roster::open(dir).map_err(|error| failed(&error))?;
     let mut roster = Roster::find(settings.clone(), &folder, out).map_err(|error| failed(&error))?;
-    if roster.submissions.is_empty() {
-        grading::complain(&format!(
-            "{}: there is no submission: neither a folder nor an archive nor a program",
-            dir.display()
-        ));
-        return Err(Exit::NotGradable);
-    }
+    no_class(dir, &roster)?;
+    let casts = casts_of(arguments.cast.as_deref(), &catalogue, &roster)?;
     roster.showing = Showing { late: rubric.late().cloned(), hide: arguments.hide.then(|| rubric.held_back().clone()) };
     if let (Some(source), Some(policy)) = (&arguments.times, rubric.late()) {
         times::note(&mut roster, source, &folder, *policy.due.0.offset()).map_err(|error| failed(&error))?;
     }
     let store = Store::create(out).map_err(|error| failed(&error))?;
-    let workers = arguments.jobs.unwrap_or_else(|| grading::default_jobs().div_ceil(2)).max(1);
+    let workers = workers(arguments);
     if let Some(shares) = arguments.slurm {
         return job_script(arguments, dir, &store, &roster, shares, workers);
     }
@@ -102,7 +209,7 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
         anonymity.rename(&mut roster).map_err(|error| failed(&error))?;
     }
     let (catalogue, rubric) = (&catalogue, &rubric);
-    let grader = Grader { catalogue, rubric, filter, options, build_limit, settings, folder, scrubber };
+    let grader = Grader { catalogue, rubric, filter, options, build_limit, settings, folder, casts, scrubber };
     look_at_all(&grader, &mut roster, arguments, workers);
     let written = match &grader.scrubber {
         Some(scrubber) => Anonymity::written(&roster, scrubber),
@@ -113,9 +220,7 @@ fn try_run(arguments: &Class, dir: &Path, out: &Path, containment: &Containment)
     if !arguments.quiet && there > 0 {
         term::say(&format!("{} there already, {} to be graded", counted(there, "result"), work.len()));
     }
-    let template = "{bar:30} {pos}/{len} submissions, {eta} left  {wide_msg}";
-    let bar = term::progress(!arguments.no_progress && !arguments.quiet, template);
-    bar.set_length(work.len() as u64);
+    let bar = progress(arguments, work.len());
     let graded = grade_all(&grader, &work, &store, workers, &|name| {
         bar.set_message(escape::line(name));
         bar.inc(1);
@@ -264,7 +369,8 @@ fn words(arguments: &Class, program: &Path, dir: &Path, out: &Path) -> Vec<Strin
         add("--timeout", format!("{}ms", limit.0.as_millis()));
     }
     add("--repeat", arguments.repeat.to_string());
-    for (flag, file) in [("--rubric", &arguments.rubric), ("--scenarios", &arguments.scenarios)] {
+    let files = [("--rubric", &arguments.rubric), ("--scenarios", &arguments.scenarios), ("--cast", &arguments.cast)];
+    for (flag, file) in files {
         if let Some(file) = file {
             add(flag, path(file));
         }

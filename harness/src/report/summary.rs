@@ -70,6 +70,10 @@ pub fn headline(report: &Report) -> Headline {
     if !report.findings.missing.is_empty() {
         remarks.push(format!("half a submission: no {}", report.findings.missing.join(", no ")));
     }
+    let by_name: Vec<&str> = report.findings.cast.iter().filter(|it| it.by_name).map(|it| it.file.as_str()).collect();
+    if !by_name.is_empty() {
+        remarks.push(format!("not seen to do what its task asks: {}", escape::line(&by_name.join(", "))));
+    }
     remarks.extend(report.late.iter().map(|late| escape::line(&late.reason)));
     let errors = with_status(report, Status::HarnessError).count();
     if errors > 0 {

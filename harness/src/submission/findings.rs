@@ -5,12 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::build::Built;
-use super::cast::Command;
 use super::discover::Found;
-use super::evidence;
+use super::evidence::Evidence;
 use super::folder::{Looked, Program};
 use super::manifest;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Task};
 use crate::diagnose::counted;
 
 /// A program that was given a role.
@@ -26,10 +25,13 @@ pub struct Chosen {
     pub command: String,
     /// What speaks for it.
     pub evidence: Vec<String>,
+    /// It did nothing by which the role's programs can be told from others: its name or its place speaks for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_name: bool,
 }
 
 /// A program that was given none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Unused {
     /// The file.
     pub file: String,
@@ -84,30 +86,21 @@ impl Findings {
         let decision = &looked.decision;
         let command = |program: usize, task: &str, role: &str| {
             let role = catalogue.task(task).and_then(|task| task.role(role));
-            let observed = &looked.programs[program].observed;
-            let mut command = observed.command.clone();
-            let Some(role) = role else { return command };
-            if !observed.doing.is_some_and(|doing| evidence::may_play(doing, role)) {
-                // Nothing is known of its arguments: what the sheet says is where to begin.
-                command.words.extend(role.arguments.split_whitespace().map(str::to_owned));
-                return command;
-            }
-            evidence::fitted(&command, role)
+            role.map(|role| looked.command(program, role)).unwrap_or_default()
         };
         for ((task, role), program) in &decision.cast {
             let evidence = looked.claim(*program, task, role).map(|claim| &claim.evidence[..]).unwrap_or_default();
             // What it did says more than what it is called.
-            let did = evidence.iter().filter(|it| it.is_behaviour());
-            let shown: Vec<&evidence::Evidence> = match evidence.iter().any(evidence::Evidence::is_behaviour) {
-                true => did.collect(),
-                false => evidence.iter().collect(),
-            };
+            let behaves = evidence.iter().any(Evidence::is_behaviour);
+            let by_name = !behaves && !evidence.contains(&Evidence::NothingAsked);
+            let shown = evidence.iter().filter(|it| !behaves || it.is_behaviour());
             findings.cast.push(Chosen {
                 task: task.clone(),
                 role: role.clone(),
                 file: name(*program),
                 command: command(*program, task, role).words.join(" "),
-                evidence: shown.into_iter().map(ToString::to_string).collect(),
+                evidence: shown.map(ToString::to_string).collect(),
+                by_name,
             });
         }
         for question in &decision.questions {
@@ -115,7 +108,7 @@ impl Findings {
                 .candidates
                 .iter()
                 .map(|program| Unused { file: name(*program), why: looked.programs[*program].observed.seen.clone() });
-            let mut lines = build_lines(&built.commands);
+            let mut lines: Vec<String> = manifest::build_line(&built.commands).into_iter().collect();
             lines.push(format!("[{}]", question.task));
             let others = decision.cast.iter().filter(|((task, _), _)| *task == question.task);
             lines.extend(others.map(|((task, role), program)| {
@@ -157,11 +150,7 @@ impl Findings {
         findings.python_2 = used.iter().filter(is_2).map(|program| name(*program)).collect();
         for task in &catalogue.tasks {
             let has = |role: &str| decision.cast.contains_key(&(task.id().to_owned(), role.to_owned()));
-            let roles: Vec<&str> = task.role_names().collect();
-            if roles.iter().any(|role| has(role)) {
-                let lacking = roles.iter().filter(|role| !has(role));
-                findings.missing.extend(lacking.map(|role| format!("{role} of {}", task.id())));
-            }
+            findings.missing.extend(lacking(task, has));
         }
         findings
     }
@@ -184,7 +173,8 @@ impl Findings {
         for chosen in &self.cast {
             let why =
                 if chosen.evidence.is_empty() { "no other could be".to_owned() } else { chosen.evidence.join(" and ") };
-            notes.push(format!("{} is taken for the {} of {}: {why}", chosen.file, chosen.role, chosen.task));
+            let doubt = if chosen.by_name { ", but nothing that it did" } else { "" };
+            notes.push(format!("{} is taken for the {} of {}: {why}{doubt}", chosen.file, chosen.role, chosen.task));
         }
         for unused in self.unused.iter().take(NAMED) {
             notes.push(format!("{} is not used: {}", unused.file, unused.why));
@@ -194,6 +184,12 @@ impl Findings {
         }
         notes
     }
+}
+
+/// Roles of a task that nobody plays though another is played: `client of message`.
+pub fn lacking(task: &Task, has: impl Fn(&str) -> bool) -> Vec<String> {
+    let (played, lacking): (Vec<&str>, Vec<&str>) = task.role_names().partition(|role| has(role));
+    if played.is_empty() { Vec::new() } else { lacking.iter().map(|role| format!("{role} of {}", task.id())).collect() }
 }
 
 impl Asked {
@@ -208,13 +204,4 @@ impl Asked {
         lines.extend(self.paste.lines().map(|line| format!("  {line}")));
         lines
     }
-}
-
-/// The build of a folder, for a manifest, which replaces everything that is found without one.
-pub fn build_lines(build: &[Command]) -> Vec<String> {
-    if build.is_empty() {
-        return Vec::new();
-    }
-    let commands: Vec<String> = build.iter().map(manifest::entry).collect();
-    vec![format!("build = [{}]", commands.join(", "))]
 }

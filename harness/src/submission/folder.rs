@@ -422,6 +422,18 @@ impl Looked {
         self.claims.iter().find(|claim| claim.program == program && claim.task == task && claim.role == role)
     }
 
+    /// How a program is started in a role.
+    pub fn command(&self, program: usize, role: &Role) -> Command {
+        let observed = &self.programs[program].observed;
+        if observed.doing.is_some_and(|doing| evidence::may_play(doing, role)) {
+            return evidence::fitted(&observed.command, role);
+        }
+        // Nothing is known of its arguments: what the sheet says is where to begin.
+        let mut command = observed.command.clone();
+        command.words.extend(role.arguments.split_whitespace().map(str::to_owned));
+        command
+    }
+
     /// The roles that the first program fits, by task: for one that was handed in alone.
     pub fn fits(&self) -> Vec<(String, String)> {
         let place = |claim: &Claim| (claim.task.clone(), claim.role.clone());

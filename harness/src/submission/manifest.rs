@@ -1,5 +1,6 @@
 //! `submission.toml`: how a submission differs from the default commands.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -83,8 +84,15 @@ pub fn entry(command: &Command) -> String {
     if !command.stdin.is_empty() {
         keys.push(format!("stdin = [{}]", command.stdin.iter().map(|line| text(line)).collect::<Vec<_>>().join(", ")));
     }
+    if let Some(prompt) = &command.expect_prompt {
+        keys.push(format!("expect-prompt = {}", text(prompt)));
+    }
     if let Some(port) = command.port {
         keys.push(format!("port = {port}"));
+    }
+    if !command.values.is_empty() {
+        let pairs = command.values.iter().map(|(name, value)| format!("{name} = {}", text(value)));
+        keys.push(format!("values = {{ {} }}", pairs.collect::<Vec<_>>().join(", ")));
     }
     match (keys.len(), command.shell) {
         (1, false) => text(&line),
@@ -98,6 +106,12 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// The build of a folder, which replaces everything that is found without a manifest.
+pub fn build_line(build: &[Command]) -> Option<String> {
+    let commands: Vec<String> = build.iter().map(entry).collect();
+    (!commands.is_empty()).then(|| format!("build = [{}]", commands.join(", ")))
 }
 
 /// Splits a command line into words.
@@ -213,28 +227,51 @@ impl Manifest {
     /// Everything that is wrong with it, each with its place.
     pub fn read(source: &Arc<Source>, catalogue: &Catalogue) -> Result<Self, Problems> {
         let tree = DeTable::parse(&source.text).map_err(|error| Problem::from_toml(source, &error))?;
-        let mut manifest = Self::default();
         let mut problems = Vec::new();
-        for (key, value) in tree.get_ref() {
+        let manifest = Self::of(source, tree.get_ref().iter(), catalogue, &mut problems);
+        if problems.is_empty() { Ok(manifest) } else { Err(Problems(problems)) }
+    }
+
+    /// Takes a manifest out of these keys of a file; what is wrong is added to the problems.
+    pub fn of<'a, 't: 'a>(
+        source: &Arc<Source>,
+        keys: impl Iterator<Item = (&'a Spanned<Cow<'t, str>>, &'a Spanned<DeValue<'t>>)>,
+        catalogue: &Catalogue,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut manifest = Self::default();
+        for (key, value) in keys {
             let outcome = match key.get_ref().as_ref() {
                 "student" => typed(source, value).map(|student| manifest.student = Some(student)),
                 "build" => typed::<Commands>(source, value).map(|Commands(build)| {
                     problems.extend(build.iter().filter_map(|command| elsewhere(source, value, command)));
                     manifest.build = build;
                 }),
-                _ => manifest.task(source, key, value, catalogue, &mut problems),
+                _ => manifest.task(source, key, value, catalogue, problems),
             };
             if let Err(problem) = outcome {
                 problems.push(problem);
             }
         }
-        if problems.is_empty() { Ok(manifest) } else { Err(Problems(problems)) }
+        manifest
+    }
+
+    /// The same as a file has it; `below` stands before the names of its tables.
+    pub fn text(&self, below: &str) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(self.student.as_ref().map(|name| format!("student = {}", toml::Value::from(name.as_str()))));
+        lines.extend(build_line(&self.build));
+        for (task, roles) in &self.tasks {
+            lines.push(format!("[{below}{task}]"));
+            lines.extend(roles.iter().map(|(role, command)| format!("{role} = {}", entry(command))));
+        }
+        lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn task<'t>(
         &mut self,
         source: &Arc<Source>,
-        key: &Spanned<std::borrow::Cow<'t, str>>,
+        key: &Spanned<Cow<'t, str>>,
         value: &Spanned<DeValue<'t>>,
         catalogue: &Catalogue,
         problems: &mut Vec<Problem>,
@@ -348,14 +385,20 @@ mod tests {
             cwd: "Q 1".into(),
             env: BTreeMap::from([("PYTHONPATH".to_owned(), "..".to_owned())]),
             stdin: vec!["{host}".to_owned()],
+            expect_prompt: Some("> ".to_owned()),
             port: Some(12_000),
+            values: BTreeMap::from([("name".to_owned(), "bea".to_owned())]),
             ..Command::default()
         };
         let plain = Command { words: vec!["./client".to_owned(), "{host}".to_owned()], ..Command::default() };
-        let text = format!("[message]\nserver = {}\nclient = {}\n", entry(&command), entry(&plain));
-        assert!(text.ends_with("client = \"./client {host}\"\n"), "{text}");
-        let manifest = Manifest::read(&Source::new("submission.toml", text), &catalogue).expect("a manifest");
-        assert_eq!(manifest.tasks["message"]["server"], command);
-        assert_eq!(manifest.tasks["message"]["client"], plain);
+        let roles = BTreeMap::from([("client".to_owned(), command), ("server".to_owned(), plain.clone())]);
+        let manifest = Manifest {
+            student: Some("ada \"a\"".to_owned()),
+            build: vec![plain],
+            tasks: BTreeMap::from([("chat-room".to_owned(), roles)]),
+        };
+        let text = manifest.text("");
+        assert!(text.contains("\nserver = \"./client {host}\"\n"), "{text}");
+        assert_eq!(Manifest::read(&Source::new("submission.toml", text), &catalogue), Ok(manifest));
     }
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::archive::{self, Refused};
 use super::cast::{Cast, Command, Framing, Part};
 use super::evidence;
-use super::findings::{Asked, Findings, build_lines};
+use super::findings::{self, Asked, Findings};
 use super::folder::{self, Ask};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
@@ -46,6 +46,8 @@ pub struct Request {
     pub role: Option<String>,
     /// Only these tasks; empty: all.
     pub tasks: Vec<String>,
+    /// What an instructor says of it; it stands instead of the submission's own manifest.
+    pub manifest: Option<Manifest>,
     /// Limit of the build.
     pub build_limit: Option<Duration>,
 }
@@ -107,10 +109,7 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
             return Err(OpenError::Usage(catalogue.no_task(id)));
         }
     }
-    let folder = tempfile::Builder::new()
-        .prefix("submission-")
-        .tempdir()
-        .map_err(|error| OpenError::Machine(format!("cannot make a folder: {error}")))?;
+    let folder = home_of_a_submission()?;
     let root = folder.path().join("submission");
     let mut opened = Opened {
         casts: BTreeMap::new(),
@@ -145,13 +144,7 @@ pub fn open(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<O
         } else {
             from_lone_program(shown, request, catalogue, setup, &root, &wanted, &mut opened)
         };
-        // A compiler may print where it works; a reader has no use for a folder that is gone.
-        let home = root.display().to_string();
-        result.map_err(|error| match error {
-            OpenError::NotGradable(why) => OpenError::NotGradable(why.replace(&home, ".")),
-            OpenError::Asked(why) => OpenError::Asked(why.replace(&home, ".")),
-            other => other,
-        })?;
+        result.map_err(|error| without(&root, error))?;
     }
     opened.casts.retain(|id, cast| !cast.parts.is_empty() && catalogue.task(id).is_some_and(&wanted));
     if opened.casts.is_empty() {
@@ -272,58 +265,27 @@ fn from_folder(
     root: &Path,
     opened: &mut Opened,
 ) -> Result<(), OpenError> {
-    let limit = request.build_limit.unwrap_or(build::LIMIT);
-    let broken = |error: build::BuildError| match error.is_machines() {
-        true => OpenError::Machine(error.to_string()),
-        false => OpenError::NotGradable(error.to_string()),
-    };
-    let file = root.join(manifest::FILE);
-    if file.exists() {
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| OpenError::Usage(format!("{}: {error}", path.join(manifest::FILE).display())))?;
-        let manifest = Manifest::read(&Source::new(path.join(manifest::FILE).display().to_string(), text), catalogue)?;
+    if let Some(manifest) = own_manifest(path, request, catalogue, root)? {
         opened.student.clone_from(&manifest.student);
-        build::build(&manifest.build, root, setup.private_network, limit).map_err(broken)?;
+        let limit = request.build_limit.unwrap_or(build::LIMIT);
+        build::build(&manifest.build, root, setup.private_network, limit).map_err(unbuilt)?;
         for (id, commands) in manifest.tasks {
             let Some(task) = catalogue.task(&id) else { continue };
             let parts = commands
                 .into_iter()
                 .filter_map(|(role, command)| task.role(&role).map(|kind| (role.clone(), Part::new(kind, command))));
-            opened.casts.insert(id, Cast { root: root.to_owned(), parts: parts.collect() });
+            let cast = Cast { root: root.to_owned(), parts: parts.collect() };
+            let asked = request.tasks.is_empty() || request.tasks.contains(&id);
+            opened.findings.missing.extend(findings::lacking(task, |role| cast.parts.contains_key(role) || !asked));
+            opened.casts.insert(id, cast);
         }
         return Ok(());
     }
-    let found = discover::look(root).map_err(|error| OpenError::Machine(error.to_string()))?;
-    if found.programs.is_empty() && found.build.is_empty() {
-        return Err(OpenError::NotGradable(nothing_found(path, &found, catalogue, &request.tasks)));
-    }
-    let built = build::found(&found, root, setup.private_network, limit).map_err(broken)?;
-    if built.programs.is_empty()
-        && let Some((_, why)) = built.failed.first()
-    {
-        return Err(OpenError::NotGradable(why.to_string()));
-    }
-    let_be_if_named(setup, root)?;
-    let ask = Ask {
-        catalogue,
-        setup,
-        root,
-        tasks: &request.tasks,
-        role: request.role.as_deref(),
-        home: &home(path),
-        lone: !request.target.as_ref().is_some_and(|path| path.is_dir() || is_archive(path)),
-        began: Instant::now(),
-    };
-    let looked = folder::look(&ask, &built.programs).map_err(OpenError::Machine)?;
-    let mut findings = Findings::of(&looked, catalogue, &found, &built);
-    for broken in &mut findings.broken {
-        broken.why = broken.why.replace(&root.display().to_string(), ".");
-    }
+    let Surveyed { found, looked, findings, .. } = survey_folder(path, request, catalogue, setup, root)?;
     for ((id, name), program) in &looked.decision.cast {
         let Some(role) = catalogue.task(id).and_then(|task| task.role(name)) else { continue };
         let cast = opened.casts.entry(id.clone()).or_insert_with(|| Cast { root: root.to_owned(), ..Cast::default() });
-        let command = evidence::fitted(&looked.programs[*program].observed.command, role);
-        cast.parts.insert(name.clone(), Part::new(role, command));
+        cast.parts.insert(name.clone(), Part::new(role, looked.command(*program, role)));
     }
     if opened.casts.is_empty() {
         let mut lines: Vec<String> = Vec::new();
@@ -346,6 +308,131 @@ fn from_folder(
     Ok(())
 }
 
+fn unbuilt(error: build::BuildError) -> OpenError {
+    match error.is_machines() {
+        true => OpenError::Machine(error.to_string()),
+        false => OpenError::NotGradable(error.to_string()),
+    }
+}
+
+/// What is said of a submission: by the instructor, or by its own manifest.
+fn own_manifest(
+    path: &Path,
+    request: &Request,
+    catalogue: &Catalogue,
+    root: &Path,
+) -> Result<Option<Manifest>, OpenError> {
+    let file = root.join(manifest::FILE);
+    if request.manifest.is_some() || !file.exists() {
+        return Ok(request.manifest.clone());
+    }
+    let shown = path.join(manifest::FILE).display().to_string();
+    let text = std::fs::read_to_string(&file).map_err(|error| OpenError::Usage(format!("{shown}: {error}")))?;
+    Ok(Some(Manifest::read(&Source::new(shown, text), catalogue)?))
+}
+
+/// A folder without a manifest, built and looked at.
+struct Surveyed {
+    found: discover::Found,
+    build: Vec<Command>,
+    looked: folder::Looked,
+    findings: Findings,
+}
+
+fn survey_folder(
+    path: &Path,
+    request: &Request,
+    catalogue: &Catalogue,
+    setup: &Setup,
+    root: &Path,
+) -> Result<Surveyed, OpenError> {
+    let found = discover::look(root).map_err(|error| OpenError::Machine(error.to_string()))?;
+    if found.programs.is_empty() && found.build.is_empty() {
+        return Err(OpenError::NotGradable(nothing_found(path, &found, catalogue, &request.tasks)));
+    }
+    let limit = request.build_limit.unwrap_or(build::LIMIT);
+    let built = build::found(&found, root, setup.private_network, limit).map_err(unbuilt)?;
+    if built.programs.is_empty()
+        && let Some((_, why)) = built.failed.first()
+    {
+        return Err(OpenError::NotGradable(why.to_string()));
+    }
+    let_be_if_named(setup, root)?;
+    let ask = Ask {
+        catalogue,
+        setup,
+        root,
+        tasks: &request.tasks,
+        role: request.role.as_deref(),
+        home: &home(path),
+        lone: !request.target.as_ref().is_some_and(|path| path.is_dir() || is_archive(path)),
+        began: Instant::now(),
+    };
+    let looked = folder::look(&ask, &built.programs).map_err(OpenError::Machine)?;
+    let mut findings = Findings::of(&looked, catalogue, &found, &built);
+    for broken in &mut findings.broken {
+        broken.why = broken.why.replace(&root.display().to_string(), ".");
+    }
+    Ok(Surveyed { found, build: built.commands, looked, findings })
+}
+
+/// What would be graded of a submission, and why.
+pub struct Proposal {
+    /// The programs as a manifest names them.
+    pub manifest: Manifest,
+    /// What speaks for them, and what is open.
+    pub findings: Findings,
+    /// For each question, in order, how each of its candidates would be started.
+    pub choices: Vec<Vec<Command>>,
+    /// Whether the submission says it itself.
+    pub own: bool,
+}
+
+/// Finds out what would be graded of a folder, and grades nothing.
+///
+/// # Errors
+/// If there is nothing to grade, or its manifest is wrong.
+pub fn propose(request: &Request, catalogue: &Catalogue, setup: &Setup) -> Result<Proposal, OpenError> {
+    let folder = home_of_a_submission()?;
+    let root = folder.path().join("submission");
+    let path = request.target.as_deref().unwrap_or(Path::new("."));
+    let shown = request.called.as_deref().unwrap_or(path);
+    take_over(path, &root)?;
+    if let Some(manifest) = own_manifest(shown, request, catalogue, &root)? {
+        return Ok(Proposal { manifest, findings: Findings::default(), choices: Vec::new(), own: true });
+    }
+    let surveyed = survey_folder(shown, request, catalogue, setup, &root);
+    let Surveyed { build, looked, findings, .. } = surveyed.map_err(|error| without(&root, error))?;
+    let command = |program: usize, task: &str, role: &str| {
+        let role = catalogue.task(task).and_then(|task| task.role(role));
+        role.map(|role| looked.command(program, role)).unwrap_or_default()
+    };
+    let mut manifest = Manifest { build, ..Manifest::default() };
+    for ((task, role), program) in &looked.decision.cast {
+        let roles = manifest.tasks.entry(task.clone()).or_default();
+        roles.insert(role.clone(), command(*program, task, role));
+    }
+    let choices = looked.decision.questions.iter().map(|question| {
+        question.candidates.iter().map(|program| command(*program, &question.task, &question.role)).collect()
+    });
+    Ok(Proposal { manifest, choices: choices.collect(), findings, own: false })
+}
+
+fn home_of_a_submission() -> Result<TempDir, OpenError> {
+    let folder = tempfile::Builder::new().prefix("submission-").tempdir();
+    folder.map_err(|error| OpenError::Machine(format!("cannot make a folder: {error}")))
+}
+
+/// A compiler may print where it works; a reader has no use for a folder that is gone.
+fn without(root: &Path, error: OpenError) -> OpenError {
+    let home = root.display().to_string();
+    match error {
+        OpenError::NotGradable(why) => OpenError::NotGradable(why.replace(&home, ".")),
+        OpenError::Asked(why) => OpenError::Asked(why.replace(&home, ".")),
+        other => other,
+    }
+}
+
 /// What a submission is called: a folder's own name, which may tell what is in it.
 fn home(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -362,7 +449,7 @@ fn nothing_found(path: &Path, found: &discover::Found, catalogue: &Catalogue, ta
     };
     let asked = catalogue.tasks.iter().find(|task| tasks.iter().any(|id| id == task.id()));
     let Some(task) = asked.or_else(|| catalogue.tasks.first()) else { return files };
-    let mut lines = build_lines(&found.commands());
+    let mut lines: Vec<String> = manifest::build_line(&found.commands()).into_iter().collect();
     lines.push(format!("[{}]", task.id()));
     for role in &task.file.roles {
         let toward = if role.kind.listens() { 1 } else { -1 };

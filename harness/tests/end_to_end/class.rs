@@ -49,6 +49,68 @@ fn grade(class: &Path, out: &Path) -> Command {
     command
 }
 
+/// The instructor sees who plays what before anything is graded, mends it, and grades by it.
+#[test]
+fn a_class_is_cast_together_and_graded_by_what_was_edited() {
+    if !is_repeatable() {
+        return;
+    }
+    let (class, home) = (folder(), folder());
+    let at = |name: &str| class.path().join(name);
+    let files = |student: &str, files: &[(&str, &str)]| {
+        std::fs::create_dir(at(student)).expect("a folder");
+        for (from, to) in files {
+            std::fs::write(at(student).join(to), program(&format!("good/python/{from}"))).expect("a copy");
+        }
+    };
+    for student in ["ada", "bob", "carl"] {
+        files(student, &[("server.py", "main.py"), ("client.py", "client.py")]);
+    }
+    // Two servers that nothing tells apart: what the others of the class call theirs does.
+    for student in ["dora", "eve"] {
+        files(student, &[("server.py", "copy.py"), ("server.py", "main.py"), ("client.py", "client.py")]);
+    }
+    files("finn", &[("server.py", "a.py"), ("server.py", "b.py"), ("client.py", "c.py")]);
+    let casts = home.path().join("casts.toml");
+    let propose = |status: i32| {
+        let mut command = harness(home.path());
+        command
+            .timeout(crate::common::BOUND * 5)
+            .arg("class")
+            .arg(class.path())
+            .args(WANTED)
+            .arg("--propose")
+            .arg(&casts);
+        run(&mut command, status)
+    };
+    let shown = stdout(&propose(0)).replace(&home.path().display().to_string(), "HOME");
+    insta::assert_snapshot!("proposed", shown.replace(&class.path().display().to_string(), "CLASS"));
+    let text = read(casts.clone());
+    insta::assert_snapshot!(
+        "casts",
+        text.replace(&class.path().display().to_string(), "CLASS").replace(&home.path().display().to_string(), "HOME")
+    );
+    let again = propose(2);
+    assert!(stderr(&again).contains("answers that stand in it would be lost"), "{}", stderr(&again));
+
+    let graded = |out: &str, status: i32| {
+        let out = home.path().join(out);
+        run(grade(class.path(), &out).arg("--cast").arg(&casts), status)
+    };
+    let open = stdout(&graded("open", 0));
+    assert!(open.contains("1 failed, 5 passed"), "{open}");
+    let page = read(home.path().join("open/class.md"));
+    assert!(page.contains("- `finn` (failed): `no server of uppercase-tcp`"), "{page}");
+    std::fs::write(&casts, text.replacen("# server = \"python3 a.py", "server = \"python3 a.py", 1)).expect("a file");
+    let answered = stdout(&graded("open", 0));
+    assert!(answered.contains("6 passed"), "{answered}");
+    let page = read(home.path().join("open/class.md"));
+    assert!(!page.contains("To look at by hand"), "{page}");
+    std::fs::write(&casts, text.replacen("\"bob\"", "\"bobb\"", 1)).expect("a file");
+    let wrong = graded("open", 2);
+    assert!(stderr(&wrong).contains("did you mean `bob`?"), "{}", stderr(&wrong));
+}
+
 #[test]
 fn a_class_is_graded_stopped_resumed_and_put_together() {
     if !is_repeatable() {

@@ -336,18 +336,19 @@ fn linked(overview: &Overview, name: &str) -> Markup {
 }
 
 fn by_hand(overview: &Overview) -> Markup {
-    let troubles: Vec<(&Row, String)> =
-        overview.rows.iter().filter_map(|row| row.trouble().map(|why| (row, why))).collect();
+    let triage = figures::triage(overview);
     html! {
-        @if !troubles.is_empty() {
+        @if !triage.is_empty() {
             section {
                 h2 { "To look at by hand" }
-                p { "These have no points: none earned and none lost." }
-                ul {
-                    @for (row, why) in &troubles {
-                        li {
-                            (link(row)) " (" (row.status()) "): "
-                            (Line(&cut(why.lines().next().unwrap_or_default(), REASON)))
+                @for (doubt, rows) in &triage {
+                    p { (doubt.words()) }
+                    ul {
+                        @for (row, why) in rows {
+                            li {
+                                (link(row)) " (" (row.status()) "): "
+                                (Line(&cut(why.lines().next().unwrap_or_default(), REASON)))
+                            }
                         }
                     }
                 }
