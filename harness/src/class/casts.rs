@@ -160,7 +160,12 @@ pub fn propose(found: &BTreeMap<String, Found>, grade: &str) -> Proposed {
     let (mut own, mut nothing) = (Vec::new(), Vec::new());
     for (name, found) in found {
         match found {
-            Err(why) => nothing.push((name, why)),
+            Err(why) => nothing.push((name, why.clone())),
+            Ok(it) if !it.own && it.manifest.tasks.is_empty() && it.findings.questions.is_empty() => {
+                let did =
+                    it.findings.broken.iter().chain(&it.findings.unused).map(|it| format!("{} {}", it.file, it.why));
+                nothing.push((name, did.collect::<Vec<_>>().join("; ")));
+            }
             Ok(proposal) if proposal.own => own.push(name),
             Ok(proposal) => {
                 let (manifest, open, learned) = answered(proposal, &known);

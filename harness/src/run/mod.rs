@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod calls;
 pub mod complaint;
+pub mod consent;
 pub mod event;
 #[cfg(test)]
 mod fake;

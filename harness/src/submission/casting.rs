@@ -17,6 +17,8 @@ pub struct Candidate {
     pub listens: bool,
     /// Nothing was seen of it: perhaps it needs to be told more.
     pub idle: bool,
+    /// The first program of its folder that is the same byte for byte, by its place: itself, where it is the first.
+    pub copy_of: usize,
 }
 
 /// What speaks for one program in one role.
@@ -261,6 +263,19 @@ fn decide_task(
             .flat_map(|choice| choice.iter().filter(|claim| &claim.role == role).map(|claim| claim.program))
             .collect()
     };
+    // Copies are one program: the one that lies next to its other half is as good as any.
+    let copies = |role: &String| {
+        let chosen = of(role, &best);
+        chosen.iter().map(|program| candidates[*program].copy_of).collect::<BTreeSet<usize>>().len() <= 1
+    };
+    let apart = |choice: &[&Claim]| {
+        let places = choice.iter().map(|claim| claim.program);
+        places.clone().max().unwrap_or(0) - places.min().unwrap_or(0)
+    };
+    let best: Vec<&Vec<&Claim>> = match wanted.roles.iter().all(copies) {
+        true => best.into_iter().min_by_key(|choice| apart(choice)).into_iter().collect(),
+        false => best,
+    };
     let first: Vec<usize> = of_role.iter().filter_map(|(role, _)| twins(candidates, &of(role, &best))).collect();
     let best: Vec<&Vec<&Claim>> =
         match best.iter().find(|choice| choice.iter().all(|claim| first.contains(&claim.program))) {
@@ -386,7 +401,10 @@ pub fn compare(claims: &mut [Claim], goes_beyond: &dyn Fn(&str, &str) -> bool) {
         .map(|claim| (claim.program, claim.task.clone(), claim.role.clone(), claim.behaviour() + written(claim)))
         .collect();
     for claim in claims {
-        let others = behaviour.iter().filter(|(program, task, ..)| *program == claim.program && *task != claim.task);
+        let others = behaviour.iter().filter(|(program, task, ..)| {
+            // What this task asks as well says nothing against it.
+            *program == claim.program && *task != claim.task && !goes_beyond(&claim.task, task)
+        });
         let beyond = |task: &str| goes_beyond(task, &claim.task);
         let Some((_, task, role, weight)) = others.max_by_key(|(_, task, _, weight)| (beyond(task), *weight)) else {
             continue;
@@ -401,9 +419,52 @@ pub fn compare(claims: &mut [Claim], goes_beyond: &dyn Fn(&str, &str) -> bool) {
     }
 }
 
-fn written(claim: &Claim) -> i32 {
-    let by_name = |it: &&Evidence| matches!(it, Evidence::Named(_) | Evidence::Home(_) | Evidence::Mentions(_));
+/// Where no task is asked for: what a program does for one task, and for another that asks more, it does for that one, if
+/// its words speak for it and its name not for the first. Who goes to others belongs where the others are.
+pub fn prefer_more(
+    claims: &mut Vec<Claim>,
+    goes_beyond: &dyn Fn(&str, &str) -> bool,
+    listens: &dyn Fn(&Claim) -> bool,
+) {
+    for serving in [true, false] {
+        let behaving: Vec<Claim> = claims.iter().filter(|it| it.behaves()).cloned().collect();
+        let is_served = |task: &str| behaving.iter().any(|it| it.task == task && listens(it));
+        // Of these two, whether it is the one that asks more.
+        let is_more = |base: &Claim, more: &Claim| match (serving, is_served(&base.task), is_served(&more.task)) {
+            (false, there, too) if there != too => too,
+            _ => written(more) > 0 && named(base) <= named(more),
+        };
+        let of = |claim: &Claim| {
+            let (program, own) = (claim.program, listens(claim) == serving);
+            behaving.iter().filter(move |it| own && it.program == program)
+        };
+        claims.retain(|claim| {
+            !of(claim).any(|other| {
+                goes_beyond(&other.task, &claim.task) && is_more(claim, other)
+                    || goes_beyond(&claim.task, &other.task) && !is_more(other, claim)
+            })
+        });
+        for claim in claims.iter_mut().filter(|it| it.behaves()) {
+            let parts = of(claim).filter(|other| goes_beyond(&claim.task, &other.task));
+            for it in parts.flat_map(|it| &it.evidence).filter(|it| it.is_behaviour()) {
+                if !claim.evidence.contains(it) {
+                    claim.evidence.push(it.clone());
+                }
+            }
+        }
+    }
+}
+
+/// What a program is called, and how it is started.
+fn named(claim: &Claim) -> i32 {
+    let by_name = |it: &&Evidence| matches!(it, Evidence::Named(_) | Evidence::Home(_) | Evidence::Invoked(_));
     claim.evidence.iter().filter(by_name).map(Evidence::weight).sum()
+}
+
+/// The same, and what stands somewhere in it.
+fn written(claim: &Claim) -> i32 {
+    let mentioned = |it: &&Evidence| matches!(it, Evidence::Mentions(_));
+    named(claim) + claim.evidence.iter().filter(mentioned).map(Evidence::weight).sum::<i32>()
 }
 
 #[cfg(test)]
@@ -437,9 +498,13 @@ mod tests {
         let candidate = |name: &&str| {
             let (file, port) = name.split_once(':').map_or((*name, None), |(file, port)| (file, port.parse().ok()));
             let (file, idle) = file.strip_prefix('-').map_or((file, false), |file| (file, true));
-            Candidate { file: file.into(), port, listens: leaning(file) > 0, idle }
+            Candidate { file: file.into(), port, listens: leaning(file) > 0, idle, copy_of: 0 }
         };
-        names.iter().map(candidate).collect()
+        let candidates = names.iter().map(candidate);
+        // Files are the same if their names begin alike up to a tilde.
+        let begin = |name: &str| name.split_once('~').map(|(begin, _)| begin.to_owned());
+        let first = |at: usize| (0..at).find(|it| begin(names[*it]).is_some() && begin(names[*it]) == begin(names[at]));
+        candidates.enumerate().map(|(at, it)| Candidate { copy_of: first(at).unwrap_or(at), ..it }).collect()
     }
 
     /// What was decided, in words: `server=0 client=?1,2`.
@@ -465,6 +530,24 @@ mod tests {
         &["a.py", "b.py"],
         vec![claim(0, "echo/server", &[answers()]), claim(1, "echo/server", &[answers()])],
         "echo/server?[0, 1]"
+    )]
+    #[case::copies_are_one_program(
+        &["a~1.py", "b.py", "a~2.py", "c.py"],
+        vec![
+            claim(0, "echo/client", &[answers()]),
+            claim(2, "echo/client", &[answers()]),
+            claim(3, "echo/server", &[answers()]),
+        ],
+        "echo/client=2 echo/server=3"
+    )]
+    #[case::copies_beside_another(
+        &["a~1.py", "b.py", "a~2.py"],
+        vec![
+            claim(0, "echo/client", &[answers()]),
+            claim(1, "echo/client", &[answers()]),
+            claim(2, "echo/client", &[answers()]),
+        ],
+        "echo/client?[0, 1, 2]"
     )]
     #[case::a_name_decides_between_equals(
         &["a.py", "echo.py"],
@@ -651,6 +734,26 @@ mod tests {
     #[case::nothing_without_behaviour(&["echo.py"], vec![claim(0, "echo/server", &[named()])], "")]
     fn unasked(#[case] names: &[&str], #[case] claims: Vec<Claim>, #[case] says: &str) {
         assert_eq!(decided(names, claims, true), says);
+    }
+
+    #[rstest]
+    #[case::its_words_speak_for_more(&[], &[Evidence::Mentions("inet6".to_owned())], "dual/server=22 dual/client=11")]
+    #[case::its_name_speaks_for_less(&[named()], &[Evidence::Mentions("inet6".to_owned())], "echo/server=23 echo/client=11")]
+    #[case::nothing_speaks_for_more(&[], &[], "echo/server=21 echo/client=11")]
+    fn what_does_more_is_of_the_task_that_asks_more(
+        #[case] less: &[Evidence],
+        #[case] more: &[Evidence],
+        #[case] left: &str,
+    ) {
+        let mut claims = vec![
+            claim(0, "echo/server", &[&[answers(), Evidence::Plays("a talk".to_owned())], less].concat()),
+            claim(0, "dual/server", &[&[answers()], more].concat()),
+            claim(1, "echo/client", &[answers()]),
+            claim(1, "dual/client", &[answers()]),
+        ];
+        prefer_more(&mut claims, &|task, of| (task, of) == ("dual", "echo"), &|claim| claim.role == "server");
+        let left_over = claims.iter().map(|it| format!("{}/{}={}", it.task, it.role, it.weight()));
+        assert_eq!(left_over.collect::<Vec<_>>().join(" "), left);
     }
 
     #[test]

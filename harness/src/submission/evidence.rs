@@ -66,6 +66,8 @@ pub enum Evidence {
     Mentions(String),
     /// Its name says on which side it is.
     Side,
+    /// It takes the options that the sheet names, and that few others do.
+    Invoked(String),
 }
 
 impl Evidence {
@@ -73,7 +75,7 @@ impl Evidence {
     pub fn weight(&self) -> i32 {
         match self {
             Self::NothingAsked => 0,
-            Self::Acts | Self::Home(_) | Self::Mentions(_) | Self::Side => 1,
+            Self::Acts | Self::Home(_) | Self::Mentions(_) | Self::Side | Self::Invoked(_) => 1,
             Self::Named(_) => 2,
             Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_) | Self::PlaysWith { .. } => 10,
             Self::FitsBetter { .. } => -4,
@@ -101,6 +103,7 @@ impl fmt::Display for Evidence {
             Self::Home(word) => write!(f, "the name of the submission has \"{word}\" in it"),
             Self::Mentions(word) => write!(f, "its source has \"{word}\" in it"),
             Self::Side => f.write_str("its name says so"),
+            Self::Invoked(form) => write!(f, "it takes {form}"),
         }
     }
 }
@@ -213,6 +216,11 @@ impl<'t> Talks<'t> {
             task.file.probe.iter().map(|probe| &probe.role).chain(task.file.sign.iter().map(|sign| &sign.role));
         if signs.all(|named| *named != role.name) {
             found.push(Evidence::NothingAsked);
+        }
+        // Host and port alone are what anybody takes.
+        let options = role.arguments.contains('-') || placeholders(&role.arguments).len() > 2;
+        if options && self.observed.arguments() == role.arguments {
+            found.push(Evidence::Invoked(role.arguments.clone()));
         }
         for probe in task.file.probe.iter().filter(|probe| probe.role == role.name) {
             let seen = self.talk(task, role, Some(probe))?;

@@ -217,6 +217,8 @@ fn run<'a>(
 
 fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) -> Result<(), String> {
     let places = ask.places();
+    let goes_beyond =
+        |task: &str, of: &str| ask.catalogue.task(task).is_some_and(|task| task.file.beyond.as_deref() == Some(of));
     let acts = |looked: &Looked, program: usize, (_, role): Place<'a>| {
         looked.programs[program].observed.doing.is_some_and(|doing| evidence::may_play(doing, role))
     };
@@ -249,12 +251,17 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
                     && match known.len() {
                         0 => true,
                         1 if !calls => false,
-                        _ => known.contains(id) || calls && served.contains(id),
+                        _ => {
+                            let about = |task: &str| known.contains(task) || calls && served.contains(task);
+                            about(id) || place.0.file.beyond.as_deref().is_some_and(about)
+                        }
                     }
             },
             looked,
         );
-        return run(ask, looked, talks, greet(further, Depth::All), Until::AllIsKnown);
+        run(ask, looked, talks, greet(further, Depth::All), Until::AllIsKnown)?;
+        casting::prefer_more(&mut looked.claims, &goes_beyond, &|claim| serves(ask, claim));
+        return Ok(());
     }
     // Several behave as a role does, or none of those that might: what else are they?
     let open = |looked: &Looked, (task, role): Place<'a>| -> BTreeSet<usize> {
@@ -309,8 +316,6 @@ fn gather<'a>(ask: &Ask<'a>, looked: &mut Looked, talks: &[Mutex<Talks<'_>>]) ->
         );
         run(ask, looked, talks, greet(rest, Depth::Greeting), Until::ItIsSomething)?;
     }
-    let goes_beyond =
-        |task: &str, of: &str| ask.catalogue.task(task).is_some_and(|task| task.file.beyond.as_deref() == Some(of));
     // Of those that are alike here some may be of a task that asks more.
     let further = pairs(
         &|program, place| {
@@ -387,14 +392,19 @@ fn serves(ask: &Ask<'_>, claim: &Claim) -> bool {
 }
 
 fn candidates(looked: &Looked) -> Vec<Candidate> {
-    let candidate = |program: &Program| Candidate {
+    let all = &looked.programs;
+    let is_copy = |one: &Program, other: &Program| {
+        !one.source.is_empty() && one.source == other.source && one.found.file.parent() == other.found.file.parent()
+    };
+    let candidate = |(at, program): (usize, &Program)| Candidate {
         file: program.found.file.clone(),
         port: program.observed.command.port,
         listens: matches!(program.observed.doing, Some(Doing::Listens(_))),
         // A usage text is nothing that it does.
         idle: matches!(program.observed.doing, None | Some(Doing::Prints)),
+        copy_of: all.iter().position(|other| is_copy(other, program)).unwrap_or(at),
     };
-    looked.programs.iter().map(candidate).collect()
+    all.iter().enumerate().map(candidate).collect()
 }
 
 fn decide(ask: &Ask<'_>, looked: &mut Looked) {

@@ -192,8 +192,10 @@ pub fn from_usage(said: &[u8]) -> Vec<String> {
         let words = ["usage", "uso", "syntax", "用法", "使い方"];
         // Letters that take more room in the other case would move the place.
         let Some(usage) = words.iter().find_map(|word| line.get(low.find(word)? + word.len()..)) else { continue };
-        // A remark in brackets, and what stands behind it, is no argument.
+        // A remark in brackets, and what stands behind it, is no argument; nor is what a shell is told: < FILE.
         let usage = usage.split('(').next().unwrap_or_default();
+        let usage =
+            usage.rsplit_once(" < ").filter(|(_, file)| !file.contains('>')).map_or(usage, |(before, _)| before);
         // Wrapped lines are indented (argparse), or the whole stands on the next line.
         let mut whole = usage.trim_start_matches([':', ' ', '：']).to_owned();
         for next in &lines[index + 1..] {
@@ -267,6 +269,9 @@ static OPTIONS: LazyLock<Regex> =
 
 static GETOPT: LazyLock<Regex> = LazyLock::new(|| pattern(r#"getopt\w*\s*\([^"']*["']:?([a-zA-Z:]+)["']"#));
 
+/// A usage text in a source: to the end of the literal or of the line.
+static USAGE: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)(?:usage|uso|syntax)\s*:[^"\\\n]*"#));
+
 /// Names of options: Python's argparse, Go's flag.
 static ADDED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?:add_argument|add_option)\(\s*((?:["'][\w-]+["']\s*,?\s*)+)([^)]*)"#));
@@ -314,7 +319,7 @@ fn options_of(source: &str, asked: &[&str]) -> Vec<String> {
 pub struct Hints {
     /// How many arguments it looks at, where they go by their places.
     pub places: Option<usize>,
-    /// Forms that its options add up to.
+    /// Forms that its usage text says, or that its options add up to.
     pub options: Vec<String>,
 }
 
@@ -326,12 +331,19 @@ pub fn from_source(source: &str, asked: &[&str]) -> Hints {
         });
         all.max().and_then(|most| usize::try_from(most).ok())
     };
+    let mut options: Vec<String> = Vec::new();
+    for form in USAGE.find_iter(source).flat_map(|usage| from_usage(usage.as_str().as_bytes())) {
+        if !options.contains(&form) {
+            options.push(form);
+        }
+    }
     if OPTIONS.is_match(source) {
-        return Hints { places: None, options: options_of(source, asked) };
+        options.extend(options_of(source, asked));
+        return Hints { places: None, options };
     }
     let places = most(&PLACES).into_iter().chain(most(&COUNTS)).max();
     let takes_any = ["argv", "os.Args", "args", "ARGV", "$1"].iter().any(|word| source.contains(word));
-    Hints { places: places.or((!takes_any).then_some(0)), options: Vec::new() }
+    Hints { places: places.or((!takes_any).then_some(0)), options }
 }
 
 /// The forms to be tried, in order. `own` are those of the roles that are asked for; asked for one task alone (`first`),
@@ -376,6 +388,8 @@ mod tests {
     #[case("Usage: python3 client.py <server_ip> <port> <username>", &["{host} {port} {name}"])]
     #[case("usage: wait.py [-h] [--timeout SECONDS] host port", &["--timeout {timeout} {host} {port}", "{host} {port}"])]
     #[case("usage: python3 client.py HOST PORT NAME   (PORT is 1 to 65535)", &["{host} {port} {name}"])]
+    #[case("usage: mail.py HOST PORT FROM TO < FILE", &["{host} {port} {from} {to}"])]
+    #[case("usage: ask < host > < port >", &["{host} {port}"])]
     #[case("Usage: ./forward LOCAL_PORT HOST PORT", &["{local-port} {host} {port}"])]
     #[case(
         "usage: f.py [-h] --lport LPORT --dport DPORT --target TARGET\n            --server SERVER\n\noptions:",
@@ -398,6 +412,8 @@ mod tests {
     #[case("import argparse\np.add_argument('--timeout', default=1)\np.add_argument('-c', '--count', default=10)", None, &["--timeout {timeout}"])]
     #[case("import argparse\np.add_argument('ip', default=IP)\np.add_argument('--user')", None, &["{host} --user {name}"])]
     #[case("while ((c = getopt(argc, argv, \"p:h:v\")) != -1)", None, &["-p {port} -h {host}"])]
+    #[case("if (argc != 3) { fprintf(stderr, \"usage: %s <user> <password>\\n\", argv[0]); }", Some(2), &["{name} {password}"])]
+    #[case("print(f'{why}\\nusage: mail.py HOST PORT FROM TO < FILE')", Some(0), &["{host} {port} {from} {to}"])]
     #[case("port := flag.Int(\"port\", 8080, \"\")", None, &["-port {port}"])]
     fn reads_a_source(#[case] source: &str, #[case] places: Option<usize>, #[case] options: &[&str]) {
         let options = options.iter().map(|form| (*form).to_owned()).collect();

@@ -231,7 +231,7 @@ fn try_form(
                 ended: None,
                 restless: false,
             };
-            let mut lines = 0;
+            let (mut lines, mut input_ended) = (0, false);
             let mut heard = 0;
             loop {
                 // Asked first: what it does between a look at it and its end would be missed.
@@ -268,7 +268,14 @@ fn try_form(
                         (None, 0) if form.is_empty() => "{host}".to_owned(),
                         (None, 1) if form.is_empty() => "{port}".to_owned(),
                         (None, 0..=2) => "a line".to_owned(),
-                        (None, _) => break,
+                        (None, _) if input_ended => break,
+                        // It may want all of its input before it goes anywhere: `< FILE`.
+                        (None, _) => {
+                            program.end_input();
+                            input_ended = true;
+                            patience = Patience::for_a_trial(&*stage, bounds.1);
+                            continue;
+                        }
                     };
                     lines = if asked.is_none() && !form.is_empty() { 3 } else { lines + 1 };
                     let line =

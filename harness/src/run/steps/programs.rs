@@ -10,7 +10,7 @@ use super::super::actors::ProgramActor;
 use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::stage::{Launch, LaunchError};
-use super::super::{Director, Done, Failure, Halt, KILLED};
+use super::super::{Director, Done, Failure, Halt, KILLED, consent};
 use crate::catalogue::model::RoleKind;
 use crate::peers::sasl;
 use crate::run::judge;
@@ -222,6 +222,13 @@ impl Director {
     async fn paced_type(&mut self, name: &str, bytes: &[u8]) -> Done {
         let actor = Rc::clone(&self.actors.programs[name]);
         self.quiet_down(Duration::from_millis(300)).await;
+        let agrees = consent::asked_for(&actor.program.stdout().borrow().bytes);
+        if let Some(agrees) = agrees {
+            let line = [agrees.as_slice(), b"\n"].concat();
+            self.note(name, What::Typed(Excerpt::of(&line)));
+            let _ = actor.program.type_in(&line).await;
+            self.quiet_down(Duration::from_millis(300)).await;
+        }
         actor.prompt_end.set(actor.program.stdout().borrow().bytes.len());
         self.note(name, What::Typed(Excerpt::of(bytes)));
         // A program that has ended does not read: what follows from that is for the next steps.

@@ -6,10 +6,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
+use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::Connection;
 use super::super::{Director, Done, Failure, Halt};
 use super::peers::is_the_machines;
+use super::receive::Came;
 use crate::diagnose::counted;
 use crate::scenario::bytes::Cut;
 use crate::scenario::model::{AwaitRead, MessageEnd, PeerRef, Send, Stall};
@@ -41,6 +43,11 @@ impl Director {
         let together = peers.len() > 1;
         let mut outgoing = Vec::new();
         for (index, (name, peer)) in peers.into_iter().enumerate() {
+            if let Some(answer) = &step.unless_received
+                && self.has_come(&name, &peer, &self.bytes(answer, index as u64)?).await
+            {
+                continue;
+            }
             let mut bytes = self.bytes(&step.data, index as u64)?;
             if framing == Framing::Line && !bytes.ends_with(b"\n") {
                 bytes.push(b'\n');
@@ -78,6 +85,33 @@ impl Director {
             }
         }
         Ok(())
+    }
+
+    /// Whether something is there already, or comes before the programs are still. What comes is kept for the next steps.
+    async fn has_come(&self, name: &str, peer: &Peer, wanted: &[u8]) -> bool {
+        let mut patience = Patience::for_stillness(&*self.stage, Duration::from_millis(300));
+        loop {
+            if loosely::contains(&peer.borrow().received, wanted, true) {
+                return true;
+            }
+            match self.read_some(peer, &mut patience, None, 0).await {
+                Came::Bytes(bytes) => {
+                    self.note(name, What::Received(Excerpt::of(&bytes)));
+                    peer.borrow_mut().received.extend(bytes);
+                }
+                Came::End => {
+                    self.note(name, What::EndReceived);
+                    peer.borrow_mut().end_seen = true;
+                    return false;
+                }
+                Came::Reset => {
+                    self.note(name, What::ResetReceived);
+                    peer.borrow_mut().reset_seen = true;
+                    return false;
+                }
+                Came::Nothing(_) => return false,
+            }
+        }
     }
 
     async fn send_segment(&self, name: &str, peer: &Peer, segment: &[u8], step: &Send) -> Done {

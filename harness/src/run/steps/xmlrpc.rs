@@ -104,6 +104,7 @@ impl Director {
             random: None,
             when_read: false,
             end: Default::default(),
+            unless_received: None,
             in_background: false,
             taken_in_by: None,
             within: None,

@@ -134,6 +134,9 @@ pub struct Send {
     /// Ends the data as the program under test was found to need it (`as-learned`), or as it is.
     #[serde(default)]
     pub end: MessageEnd,
+    /// Sends nothing if this has come to the peer when the programs are still.
+    #[serde(default)]
+    pub unless_received: Option<Payload>,
     /// This peer takes in what comes to it meanwhile, for the steps that follow: what goes through a program may be
     /// more than the sockets on the way can hold.
     #[serde(default)]
