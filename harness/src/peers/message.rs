@@ -67,7 +67,13 @@ pub fn is_another(content: &[u8], text: &[u8]) -> bool {
         PartType::Text(body) | PartType::Html(body) => Some(words(body.as_bytes())),
         _ => None,
     });
-    let (said, wanted): (BTreeSet<String>, _) = (bodies.flatten().collect(), words(text));
+    let (mut said, wanted): (BTreeSet<String>, _) = (bodies.flatten().collect(), words(text));
+    // Without any field there is no header, and all of it is the text.
+    let first = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_field = first.iter().position(|byte| *byte == b':').is_some_and(|at| !first[..at].contains(&b' '));
+    if !is_field {
+        said.extend(words(content));
+    }
     let shared = wanted.intersection(&said).count();
     !said.is_empty() && !wanted.is_empty() && shared * 4 < wanted.len() && shared * 2 < said.len()
 }
@@ -119,6 +125,14 @@ mod tests {
     fn tells_another_text(#[case] rest: &str, #[case] another: bool) {
         let text = b"Dear Bert,\n\nthe meeting is on Tuesday.\nAnna\n";
         assert_eq!(is_another(format!("{HEADER}{rest}").as_bytes(), text), another);
+    }
+
+    #[rstest]
+    #[case::its_own("I love computer networks!\r\n", true)]
+    #[case::cut_off("Dear Bert,\r\n", false)]
+    fn a_text_without_a_header_is_a_text(#[case] content: &str, #[case] another: bool) {
+        let text = b"Dear Bert,\n\nthe meeting is on Tuesday.\nAnna\n";
+        assert_eq!(is_another(content.as_bytes(), text), another);
     }
 
     #[rstest]
