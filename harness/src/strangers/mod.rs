@@ -54,6 +54,9 @@ pub struct Right {
     /// Ids of requirements, without the task's.
     #[serde(default)]
     pub fails: BTreeSet<String>,
+    /// Those that it fails or leaves undecided: what they need may fail first.
+    #[serde(default)]
+    pub either: BTreeSet<String>,
     /// Their files by role.
     #[serde(flatten)]
     pub files: BTreeMap<String, PathBuf>,
@@ -236,11 +239,12 @@ pub fn judge(hand_in: &HandIn, seen: &Seen, seconds: u64) -> Row {
         return row;
     }
     let should_fail = |id: &String| choices.iter().any(|right| right.fails.contains(id));
+    let either = |id: &String| choices.iter().any(|right| right.either.contains(id));
     let must_fail = |id: &String| choices.iter().all(|right| right.fails.contains(id));
     for (id, verdict) in verdicts {
         let is_must = verdict.level == Level::Must;
         match verdict.status {
-            Status::Fail if should_fail(id) => row.right += usize::from(is_must),
+            Status::Fail if should_fail(id) || either(id) => row.right += usize::from(is_must),
             Status::Fail if is_must => {
                 row.false_fails.insert(id.clone(), verdict.clone());
             }
@@ -251,6 +255,7 @@ pub fn judge(hand_in: &HandIn, seen: &Seen, seconds: u64) -> Row {
             _ if must_fail(id) => {
                 row.missed.insert(id.clone(), verdict.clone());
             }
+            _ if either(id) => row.right += usize::from(is_must),
             _ if is_must => {
                 row.undecided.insert(id.clone(), verdict.clone());
             }
@@ -276,6 +281,7 @@ mod tests {
             server = "c/server.c"
             client = "c/client.c"
             fails = ["twenty-kb"]
+            either = ["truncates", "short-writes"]
             [[hand-in.right]]
             server = "src/net/Server.java"
             client = "src/net/Client.java"
@@ -323,10 +329,12 @@ mod tests {
             ("full-buffer", Level::Should, Status::Skip),
             ("blocking", Level::May, Status::Fail),
             ("client-exits", Level::Must, Status::Pass),
+            ("truncates", Level::Must, Status::Skip),
+            ("short-writes", Level::Must, Status::Fail),
         ];
         let row = judge(&hand_in(), &seen(&[("server", "c", "./server"), ("client", "c", "./client")], &verdicts), 1);
         let names = |verdicts: &BTreeMap<String, Verdict>| verdicts.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(row.right, 1);
+        assert_eq!(row.right, 3);
         assert_eq!(row.false_passes.iter().collect::<Vec<_>>(), ["twenty-kb"]);
         assert_eq!(names(&row.false_fails), ["queues"]);
         assert_eq!(names(&row.undecided), ["endless"]);

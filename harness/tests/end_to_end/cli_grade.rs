@@ -64,8 +64,9 @@ fn the_json_report_has_the_published_keys_and_fits_the_schema() {
     let json = report(grade(folder.path(), ONE_RECV, wanted).args(["--format", "json"]), 1);
     let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
     let list = |text: &str| text.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+    // `missing`: its manifest names a server only.
     let top = "schema harness rubric target submission_sha256 seed backend score max_score verdict passed \
-               undecided duration_ms tasks";
+               undecided missing duration_ms tasks";
     assert_eq!(keys(&json), list(top));
     assert_eq!(keys(&json["tasks"][0]), list("id status score max_score requirements"));
     for requirement in requirements(&json) {
