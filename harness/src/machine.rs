@@ -66,10 +66,16 @@ impl Scratch {
     }
 }
 
-/// Where programs work: in the folder that the manifest names for each, else in the submission's own.
+/// Where programs work: in the folder that the manifest names for each, else in the submission's own; and where a server
+/// has its documents.
 fn places(cast: &Cast, folder: &Path) -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> = vec![folder.to_owned()];
-    places.extend(cast.parts.values().map(|part| folder.join(&part.command.cwd)));
+    for part in cast.parts.values() {
+        let home = folder.join(&part.command.cwd);
+        let documents = part.meeting.documents.as_ref().map(|documents| home.join(&documents.folder));
+        places.extend(documents.and_then(|documents| links::folder(&home, &documents).ok()));
+        places.push(home);
+    }
     places.sort();
     places.dedup();
     // A manifest may name any folder; only the run's own are written to.

@@ -65,6 +65,10 @@ pub struct Meeting {
     pub urls: Vec<UrlForm>,
     /// Whether sites at port 80 are tried as well.
     pub at_port_80: bool,
+    /// Placeholders whose values a program may have built in.
+    pub learns: Vec<String>,
+    /// Whether a server may have its documents in a folder of their own.
+    pub documents: bool,
     /// The conversation.
     pub scenario: Scenario,
 }
@@ -471,11 +475,14 @@ fn dialogues(folder: &Folder, source: &Arc<Source>, file: &TaskFile, common: &Co
             openings: &names,
         };
         match load::conversation(source, &meet.role, &meet.opening, &setting) {
-            Ok(scenario) => {
+            Ok(mut scenario) => {
+                scenario.files = file.files.clone();
                 let usual = [FramingName::Line, FramingName::Bare, FramingName::End];
                 let framings = if meet.framings.is_empty() { usual.to_vec() } else { meet.framings.clone() };
                 let urls = if meet.urls.is_empty() { vec![UrlForm::Absolute] } else { meet.urls.clone() };
-                meetings.insert(meet.role.clone(), Meeting { framings, urls, at_port_80: meet.at_port_80, scenario });
+                let (at_port_80, learns, documents) = (meet.at_port_80, meet.learns.clone(), meet.documents);
+                let meeting = Meeting { framings, urls, at_port_80, learns, documents, scenario };
+                meetings.insert(meet.role.clone(), meeting);
             }
             Err(Problems(found)) => problems.extend(found),
         }

@@ -89,6 +89,12 @@ pub struct Meet {
     /// port the URL names.
     #[serde(default)]
     pub at_port_80: bool,
+    /// Placeholders whose values a program may have built in: the texts of its source are tried.
+    #[serde(default)]
+    pub learns: Vec<String>,
+    /// Whether a server that does not find the task's files where it works is tried with them in its other folders.
+    #[serde(default)]
+    pub documents: bool,
 }
 
 /// How a proxy is told the URL that it is to fetch.

@@ -36,6 +36,7 @@ impl Bounds {
             run: self.run_time.or(rubric.run_time).map_or(usual.run, |it| it.0),
             submission: self.submission_time.or(rubric.submission_time).map_or(usual.submission, |it| it.0),
             memory: self.memory.or(rubric.memory).map_or(usual.memory, |it| it.0),
+            ..usual
         }
     }
 

@@ -404,6 +404,7 @@ impl Director {
         let (judged, form) = (&self.scenario.role, self.cast.url_form(&self.scenario.role));
         let known = |asked: Asked<'_>| match (asked, form) {
             (Asked::Value(name), _) => self.value(name).map(String::into_bytes),
+            (Asked::Prefix, _) => Ok(self.cast.prefix(judged).as_bytes().to_vec()),
             (Asked::Url(actor), UrlForm::Absolute) => Ok(format!("http://{}", at(actor)).into_bytes()),
             (Asked::Url(actor), UrlForm::Path) => Ok(format!("/{}", at(actor)).into_bytes()),
             (Asked::Host(_), UrlForm::Path) => Ok(at(judged).into_bytes()),
@@ -411,17 +412,18 @@ impl Director {
         };
         payload.made(index, &known).map_err(|error| match error {
             PayloadError::Lacking(name) => Halt::skipped(format!(
-                "the {role} has no function that was taken for `{name}`: if it has one, say its name in submission.toml, \
-                 as in {role} = {{ run = \"…\", values = {{ {name} = \"its name\" }} }}",
-                role = self.scenario.role
+                "nothing was found that is the program's own `{name}`: if it has one, say it in submission.toml, as in \
+                 {} = {{ run = \"…\", values = {{ {name} = \"…\" }} }}",
+                self.cast.owner_of(&self.scenario.role, &name),
             )),
+            why @ PayloadError::Caseless => Halt::skipped(why.to_string()),
             error => Halt::Harness(error.to_string()),
         })
     }
 
-    /// What a placeholder of the judged program stands for: what it was started with, or has built in.
+    /// What a placeholder stands for: what the program whose it is was started with, or has built in.
     fn value(&self, name: &str) -> Result<String, PayloadError> {
-        let role = &self.scenario.role;
+        let role = self.cast.owner_of(&self.scenario.role, name);
         // What a program has built in is not changed by telling it otherwise.
         let told = self.actors.programs.get(role).and_then(|actor| actor.with.get(name).cloned());
         let told = told.filter(|_| self.cast.takes(role, name));

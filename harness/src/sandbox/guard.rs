@@ -52,20 +52,24 @@ pub struct Limits {
     /// Resident memory of the harness itself, in bytes. Without a bound where none is asked for: what one process keeps of
     /// several submissions is the fault of none.
     pub memory: u64,
+    /// Processor time of all programs of one run, where that is less than the usual.
+    pub processor: Duration,
 }
 
 impl Limits {
     /// For those who wait for the end: a table, an experiment, a person at the other side.
-    pub const PATIENT: Self = Self { run: HANGS, submission: Duration::MAX, memory: u64::MAX };
+    pub const PATIENT: Self =
+        Self { run: HANGS, submission: Duration::MAX, memory: u64::MAX, processor: Duration::MAX };
 
-    /// For a conversation that shows who a program is.
-    pub const BRIEF: Self = Self { run: Duration::from_secs(60), submission: Duration::MAX, memory: u64::MAX };
+    /// For a conversation that shows who a program is. One that spins is bounded by what it uses, which does not depend on
+    /// what else the machine does.
+    pub const BRIEF: Self = Self { run: Duration::from_secs(60), processor: Duration::from_secs(10), ..Self::PATIENT };
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // Twice what a program that spins may use of a processor that it shares with another: that bound comes first.
-        Self { run: Duration::from_secs(120), submission: Duration::from_secs(600), memory: u64::MAX }
+        Self { run: Duration::from_secs(120), submission: Duration::from_secs(600), ..Self::PATIENT }
     }
 }
 
@@ -110,7 +114,7 @@ impl Bounds {
             sent: 512 << 20,
             pieces: 128 << 20,
             // A program that polls uses as much as the scenario takes.
-            processor: HANGS / 2,
+            processor: limits.processor.min(HANGS / 2),
             time: limits.run,
             own_memory: limits.memory,
         }

@@ -46,12 +46,28 @@ fn below(root: &Path, path: &Path) -> io::Result<PathBuf> {
     Ok(folder.join(path.file_name().unwrap_or_default()))
 }
 
+/// Makes a folder below `root`, and what it lies in; no link leads elsewhere.
+///
+/// # Errors
+/// If it cannot be made, or would lie elsewhere.
+pub fn folder(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let mut at = root.canonicalize()?;
+    for part in path.strip_prefix(root).unwrap_or(path).components() {
+        at = below(root, &at.join(part))?;
+        match at.symlink_metadata() {
+            Ok(_) => at = at.canonicalize()?,
+            Err(_) => std::fs::create_dir(&at)?,
+        }
+    }
+    Ok(at)
+}
+
 /// Writes a file below `root`, in place of whatever is there, and through no link.
 ///
 /// # Errors
 /// If it cannot be written, or would lie elsewhere.
 pub fn write(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
-    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    path.parent().map_or(Ok(root.to_owned()), |parent| folder(root, parent))?;
     let path = below(root, path)?;
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         std::fs::remove_file(&path)?;

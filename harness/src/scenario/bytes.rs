@@ -42,6 +42,12 @@ pub enum Payload {
     Value(String),
     /// One after the other.
     Join(Vec<Payload>),
+    /// The same letters in the other case: `sWORD` for `Sword`. Where there are none, the scenario says nothing.
+    OtherCase(Box<Payload>),
+    /// The first half, rounded down.
+    FirstHalf(Box<Payload>),
+    /// The last half, rounded down.
+    LastHalf(Box<Payload>),
     /// A part of something that is sent in several steps.
     Part(Box<Part>),
     /// In base64.
@@ -122,6 +128,9 @@ pub enum PayloadError {
     /// The program has no such function.
     #[error("the program has no function for `{0}`")]
     Lacking(String),
+    /// There is no letter in it.
+    #[error("there is no letter in it, and so no other case")]
+    Caseless,
     /// A call without a method, or with two.
     #[error("a call has either a `method` or a `function`")]
     Nameless,
@@ -143,6 +152,7 @@ impl Payload {
     pub fn bytes(&self, index: u64) -> Result<Vec<u8>, PayloadError> {
         self.made(index, &|asked| {
             Err(match asked {
+                Asked::Prefix => return Ok(Vec::new()),
                 Asked::Address(actor) | Asked::Url(actor) | Asked::Host(actor) => {
                     PayloadError::Address(actor.to_owned())
                 }
@@ -178,6 +188,26 @@ impl Payload {
                 all.into_iter().skip(part.from).take(part.bytes.unwrap_or(usize::MAX)).collect()
             }
             Self::Base64(inner) => crate::base64::encode(&inner.made(index, known)?).into_bytes(),
+            Self::OtherCase(inner) => {
+                let bytes = inner.made(index, known)?;
+                let other = |byte: &u8| match byte.is_ascii_lowercase() {
+                    true => byte.to_ascii_uppercase(),
+                    false => byte.to_ascii_lowercase(),
+                };
+                let swapped: Vec<u8> = bytes.iter().map(other).collect();
+                if swapped == bytes {
+                    return Err(PayloadError::Caseless);
+                }
+                swapped
+            }
+            Self::FirstHalf(inner) => {
+                let bytes = inner.made(index, known)?;
+                bytes[..bytes.len() / 2].to_vec()
+            }
+            Self::LastHalf(inner) => {
+                let bytes = inner.made(index, known)?;
+                bytes[bytes.len().div_ceil(2)..].to_vec()
+            }
             Self::Request(request) => request.bytes(index, known)?,
             Self::Response(response) => response.bytes(index, known)?,
             Self::XmlrpcCall(call) => call.bytes(known)?,
@@ -205,7 +235,9 @@ impl Payload {
             Self::Request(request) => request.parts().try_for_each(Self::check),
             Self::Response(response) => response.parts().try_for_each(Self::check),
             Self::Part(part) => part.of.check(),
-            Self::Base64(inner) => inner.check(),
+            Self::Base64(inner) | Self::OtherCase(inner) | Self::FirstHalf(inner) | Self::LastHalf(inner) => {
+                inner.check()
+            }
             Self::XmlrpcCall(call) => call.check(),
             Self::XmlrpcMulticall(calls) => calls.iter().try_for_each(xmlrpc::Call::check),
             _ => Ok(()),
@@ -220,7 +252,9 @@ impl Payload {
             Self::Request(request) => request.parts().flat_map(Self::actors).collect(),
             Self::Response(response) => response.parts().flat_map(Self::actors).collect(),
             Self::Part(part) => part.of.actors(),
-            Self::Base64(inner) => inner.actors(),
+            Self::Base64(inner) | Self::OtherCase(inner) | Self::FirstHalf(inner) | Self::LastHalf(inner) => {
+                inner.actors()
+            }
             _ => Vec::new(),
         }
     }
@@ -240,8 +274,11 @@ impl Payload {
             | Self::Response(_)
             | Self::Part(_)
             | Self::Base64(_)
+            | Self::FirstHalf(_)
+            | Self::LastHalf(_)
             | Self::XmlrpcCall(_)
             | Self::XmlrpcMulticall(_) => self.made(0, &|_| Ok(Vec::new())).map_or(0, |bytes| bytes.len()),
+            Self::OtherCase(inner) => return inner.length(),
             Self::Join(parts) => return parts.iter().map(Self::length).sum(),
         };
         length as u64
@@ -428,6 +465,22 @@ mod tests {
     #[case(Cut::Every(4), 9, &[4, 4, 1])]
     fn cuts(#[case] cut: Cut, #[case] length: usize, #[case] expected: &[usize]) {
         assert_eq!(cut.lengths(length), expected);
+    }
+
+    #[rstest]
+    #[case(Payload::OtherCase, "Sword 9", Ok("sWORD 9"))]
+    #[case(Payload::OtherCase, "1234", Err(PayloadError::Caseless))]
+    #[case(Payload::FirstHalf, "swordfish", Ok("swor"))]
+    #[case(Payload::LastHalf, "swordfish", Ok("fish"))]
+    #[case(Payload::FirstHalf, "x", Ok(""))]
+    #[case(Payload::LastHalf, "", Ok(""))]
+    fn makes_another_of(
+        #[case] how: fn(Box<Payload>) -> Payload,
+        #[case] text: &str,
+        #[case] expected: Result<&str, PayloadError>,
+    ) {
+        let made = how(Box::new(Payload::Text(text.to_owned()))).bytes(0);
+        assert_eq!(made, expected.map(|text| text.as_bytes().to_vec()));
     }
 
     #[rstest]

@@ -153,6 +153,8 @@ pub enum Asked<'a> {
     Host(&'a str),
     /// What a placeholder of the judged program stands for.
     Value(&'a str),
+    /// What stands before the name of a document in a URL at the judged program.
+    Prefix,
 }
 
 /// Finds out what only a run knows.
@@ -165,7 +167,11 @@ impl Request {
     /// If a part of it cannot be made.
     pub fn bytes(&self, index: u64, known: Known<'_>) -> Result<Vec<u8>, PayloadError> {
         let mut all = format!("{} ", self.method).into_bytes();
-        all.extend(self.target.0.made(index, known)?);
+        let target = self.target.0.made(index, known)?;
+        if target.starts_with(b"/") {
+            all.extend(known(Asked::Prefix)?);
+        }
+        all.extend(target);
         all.extend(format!(" {}\r\n", self.version.as_str()).bytes());
         let body = self.body.as_ref().map(|body| body.made(index, known)).transpose()?;
         finish(all, &self.headers, body, self.framing, index, known)
@@ -328,6 +334,7 @@ mod tests {
                 Asked::Host(_) => b"proxy:1".to_vec(),
                 Asked::Address(actor) => format!("{actor}:2").into_bytes(),
                 Asked::Value(name) => return Err(PayloadError::Value(name.to_owned())),
+                Asked::Prefix => Vec::new(),
             })
         };
         let bytes = String::from_utf8(asked.made(0, &known).unwrap()).unwrap();

@@ -256,7 +256,7 @@ mod tests {
         let known = |asked: Asked<'_>| match asked {
             Asked::Value("add") => Ok(b"sum".to_vec()),
             Asked::Value(name) => Err(PayloadError::Lacking(name.to_owned())),
-            Asked::Address(_) | Asked::Url(_) | Asked::Host(_) => Ok(Vec::new()),
+            Asked::Address(_) | Asked::Url(_) | Asked::Host(_) | Asked::Prefix => Ok(Vec::new()),
         };
         file.data.made(0, &known).map(|bytes| String::from_utf8(bytes).unwrap().replace('\n', ""))
     }

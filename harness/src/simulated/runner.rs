@@ -61,7 +61,7 @@ pub fn play(scenario: &Scenario, cast: &Cast, seed: u64, keep: bool, attention: 
         Ok(scratch) => scratch,
         Err(why) => return Outcome::of(End::Harness(why)),
     };
-    let bounds = Bounds { processor: PROCESSOR, ..Bounds::of_run(limits) };
+    let bounds = Bounds { processor: limits.processor.min(PROCESSOR), ..Bounds::of_run(limits) };
     let run = || {
         machine::write_files(scenario, cast, scratch.folder())
             .map_err(|error| format!("cannot write the scenario's files: {error}"))?;

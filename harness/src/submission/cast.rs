@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::catalogue::model::{FramingName, Input, Role, RoleKind, UrlForm};
@@ -29,6 +29,8 @@ pub struct Command {
     pub port: Option<u16>,
     /// What the task's placeholders stand for, where it is not the usual: a name that is built in, say.
     pub values: BTreeMap<String, String>,
+    /// The folder below its own from which it serves documents.
+    pub documents: Option<PathBuf>,
 }
 
 /// A command with everything filled in.
@@ -198,6 +200,15 @@ impl From<FramingName> for Framing {
     }
 }
 
+/// Where a server has its documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documents {
+    /// The folder, below that in which the server works.
+    pub folder: PathBuf,
+    /// What stands before a document's name in a URL: `/files`, or nothing.
+    pub prefix: String,
+}
+
 /// What was learned when a program was first met.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Meeting {
@@ -205,6 +216,10 @@ pub struct Meeting {
     pub fixed_port: Option<u16>,
     /// The host that it goes to whatever it is told.
     pub fixed_host: Option<IpAddr>,
+    /// Where it goes whatever it is told (a relay).
+    pub target: Option<SocketAddr>,
+    /// Where its documents are, if not where it works (a server).
+    pub documents: Option<Documents>,
     /// Names that it looked up.
     pub names: Vec<String>,
     /// In which way it does not keep to the address that it was given.
@@ -251,7 +266,7 @@ pub struct Part {
     /// What was learned.
     pub meeting: Meeting,
     /// Where it already runs, if the harness does not start it (`--attach`).
-    pub attached: Option<std::net::SocketAddr>,
+    pub attached: Option<SocketAddr>,
 }
 
 impl Part {
@@ -349,9 +364,28 @@ impl Cast {
         })
     }
 
+    /// Whose value a placeholder is: the judged program's, or that of the one beside it that has such a value.
+    pub fn owner_of<'c>(&'c self, judged: &'c str, placeholder: &str) -> &'c str {
+        let has = |part: &Part| part.values.contains_key(placeholder);
+        let judged_has = self.parts.get(judged).is_some_and(has);
+        let other = self.parts.iter().find(|(_, part)| !judged_has && has(part));
+        other.map_or(judged, |(role, _)| role)
+    }
+
+    /// What stands before the name of a document in a URL at this role's program.
+    pub fn prefix(&self, role: &str) -> &str {
+        let documents = self.parts.get(role).and_then(|part| part.meeting.documents.as_ref());
+        documents.map_or("", |documents| &documents.prefix)
+    }
+
     /// What kind of program a role is.
     pub fn kind(&self, role: &str) -> Option<RoleKind> {
         self.parts.get(role).map(|part| part.kind)
+    }
+
+    /// The port to which a relay goes whatever it is told.
+    pub fn target_port(&self, role: &str) -> Option<u16> {
+        self.parts.get(role).and_then(|part| part.meeting.target).map(|target| target.port())
     }
 
     /// Whether others come to a role's program.

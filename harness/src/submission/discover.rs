@@ -87,10 +87,34 @@ pub fn is_source(path: &Path) -> bool {
     path.extension().is_some_and(|extension| SOURCES.iter().any(|known| extension == *known))
 }
 
+/// Whether a file is written in a language that programs are written in, compiled or not.
+pub fn is_code(path: &Path) -> bool {
+    is_source(path) || path.extension().is_some_and(|extension| SCRIPTS.iter().any(|(known, _)| extension == *known))
+}
+
 /// Whether the kernel would execute the file: a program of this machine's format or a script
 /// that names its interpreter.
 pub fn starts(path: &Path) -> bool {
     crate::wire::head(path, 4).is_ok_and(|head| head.starts_with(b"#!") || head.starts_with(b"\x7fELF"))
+}
+
+/// Files below a folder, in order, down to so many folders within folders; what others have made is left out.
+pub fn below(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        match entry.symlink_metadata() {
+            Ok(data) if data.is_file() => found.push(entry),
+            Ok(data) if data.is_dir() && depth > 0 && !FOREIGN.contains(&&*name) => {
+                found.extend(below(&entry, depth - 1));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Looks into a folder.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::cast::{Cast, Command, Meeting, Part, about, placeholders};
 use super::observe::{self, Doing, Observed};
 use super::survey::{self, Met, Seen};
-use super::{casting, forms, open};
+use super::{casting, forms, ways};
 use crate::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
 use crate::catalogue::{Catalogue, Task};
 use crate::run::event::What;
@@ -283,8 +283,7 @@ impl<'t> Talks<'t> {
         let Some(part) = self.met(task, role)? else { return Ok(None) };
         let mut cast = Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), part)]) };
         if let Some(meeting) = task.meetings().get(&role.name) {
-            open::converse(meeting, &mut cast, &role.name, self.setup)?;
-            let met = !cast.parts[&role.name].meeting.mute;
+            let met = ways::converse(meeting, &mut cast, &role.name, self.setup)?;
             if sign.scenario == MEETING {
                 return Ok(met.then(|| meeting.scenario.title.clone()));
             }

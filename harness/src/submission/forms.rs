@@ -28,6 +28,9 @@ const FORMS: [&str; 17] = [
     "",
 ];
 
+/// Forms with a number in them, tried where the source takes just as many arguments.
+const COUNTED: [&str; 3] = ["{host}:{port} 10", "{host} {port} 10", "{port} 10"];
+
 /// What a placeholder is filled with where no task says it.
 pub const USUAL: [(&str, &str); 7] = [
     ("name", "alice"),
@@ -367,6 +370,7 @@ pub fn queue(own: &[String], first: bool, source: Option<&str>) -> Vec<String> {
     if let Some(places) = hints.places {
         let given = |form: &String| form.split_whitespace().count();
         let fits = |form: &String| given(form) == places && !form.starts_with('-');
+        all.extend(COUNTED.iter().map(|form| (*form).to_owned()).filter(fits));
         all.sort_by_key(|form| !fits(form));
     }
     for form in hints.options.into_iter().rev() {
@@ -418,6 +422,14 @@ mod tests {
     fn reads_a_source(#[case] source: &str, #[case] places: Option<usize>, #[case] options: &[&str]) {
         let options = options.iter().map(|form| (*form).to_owned()).collect();
         assert_eq!(from_source(source, &["host", "port", "timeout"]), Hints { places, options });
+    }
+
+    #[rstest]
+    #[case("host, port = sys.argv[1].split(':'); count = int(sys.argv[2])", true)]
+    #[case("connect((sys.argv[1], int(sys.argv[2]), sys.argv[3]))", false)]
+    fn a_number_is_given_where_it_fits(#[case] source: &str, #[case] is_tried: bool) {
+        let queue = queue(&[], false, Some(source));
+        assert_eq!(queue.iter().any(|form| form == "{host}:{port} 10"), is_tried);
     }
 
     #[rstest]

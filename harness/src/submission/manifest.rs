@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -63,6 +63,9 @@ pub struct CommandTable {
     /// What the task's placeholders stand for where it is not the usual: names of functions, a user that is built in.
     #[serde(default)]
     values: BTreeMap<String, String>,
+    /// The folder below its own from which a server serves documents, if it is not its own.
+    #[serde(default)]
+    documents: Option<PathBuf>,
 }
 
 /// A command as a manifest has it: a line, or a table where a line does not say it all.
@@ -93,6 +96,9 @@ pub fn entry(command: &Command) -> String {
     if !command.values.is_empty() {
         let pairs = command.values.iter().map(|(name, value)| format!("{name} = {}", text(value)));
         keys.push(format!("values = {{ {} }}", pairs.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(documents) = &command.documents {
+        keys.push(format!("documents = {}", text(&documents.display().to_string())));
     }
     match (keys.len(), command.shell) {
         (1, false) => text(&line),
@@ -149,8 +155,14 @@ impl<'de> Deserialize<'de> for Entry {
                     }
                 };
                 let cwd = table.cwd.unwrap_or_default();
-                if cwd.is_absolute() || cwd.components().any(|part| part == std::path::Component::ParentDir) {
+                let leaves = |folder: &Path| {
+                    folder.is_absolute() || folder.components().any(|part| part == std::path::Component::ParentDir)
+                };
+                if leaves(&cwd) {
                     return Err(de::Error::custom("`cwd` is a folder below the submission's own"));
+                }
+                if table.documents.as_deref().is_some_and(leaves) {
+                    return Err(de::Error::custom("`documents` is a folder below the one in which the server works"));
                 }
                 Ok(Entry(Command {
                     words,
@@ -161,6 +173,7 @@ impl<'de> Deserialize<'de> for Entry {
                     expect_prompt: table.expect_prompt,
                     port: table.port,
                     values: table.values,
+                    documents: table.documents,
                 }))
             }
         }

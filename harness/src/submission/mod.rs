@@ -17,6 +17,7 @@ pub mod open;
 pub mod providers;
 pub mod survey;
 pub mod toolchain;
+mod ways;
 
 pub use cast::{Cast, Command, Framing, INPUT_FILE, Invocation, Meeting, Part, parts_of};
 

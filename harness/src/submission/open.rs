@@ -9,25 +9,22 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::archive::{self, Refused};
-use super::cast::{Cast, Command, Framing, Part};
+use super::cast::{Cast, Command, Part};
 use super::evidence;
 use super::findings::{self, Asked, Findings};
 use super::folder::{self, Ask};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
-use super::{build, discover, fingerprint, intake, providers};
-use crate::catalogue::model::{FramingName, Role, UrlForm};
-use crate::catalogue::{Catalogue, Meeting, Task};
+use super::{build, discover, fingerprint, intake, providers, ways};
+use crate::catalogue::model::Role;
+use crate::catalogue::{Catalogue, Task};
 use crate::diagnose::counted;
 use crate::run::End;
-use crate::run::event::What;
 use crate::run::judge;
 use crate::run::ports::without_folder;
 use crate::run::remains::Remains;
 use crate::run::skip::Skip;
-use crate::run::stage::Attention;
 use crate::sandbox;
-use crate::sandbox::guard::Limits;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
 
@@ -627,97 +624,10 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
         }
         for (role, meeting) in task.meetings() {
             if cast.parts.contains_key(role) && !opened.unmet.contains_key(&(id.clone(), role.clone())) {
-                converse(meeting, cast, role, setup).map_err(OpenError::Machine)?;
+                ways::converse(meeting, cast, role, setup).map_err(OpenError::Machine)?;
             }
         }
-        share_private_framing(cast);
+        ways::share_private_framing(cast);
     }
     Ok(())
-}
-
-/// Has the first conversation with a program, with each way of ending a message and of naming a URL in turn.
-pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Result<(), String> {
-    if cast.parts[role].attached.is_some() {
-        return Ok(());
-    }
-    let mut why_not = String::new();
-    let talk: Vec<(UrlForm, FramingName)> =
-        meeting.urls.iter().flat_map(|url| meeting.framings.iter().map(move |framing| (*url, *framing))).collect();
-    let ports = if meeting.at_port_80 { &[false, true][..] } else { &[false] };
-    let ways = ports.iter().flat_map(|port_80| talk.iter().map(move |(url, framing)| (*port_80, *url, *framing)));
-    for (port_80, url_form, framing) in ways {
-        let framing = Framing::from(framing);
-        if let Some(part) = cast.parts.get_mut(role) {
-            part.meeting.framing = framing;
-            part.meeting.url_form = url_form;
-            part.meeting.port_80 = port_80;
-        }
-        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::PATIENT);
-        match record.end {
-            End::Played => {
-                let ended = match framing {
-                    // Where there is no choice, nothing was found out.
-                    _ if meeting.framings.len() == 1 => None,
-                    Framing::Line => None,
-                    Framing::Bare => {
-                        Some(format!("the {role} takes what one read yields for a whole message, and wants no newline"))
-                    }
-                    Framing::End => Some(format!("the {role} answers only when the client has ended its direction")),
-                };
-                let told = (url_form == UrlForm::Path).then(|| {
-                    format!(
-                        "the {role} takes GET /host/path, as in the textbook's exercise, and not the absolute form \
-                         GET http://host/path that a browser sends when it is told to use a proxy"
-                    )
-                });
-                let strays = port_80.then(|| format!("the {role} connects to port 80, whatever port the URL names"));
-                if let Some(part) = cast.parts.get_mut(role) {
-                    part.meeting.heard = true;
-                    part.meeting.findings.extend(ended.into_iter().chain(told).chain(strays));
-                    for event in record.events {
-                        match event.what {
-                            What::Learned(name, Some(value)) => drop(part.meeting.values.insert(name, value)),
-                            What::Learned(name, None) => drop(part.meeting.lacks.insert(name)),
-                            _ => {}
-                        }
-                    }
-                }
-                return Ok(());
-            }
-            End::Harness(why) => return Err(why),
-            End::Failed(failure) if why_not.is_empty() => why_not = failure.reason,
-            End::Failed(_) | End::NotGradable(_) | End::Skipped(_) => {}
-        }
-    }
-    let alone = cast.parts.len() < 2;
-    if let Some(part) = cast.parts.get_mut(role) {
-        part.meeting.framing = Framing::Line;
-        part.meeting.url_form = UrlForm::default();
-        part.meeting.port_80 = false;
-        part.meeting.mute = true;
-        if !alone {
-            part.meeting.private = Some(format!("in plain text the {role} cannot be talked to: {why_not}"));
-        }
-    }
-    Ok(())
-}
-
-/// A framing that one half has of its own is the other half's, too, unless that one was seen to speak in plain text.
-fn share_private_framing(cast: &mut Cast) {
-    if cast.parts.len() < 2 {
-        return;
-    }
-    let mute = cast.parts.values().any(|part| part.meeting.mute);
-    let private = cast.parts.iter().find_map(|(role, part)| {
-        let by_suffix = mute && !part.meeting.suffix.is_empty();
-        let ends = || {
-            format!("the {role} ends a message with {}, and nothing else ends one", judge::quote(&part.meeting.suffix))
-        };
-        part.meeting.private.clone().or_else(|| by_suffix.then(ends))
-    });
-    if let Some(private) = private {
-        for part in cast.parts.values_mut().filter(|part| !part.meeting.heard) {
-            part.meeting.private = Some(private.clone());
-        }
-    }
 }

@@ -210,6 +210,12 @@ async fn meet_server(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
         };
         seen_now.network = reply;
     }
+    if cast.kind(role) == Some(RoleKind::Relay) && !cast.takes(role, "port") {
+        meeting.target = where_it_goes(stage, reachable(address)).await;
+        if let Some(target) = meeting.target {
+            meeting.findings.push(format!("the {role} goes to {target} whatever it is told"));
+        }
+    }
     quiet(stage, Duration::from_millis(150)).await;
     if let Some(prints) = probe.and_then(|probe| probe.prints.as_ref()).and_then(|prints| prints.bytes(0).ok()) {
         let patience = &mut Patience::new(&**stage, Duration::from_millis(1500));
@@ -221,6 +227,22 @@ async fn meet_server(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let seen_now = Seen { network, ..seen(stage, &program) };
     meeting.heard = probe.is_some_and(|probe| observe::shows(probe, &seen_now).is_some());
     Met::As(Box::new(meeting), seen_now)
+}
+
+/// The address that a relay dials when somebody has come and said something.
+async fn where_it_goes(stage: &WireStage, relay: SocketAddr) -> Option<SocketAddr> {
+    let before = stage.contacts().len();
+    let mut client = stage.connect(relay).await.ok()?;
+    let _ = client.write_all(b"knock knock\n").await;
+    let mut patience = Patience::new(stage, Duration::from_millis(1500));
+    loop {
+        let contacts = stage.contacts();
+        let dialled = contacts.iter().skip(before).find(|(kind, to, _)| *kind == TransportName::Tcp && *to != relay);
+        if let Some((_, address, _)) = dialled {
+            return Some(*address);
+        }
+        patience.moment(stage).await.ok()?;
+    }
 }
 
 fn stray_server(role: &str, given: u16, found: u16, takes_arguments: bool) -> String {
@@ -503,11 +525,20 @@ fn stray_client(role: &str, given: SocketAddr, found: SocketAddr, names: &[Strin
     }
 }
 
+/// How a TLS client begins: a record of type 22, of version 3 (RFC 8446, section 5.1).
+const HANDSHAKE: [u8; 2] = [22, 3];
+
 /// Whether what a client sends is what it was given, or something that only its own server
 /// can read.
 fn learn_framing(meeting: &mut Meeting, role: &str, say: &[u8], sent: &[u8]) {
     let line = say.strip_suffix(b"\n").unwrap_or(say);
     let rest = sent.strip_prefix(line);
+    if sent.starts_with(&HANDSHAKE) {
+        meeting.private = Some(format!(
+            "the {role} begins with a TLS handshake, and what follows is encrypted; the sheet's protocol is plain text"
+        ));
+        return;
+    }
     match rest {
         Some(b"" | b"\n" | b"\r\n") => {}
         Some(rest) if rest.iter().all(|byte| matches!(byte, 0 | b'\n' | b'\r')) => {

@@ -31,7 +31,7 @@ impl Director {
         let judged = &self.scenario.role;
         let fixed = match &step.in_the_way_of {
             Some(role) => self.cast.fixed_port(role),
-            None if self.cast.listens(judged) => None,
+            None if self.cast.listens(judged) => self.cast.target_port(judged),
             None => self.cast.fixed_port(judged),
         };
         let mut taken = self.actors.peers.values().filter(|peer| peer.borrow().listener.is_some()).count() as u16;

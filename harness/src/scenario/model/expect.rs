@@ -21,6 +21,9 @@ pub struct ExpectExit {
     /// Requirements that this step decides.
     #[serde(default)]
     pub decides: Vec<String>,
+    /// Where this does not come out, the run is skipped for this reason and nothing is failed.
+    #[serde(default)]
+    pub or_skip: Option<String>,
 }
 
 /// Exit statuses that a scenario accepts.

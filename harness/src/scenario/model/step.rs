@@ -277,6 +277,7 @@ impl Step {
             Self::Accept(Accept { or_skip, .. })
             | Self::Receive(Receive { or_skip, .. })
             | Self::ExpectTls(ExpectTls { or_skip, .. })
+            | Self::ExpectExit(ExpectExit { or_skip, .. })
             | Self::ExpectOutput(ExpectOutput { or_skip, .. }) => or_skip.as_deref(),
             _ => None,
         }
