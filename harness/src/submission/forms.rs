@@ -31,6 +31,9 @@ const FORMS: [&str; 17] = [
 /// Forms with a number in them, tried where the source takes just as many arguments.
 const COUNTED: [&str; 3] = ["{host}:{port} 10", "{host} {port} 10", "{port} 10"];
 
+/// How a program is told to copy a file to an FTP server that stands in a URL (RFC 1738, section 3.2).
+const COPIES: [&str; 4] = ["cp", "put", "upload", "store"];
+
 /// What a placeholder is filled with where no task says it.
 pub const USUAL: [(&str, &str); 7] = [
     ("name", "alice"),
@@ -349,6 +352,32 @@ pub fn from_source(source: &str, asked: &[&str]) -> Hints {
     Hints { places: places.or((!takes_any).then_some(0)), options }
 }
 
+/// A task's form with fewer arguments, where a program has the others built in: the last one is what it works on.
+fn shortened(form: &str, places: usize) -> Vec<String> {
+    let words: Vec<&str> = form.split_whitespace().collect();
+    let Some((last, before)) = words.split_last() else { return Vec::new() };
+    if places == 0 || places > before.len() || words.len() < 4 {
+        return Vec::new();
+    }
+    let without_port: Vec<&str> = words.iter().copied().filter(|word| *word != "{port}").collect();
+    let kept = [[&before[..places - 1], &[*last]].concat(), without_port, words[words.len() - places..].to_vec()];
+    let mut found: Vec<String> =
+        kept.into_iter().filter(|words| words.len() == places).map(|words| words.join(" ")).collect();
+    found.dedup();
+    found
+}
+
+/// Forms with a URL, for a source that takes one apart.
+fn copies(source: &str) -> Vec<String> {
+    let knows = ["ftp://", "urlparse", "urlsplit", "java.net.URI", "java.net.URL", "url.Parse"];
+    if !knows.iter().any(|word| source.contains(word)) {
+        return Vec::new();
+    }
+    let is_told = |verb: &&str| [format!("\"{verb}\""), format!("'{verb}'")].iter().any(|word| source.contains(word));
+    let url = "ftp://{user}:{password}@{host}:{port}/{file}";
+    COPIES.into_iter().filter(is_told).map(|verb| format!("{verb} {{file}} {url}")).collect()
+}
+
 /// The forms to be tried, in order. `own` are those of the roles that are asked for; asked for one task alone (`first`),
 /// they come before all others.
 pub fn queue(own: &[String], first: bool, source: Option<&str>) -> Vec<String> {
@@ -371,9 +400,13 @@ pub fn queue(own: &[String], first: bool, source: Option<&str>) -> Vec<String> {
         let given = |form: &String| form.split_whitespace().count();
         let fits = |form: &String| given(form) == places && !form.starts_with('-');
         all.extend(COUNTED.iter().map(|form| (*form).to_owned()).filter(fits));
+        if first {
+            all.extend(own.iter().flat_map(|form| shortened(form, places)));
+        }
         all.sort_by_key(|form| !fits(form));
     }
-    for form in hints.options.into_iter().rev() {
+    let copies = own.iter().filter(|form| form.contains("{file}")).flat_map(|_| source.map(copies).unwrap_or_default());
+    for form in copies.chain(hints.options).collect::<Vec<_>>().into_iter().rev() {
         all.retain(|known| *known != form);
         all.insert(0, form);
     }
@@ -430,6 +463,27 @@ mod tests {
     fn a_number_is_given_where_it_fits(#[case] source: &str, #[case] is_tried: bool) {
         let queue = queue(&[], false, Some(source));
         assert_eq!(queue.iter().any(|form| form == "{host}:{port} 10"), is_tried);
+    }
+
+    #[rstest]
+    #[case("{host} {port} {user} {password} {file}", 1, &["{file}"])]
+    #[case("{host} {port} {user} {password} {file}", 3, &["{host} {port} {file}", "{user} {password} {file}"])]
+    #[case(
+        "{host} {port} {user} {password} {file}",
+        4,
+        &["{host} {port} {user} {file}", "{host} {user} {password} {file}", "{port} {user} {password} {file}"]
+    )]
+    #[case("{host} {port}", 1, &[])]
+    #[case("{host} {port} {from} {to}", 4, &[])]
+    fn a_form_is_shortened(#[case] form: &str, #[case] places: usize, #[case] expected: &[&str]) {
+        assert_eq!(shortened(form, places), expected);
+    }
+
+    #[rstest]
+    #[case("if verb == 'cp': parsed = urllib.parse.urlparse(url)", &["cp {file} ftp://{user}:{password}@{host}:{port}/{file}"])]
+    #[case("case \"put\": ftp.put(host)", &[])]
+    fn a_url_is_given_to_who_takes_one(#[case] source: &str, #[case] expected: &[&str]) {
+        assert_eq!(copies(source), expected);
     }
 
     #[rstest]

@@ -396,8 +396,13 @@ impl dialogue::Server for Server {
         if self.state == State::Ended {
             return None;
         }
-        let (line, _) = self.turns.next_line()?;
-        Some(self.command(&line))
+        loop {
+            let (line, _) = self.turns.next_line()?;
+            // Servers pass over an empty line; who ends his own with two line ends works with them.
+            if !matches!(&*line, b"" | b"\r") {
+                return Some(self.command(&line));
+            }
+        }
     }
 
     fn turns(&mut self) -> &mut Turns {

@@ -61,6 +61,7 @@ fn inside(commands: &str) -> String {
 #[case("TYPE E", "504 TYPE A or TYPE I.\r\n")]
 #[case("MODE B", "504 Only the usual.\r\n")]
 #[case("STRU F", "200 As usual.\r\n")]
+#[case("\r\n\r\nSTRU F\r\n\r\n", "200 As usual.\r\n")]
 #[case("CWD a/b\r\nCDUP\r\nPWD", "250 There we are.\r\n250 One up.\r\n257 \"/a\" is the folder.\r\n")]
 #[case("MKD x", "257 \"/x\" is made.\r\n")]
 #[case("STOR x", "425 Use PORT or PASV first.\r\n")]
