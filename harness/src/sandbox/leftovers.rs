@@ -80,8 +80,10 @@ fn beginning(process: u32) -> String {
 fn own_folder(all: &Path) -> io::Result<(PathBuf, Flock<File>)> {
     let prefix = format!("{PREFIX}{}", beginning(std::process::id()));
     let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(all)?.keep();
-    let lock = File::create(folder.join(LOCK))?;
-    let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| io::Error::from(errno))?;
+    // It gets its name when it is held: another process that starts now would take it for one that was left.
+    let made = tempfile::NamedTempFile::new_in(&folder)?;
+    let lock = Flock::lock(made.reopen()?, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+    made.persist(folder.join(LOCK))?;
     Ok((folder, lock))
 }
 
@@ -183,5 +185,22 @@ mod tests {
         sweep_all(all);
         assert!(alive.exists() && strangers.exists() && !left.exists() && !run.exists());
         drop(lock);
+    }
+
+    #[test]
+    fn what_is_being_made_is_not_swept_up() {
+        let place = tempfile::tempdir().unwrap();
+        let all = place.path();
+        let made = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !made.load(Ordering::SeqCst) {
+                    sweep_all(all);
+                }
+            });
+            let own: Vec<_> = (0..500).map(|_| own_folder(all)).collect();
+            made.store(true, Ordering::SeqCst);
+            assert!(own.iter().all(|it| it.as_ref().is_ok_and(|(folder, _)| folder.join(LOCK).exists())));
+        });
     }
 }
