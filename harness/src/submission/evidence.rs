@@ -283,7 +283,7 @@ impl<'t> Talks<'t> {
         let Some(part) = self.met(task, role)? else { return Ok(None) };
         let mut cast = Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), part)]) };
         if let Some(meeting) = task.meetings().get(&role.name) {
-            let met = ways::converse(meeting, &mut cast, &role.name, self.setup)?;
+            let met = ways::converse(meeting, &mut cast, &role.name, &role.arguments, self.setup)?;
             if sign.scenario == MEETING {
                 return Ok(met.then(|| meeting.scenario.title.clone()));
             }

@@ -367,6 +367,15 @@ fn shortened(form: &str, places: usize) -> Vec<String> {
     found
 }
 
+/// What a program may be told whose address is built in: as many of its role's arguments as its source looks at, the last
+/// ones, and none of the address.
+pub fn beside_the_address(form: &str, source: &str) -> Vec<String> {
+    let is_of_it = |word: &&str| ["{host}", "{port}", "{local-port}"].contains(word);
+    let words: Vec<&str> = form.split_whitespace().filter(|word| !is_of_it(word)).collect();
+    let places = from_source(source, &[]).places.unwrap_or(0);
+    words.iter().skip(words.len().saturating_sub(places)).map(|word| (*word).to_owned()).collect()
+}
+
 /// Forms with a URL, for a source that takes one apart.
 fn copies(source: &str) -> Vec<String> {
     let knows = ["ftp://", "urlparse", "urlsplit", "java.net.URI", "java.net.URL", "url.Parse"];
@@ -463,6 +472,15 @@ mod tests {
     fn a_number_is_given_where_it_fits(#[case] source: &str, #[case] is_tried: bool) {
         let queue = queue(&[], false, Some(source));
         assert_eq!(queue.iter().any(|form| form == "{host}:{port} 10"), is_tried);
+    }
+
+    #[rstest]
+    #[case::the_last("{host} {port} {user} {password} {file}", "open(sys.argv[1])", &["{file}"])]
+    #[case::more_than_there_are("{host} {port} {name}", "argv[4]", &["{name}"])]
+    #[case::takes_none("{host} {port} {file}", "open('a')", &[])]
+    #[case::an_address_only("{local-port} {host} {port}", "sys.argv[1]", &[])]
+    fn what_is_told_beside_the_address(#[case] form: &str, #[case] source: &str, #[case] expected: &[&str]) {
+        assert_eq!(beside_the_address(form, source), expected);
     }
 
     #[rstest]

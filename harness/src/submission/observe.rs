@@ -22,6 +22,9 @@ use crate::run::stage::{Ended, Launch, LaunchError, Stage};
 use crate::scenario::model::{OutputKind, TransportName};
 use crate::wire::{Setup, WireStage, with_stage};
 
+/// What is in the file that a program is told.
+const INPUT: &[u8] = b"A line of text.\n";
+
 /// What a program is known to do with the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
@@ -209,7 +212,8 @@ fn try_form(
                 role: "program".to_owned(),
                 invocation,
                 stdout: OutputKind::Terminal,
-                input_file: None,
+                // A program that is told a file looks for it before it goes anywhere.
+                input_file: form.contains("{file}").then(|| INPUT.to_vec()),
                 open_files: 0,
                 attached: None,
             };

@@ -624,7 +624,8 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
         }
         for (role, meeting) in task.meetings() {
             if cast.parts.contains_key(role) && !opened.unmet.contains_key(&(id.clone(), role.clone())) {
-                ways::converse(meeting, cast, role, setup).map_err(OpenError::Machine)?;
+                let form = task.role(role).map_or("", |role| &role.arguments);
+                ways::converse(meeting, cast, role, form, setup).map_err(OpenError::Machine)?;
             }
         }
         ways::share_private_framing(cast);

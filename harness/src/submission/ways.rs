@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::cast::{Cast, Command, Documents, Framing};
-use super::discover;
+use super::{discover, forms};
 use crate::catalogue::Meeting;
 use crate::catalogue::model::UrlForm;
 use crate::run::End;
@@ -42,20 +42,30 @@ struct Way {
     framing: Framing,
     values: BTreeMap<String, String>,
     documents: Option<Documents>,
+    arguments: Vec<String>,
 }
 
-/// Has the first conversation with a program, in each way in turn; whether one of them led to its end.
+/// Has the first conversation with a program, in each way in turn; whether one of them led to its end. `form` is that of
+/// the role's arguments.
 ///
 /// # Errors
 /// If the machine fails.
-pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &Setup) -> Result<bool, String> {
+pub(super) fn converse(
+    meeting: &Meeting,
+    cast: &mut Cast,
+    role: &str,
+    form: &str,
+    setup: &Setup,
+) -> Result<bool, String> {
     if cast.parts[role].attached.is_some() {
         return Ok(true);
     }
     let mut why_not = String::new();
-    let (ways, unknown) = ways(meeting, cast, role);
+    let (ways, unknown) = ways(meeting, cast, role, form);
+    let words = cast.parts[role].command.words.clone();
     for way in ways {
         if let Some(part) = cast.parts.get_mut(role) {
+            part.command.words = [words.as_slice(), &way.arguments].concat();
             part.meeting.framing = way.framing;
             part.meeting.url_form = way.url_form;
             part.meeting.port_80 = way.port_80;
@@ -86,6 +96,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
     }
     let alone = cast.parts.len() < 2;
     if let Some(part) = cast.parts.get_mut(role) {
+        part.command.words = words;
         part.meeting.framing = Framing::Line;
         part.meeting.url_form = UrlForm::default();
         part.meeting.port_80 = false;
@@ -105,7 +116,7 @@ pub(super) fn converse(meeting: &Meeting, cast: &mut Cast, role: &str, setup: &S
 }
 
 /// All ways, the likeliest first; and the values that are none of the usual ones if no way leads anywhere.
-fn ways(meeting: &Meeting, cast: &Cast, role: &str) -> (Vec<Way>, BTreeSet<String>) {
+fn ways(meeting: &Meeting, cast: &Cast, role: &str, form: &str) -> (Vec<Way>, BTreeSet<String>) {
     let mut plain = Vec::new();
     for port_80 in if meeting.at_port_80 { &[false, true][..] } else { &[false] } {
         for url_form in &meeting.urls {
@@ -125,6 +136,14 @@ fn ways(meeting: &Meeting, cast: &Cast, role: &str) -> (Vec<Way>, BTreeSet<Strin
         Some(folder) => served(folder).iter().flat_map(|it| beside(&|way| way.documents = Some(it.clone()))).collect(),
         None => plain.clone(),
     };
+    // What is asked for at a prompt is no argument.
+    let is_told_nothing = !part.command.takes_arguments() && part.command.stdin.is_empty();
+    if is_told_nothing && !part.command.shell {
+        let arguments = forms::beside_the_address(form, sources(&cast.root, &part.command).first().map_or("", |it| it));
+        if !arguments.is_empty() {
+            all.extend(beside(&|way| way.arguments = arguments.clone()));
+        }
+    }
     let mut unknown = BTreeSet::new();
     let texts = || texts(&cast.root, &part.command);
     for name in &meeting.learns {
@@ -191,20 +210,14 @@ fn findings(meeting: &Meeting, role: &str, way: &Way) -> Vec<String> {
 /// What stands between quotation marks, with the line around it.
 type Text = (String, String);
 
-/// The texts in a program's sources: first those of the files that its command names, then of the others beside them.
+/// The texts in a program's sources.
 fn texts(root: &Path, command: &Command) -> Vec<Text> {
     static QUOTED: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r#""((?:[^"\\\n]|\\.){1,64})"|'((?:[^'\\\n]|\\.){1,64})'"#).ok());
     let Some(quoted) = &*QUOTED else { return Vec::new() };
-    let home = root.join(&command.cwd);
-    let mut files: Vec<PathBuf> = command.words.iter().map(|word| home.join(word)).collect();
-    files.extend(discover::below(&home, DEEPEST));
-    files.retain(|file| discover::is_code(file) && file.is_file());
     let mut found: Vec<Text> = Vec::new();
-    for file in files {
-        let mut source = fs::read(&file).unwrap_or_default();
-        source.truncate(MOST_SOURCE);
-        for line in String::from_utf8_lossy(&source).lines() {
+    for source in sources(root, command) {
+        for line in source.lines() {
             for text in quoted.captures_iter(line).filter_map(|it| it.get(1).or(it.get(2))) {
                 if !found.iter().any(|(known, _)| known == text.as_str()) {
                     found.push((text.as_str().to_owned(), line.to_owned()));
@@ -213,6 +226,20 @@ fn texts(root: &Path, command: &Command) -> Vec<Text> {
         }
     }
     found
+}
+
+/// A program's sources: first the files that its command names, then the others beside them.
+fn sources(root: &Path, command: &Command) -> Vec<String> {
+    let home = root.join(&command.cwd);
+    let mut files: Vec<PathBuf> = command.words.iter().map(|word| home.join(word)).collect();
+    files.extend(discover::below(&home, DEEPEST));
+    files.retain(|file| discover::is_code(file) && file.is_file());
+    let read = |file: PathBuf| {
+        let mut source = fs::read(file).unwrap_or_default();
+        source.truncate(MOST_SOURCE);
+        String::from_utf8_lossy(&source).into_owned()
+    };
+    files.into_iter().map(read).collect()
 }
 
 /// Texts that may be a secret: those whose line says so come first, and what is a sentence or a form is none.
