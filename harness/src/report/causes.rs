@@ -3,11 +3,12 @@
 //! | order | what |
 //! |---|---|
 //! | 1 | a program that does not run at all |
-//! | 2 | a program that crashes |
+//! | 2 | a program that crashes, and a must does not hold |
 //! | 3 | musts that do not hold |
-//! | 4 | shoulds that do not hold |
+//! | 4 | a program that crashes, and a should does not hold |
+//! | 5 | shoulds that do not hold |
 //!
-//! Among equals the cause that most other requirements wait for is the first, then the catalogue's order. What may be
+//! A traceback at a wrong argument is no reason to look past a message that does not arrive. Among equals the cause that most other requirements wait for is the first, then the catalogue's order. What may be
 //! and is not there is no cause: it costs nothing.
 
 use super::model::{Report, RequirementReport, RunReport, Status};
@@ -19,10 +20,12 @@ use crate::catalogue::model::Level;
 pub enum Kind {
     /// A program did not build or start.
     DoesNotRun,
-    /// A program crashed.
+    /// A program crashed, and a must-requirement does not hold.
     Crash,
     /// A must-requirement does not hold.
     Must,
+    /// A program crashed, and a should-requirement does not hold.
+    LesserCrash,
     /// A should-requirement does not hold.
     Should,
 }
@@ -115,8 +118,9 @@ fn kind(found: &RequirementReport) -> Option<Kind> {
     let crashed = || summary::telling_run(found).is_some_and(|run| run.crash.is_some());
     match (found.status, found.level) {
         (Status::NotGradable, _) => Some(Kind::DoesNotRun),
-        (Status::Fail, Level::Must | Level::Should) if crashed() => Some(Kind::Crash),
+        (Status::Fail, Level::Must) if crashed() => Some(Kind::Crash),
         (Status::Fail, Level::Must) => Some(Kind::Must),
+        (Status::Fail, Level::Should) if crashed() => Some(Kind::LesserCrash),
         (Status::Fail, Level::Should) => Some(Kind::Should),
         // A rubric may give points for it, and then it is worth a block.
         (Status::Fail, Level::May) if found.max_score > 0.0 => Some(Kind::Should),
@@ -216,6 +220,17 @@ mod tests {
         crash.kind = crate::crash::Kind::Exception { name: name.to_owned(), message: "b'other'".to_owned() };
         crash.place = Some(sample::place("server.py", line, "serve", "connection.sendall(names[data])"));
         assert_eq!(causes(&report).len(), count);
+    }
+
+    #[rstest]
+    #[case::of_a_must(Level::Must, ["t.crashed", "t.must"])]
+    #[case::of_a_should(Level::Should, ["t.must", "t.crashed"])]
+    fn a_crash_comes_before_what_is_worth_as_much(#[case] level: Level, #[case] order: [&str; 2]) {
+        let mut crashed = failed("t.crashed", level, "an exception");
+        crashed.runs[0].crash = sample::stopped().tasks[0].requirements[1].runs[0].crash.clone();
+        assert!(crashed.runs[0].crash.is_some());
+        let found = of(vec![failed("t.must", Level::Must, "b"), crashed]);
+        assert_eq!(found.iter().map(|(_, failed, _)| failed[0].as_str()).collect::<Vec<_>>(), order);
     }
 
     #[test]
