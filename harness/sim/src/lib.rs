@@ -35,6 +35,7 @@
 //! | a port that several have, or that a connection has left | `ports_that_are_shared_and_left` (parity) |
 //! | an address that is everybody's, and one that is nobody's | `datagrams_to_everybody`, `connections_to_where_nobody_answers` (parity) |
 //! | loss, duplicates, other orders, small packets, a crash | every test of `tests/faults.rs` |
+//! | threads and processes race with who made them | `who_makes_a_thread_or_a_process_comes_to_rest_before_that_begins` |
 //! | machine load reaches the run | every test of `tests/languages.rs`, `one_seed_is_one_trace_under_load` (pairs) |
 //! | less is allowed: no root, a user namespace, Docker's rules | every test of `tests/places.rs` |
 //!

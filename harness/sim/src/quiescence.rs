@@ -61,8 +61,7 @@ impl World {
         loop {
             let awaited =
                 self.running.iter().any(|key| self.threads.get(key).is_some_and(|thread| thread.asleep.is_none()));
-            let got = awaited && self.collect(patience)?;
-            if got && awaited {
+            if awaited && self.collect(patience)? {
                 patience = SHORT;
                 if !self.running.is_empty() {
                     continue;
@@ -103,8 +102,8 @@ impl World {
                     continue;
                 }
             }
-            // What came before the last thread stopped came with its notification.
-            if (got && self.running.is_empty()) || !self.collect(Duration::ZERO)? {
+            // A hang-up from before the last notification may have been missed by the look that found that.
+            if !self.collect(Duration::ZERO)? {
                 return Ok(());
             }
         }

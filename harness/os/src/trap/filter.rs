@@ -128,6 +128,9 @@ fn rules() -> Vec<Rule> {
         Sys::Execveat,
         Sys::Clone,
         Sys::Clone3,
+        // A thread's first calls (glibc and Go): it waits there until the one that made it is at rest.
+        Sys::SetRobustList,
+        Sys::Sigaltstack,
         Sys::ExitGroup,
         Sys::Wait4,
         Sys::Waitid,

@@ -122,6 +122,8 @@ calls! {
     Fork = SYS_fork;
     #[cfg(target_arch = "x86_64")]
     Vfork = SYS_vfork;
+    SetRobustList = SYS_set_robust_list;
+    Sigaltstack = SYS_sigaltstack;
     Exit = SYS_exit;
     ExitGroup = SYS_exit_group;
     Wait4 = SYS_wait4;

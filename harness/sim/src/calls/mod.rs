@@ -232,6 +232,8 @@ impl CallRecord {
             | Sys::Gettimeofday
             | Sys::Time
             | Sys::SchedYield
+            | Sys::SetRobustList
+            | Sys::Sigaltstack
             | Sys::ArchPrctl => matches!(outcome, Outcome::Unknown),
             Sys::Read | Sys::Readv | Sys::Ioctl | Sys::Fcntl => {
                 !matches!(outcome, Outcome::Native) || self.descriptor == Some(0)
@@ -331,7 +333,9 @@ impl World {
                 None
             }
             Sys::Getrandom => Some(self.random(key, held)),
-            Sys::ArchPrctl => Some(Reply::Native),
+            // A new thread shows itself. It goes on when the older ones are at rest, so that what it shares with them is
+            // changed by one after the other and not by whoever gets a processor first.
+            Sys::SetRobustList | Sys::Sigaltstack | Sys::ArchPrctl => Some(Reply::Native),
             Sys::Execve
             | Sys::Execveat
             | Sys::Clone

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,7 +71,7 @@ fn one_seed_is_one_run(name: &str, input: &[u8], answer: &[u8], programs: impl F
         let run = pair(config, with_runtimes(server), vec![with_runtimes(client)], input).unwrap();
         assert_eq!(run.clients, [(Exit::Status(0), answer.to_vec())], "{name}, seed {seed}");
         assert_eq!(run.sim.slips(), 0, "{name}, seed {seed}: time went on without a thread");
-        run.sim.trace_sha256()
+        (run.sim.trace_sha256(), run.sim.trace())
     };
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -83,8 +83,8 @@ fn one_seed_is_one_run(name: &str, input: &[u8], answer: &[u8], programs: impl F
         }
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let began = Instant::now();
-            let same: BTreeSet<String> = (0..runs()).map(|_| run(1)).collect();
-            let others: BTreeSet<String> = (1..=runs()).map(run).collect();
+            let same: BTreeMap<String, String> = (0..runs()).map(|_| run(1)).collect();
+            let others: BTreeSet<String> = (1..=runs()).map(|seed| run(seed).0).collect();
             let each = began.elapsed() / (2 * runs()).max(1) as u32;
             println!(
                 "{name}: {} runs of one seed, {} traces; {} seeds, {} traces; {each:?} for a run",
@@ -93,13 +93,23 @@ fn one_seed_is_one_run(name: &str, input: &[u8], answer: &[u8], programs: impl F
                 runs(),
                 others.len()
             );
-            assert_eq!(same.len(), 1, "{name}: runs of one seed differ");
+            if let [one, other, ..] = same.values().collect::<Vec<_>>()[..] {
+                panic!("{name}: runs of one seed differ\n{}", first_difference(one, other));
+            }
             assert_eq!(others.len() as u64, runs(), "{name}: seeds do not make a difference");
-            assert!(others.is_superset(&same));
+            assert!(same.keys().all(|sha256| others.contains(sha256)));
         }));
         stop.store(true, Ordering::Relaxed);
         done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
+}
+
+/// Where two records part, with what came before.
+fn first_difference(one: &str, other: &str) -> String {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let parted = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let part = |lines: &[&str]| lines[parted.saturating_sub(5)..lines.len().min(parted + 10)].join("\n");
+    format!("{}\nand in the other:\n{}", part(&one), part(&other))
 }
 
 const SENTENCE: &[u8] = b"the quick brown fox jumps over the lazy dog, again and again and again\n";

@@ -29,6 +29,19 @@ fn printed(script: &str) -> String {
     text
 }
 
+/// On one processor the maker is hardly ever stopped before it comes to rest; on two it races with what it has made.
+#[rstest::rstest]
+fn who_makes_a_thread_or_a_process_comes_to_rest_before_that_begins(#[values(true, false)] one_processor: bool) {
+    let mut sim = Simulation::new(Config { one_processor, ..Config::default() }).unwrap();
+    let host = sim.add_host("alone").unwrap();
+    let handle = sim.handle();
+    let program = sim.spawn(host, launch(&compiled("firsts", &[]), &[])).unwrap();
+    let (exit, printed) = sim.run(collect(handle, program)).unwrap();
+    assert_eq!(exit, Exit::Status(0));
+    assert_eq!(String::from_utf8(printed).unwrap(), format!("{}{}\n", "mt".repeat(50), "mp".repeat(20)));
+    assert_eq!(sim.slips(), 0);
+}
+
 // Asleep is not idle.
 
 #[test]
