@@ -86,11 +86,16 @@ fn meaning(word: &str) -> Option<&'static str> {
     is(&["count", "num", "number", "times", "pings", "packets"]).then_some(COUNT)
 }
 
-/// What a prompt asks for, as a placeholder. A prompt leaves its line open.
+/// What a prompt asks for, as a placeholder. A prompt leaves its line open, or is a line that asks.
 pub fn asked_for(said: &[u8]) -> Option<&'static str> {
+    const ASKING: [&str; 8] = ["enter", "please", "type", "input", "give", "provide", "what", "which"];
     let text = String::from_utf8_lossy(said);
-    let prompt = text.lines().next_back().filter(|_| !text.ends_with('\n'))?;
-    meaning(prompt).filter(|means| means.starts_with('{'))
+    let prompt = text.trim_end_matches(['\r', '\n']).lines().next_back()?;
+    let asks = || {
+        let says = |word: &str| ASKING.iter().any(|asking| word.eq_ignore_ascii_case(asking));
+        prompt.trim_end().ends_with([':', '?']) || prompt.split(|c: char| !c.is_alphabetic()).any(says)
+    };
+    (!text.ends_with('\n') || asks()).then(|| meaning(prompt))?.filter(|means| means.starts_with('{'))
 }
 
 /// A word of a usage text.
@@ -426,6 +431,19 @@ pub fn queue(own: &[String], first: bool, source: Option<&str>) -> Vec<String> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("Name: ", Some("{name}"))]
+    #[case("port? ", Some("{port}"))]
+    #[case("Welcome\nPlease enter your user name\n", Some("{name}"))]
+    #[case("Server address:\r\n", Some("{host}"))]
+    #[case("What is the port of the server?\n", Some("{port}"))]
+    #[case("The server is up\n", None)]
+    #[case("Enter anything\n", None)]
+    #[case("", None)]
+    fn prompts_and_what_they_ask_for(#[case] said: &str, #[case] asked: Option<&str>) {
+        assert_eq!(asked_for(said.as_bytes()), asked);
+    }
 
     #[rstest]
     #[case("usage: server --port PORT", &["--port {port}"])]
