@@ -111,7 +111,7 @@ fn stem(file: &Path) -> String {
 
 /// Languages in the order in which one is taken where an exercise was solved in several: the extension of its files, and
 /// what names have in them.
-const LANGUAGES: [(&str, &[&str]); 10] = [
+const LANGUAGES: [(&str, &[&str]); 12] = [
     ("c", &["c"]),
     ("cpp", &["cpp"]),
     ("cc", &["cc"]),
@@ -122,6 +122,8 @@ const LANGUAGES: [(&str, &[&str]); 10] = [
     ("js", &["js", "node", "javascript"]),
     ("rb", &["ruby", "rb"]),
     ("pl", &["perl", "pl"]),
+    ("lua", &["lua"]),
+    ("tcl", &["tcl"]),
 ];
 
 fn extension(file: &Path) -> String {

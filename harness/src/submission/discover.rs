@@ -49,11 +49,26 @@ impl Found {
         let each = self.programs.iter().filter_map(|program| program.build.first());
         self.build.iter().chain(each).cloned().collect()
     }
+
+    /// What may start a project that nobody here can build, to be asked for: one of C# or F#.
+    pub fn foreign_project(&self) -> Option<Vec<String>> {
+        let is_project = |name: &&String| [".csproj", ".fsproj"].iter().any(|end| name.ends_with(end));
+        let project = self.looked_at.iter().find(is_project)?;
+        Some(["dotnet", "run", "--project", project, "--"].map(str::to_owned).to_vec())
+    }
 }
 
 /// Extensions of files that an interpreter runs as they are.
-const SCRIPTS: [(&str, &str); 6] =
-    [("py", "python3"), ("js", "node"), ("mjs", "node"), ("rb", "ruby"), ("pl", "perl"), ("sh", "sh")];
+const SCRIPTS: [(&str, &str); 8] = [
+    ("py", "python3"),
+    ("js", "node"),
+    ("mjs", "node"),
+    ("rb", "ruby"),
+    ("pl", "perl"),
+    ("lua", "lua"),
+    ("tcl", "tclsh"),
+    ("sh", "sh"),
+];
 
 /// Extensions of files that are compiled.
 const SOURCES: [&str; 6] = ["c", "cpp", "cc", "go", "rs", "java"];

@@ -452,7 +452,9 @@ fn nothing_found(path: &Path, found: &discover::Found, catalogue: &Catalogue, ta
         let toward = if role.kind.listens() { 1 } else { -1 };
         let likeliest = found.programs.iter().max_by_key(|program| program.leaning * toward);
         let words = likeliest
-            .map_or_else(|| vec!["python3".to_owned(), format!("{}.py", role.name)], |program| program.words.clone());
+            .map(|program| program.words.clone())
+            .or_else(|| found.foreign_project())
+            .unwrap_or_else(|| vec!["python3".to_owned(), format!("{}.py", role.name)]);
         let cwd = likeliest.map(|program| program.cwd.clone()).unwrap_or_default();
         let words = words.into_iter().chain(role.arguments.split_whitespace().map(str::to_owned)).collect();
         lines.push(format!("{} = {}", role.name, manifest::entry(&Command { words, cwd, ..Command::default() })));

@@ -25,6 +25,17 @@ fn an_empty_folder_is_not_gradable_and_shows_a_manifest() {
     insta::assert_snapshot!("empty_folder", stderr(&output));
 }
 
+#[test]
+fn a_project_that_nobody_here_can_build_is_named_in_the_line_to_paste() {
+    let folder = folder();
+    for file in ["Program.cs", "Client.csproj"] {
+        write(folder.path(), &format!("theirs/My Files/{file}"), "");
+    }
+    let output = run(harness(folder.path()).args(["--target", "theirs", "--task", "ftp-upload"]), 4);
+    let line = "upload = \"dotnet run --project 'My Files/Client.csproj' -- {host} {port} {user} {password} {file}\"";
+    assert!(stderr(&output).contains(line), "{}", stderr(&output));
+}
+
 #[rstest]
 #[case::not_executable(0o644)]
 #[case::executable(0o755)]
