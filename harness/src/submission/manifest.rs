@@ -346,6 +346,12 @@ impl Manifest {
                 let title = format!("the task has no value `{name}`");
                 problems.push(Problem::new(source, value.span(), title).help(Some(help)));
             }
+            let serves = || task.meetings().get(&**role.get_ref()).is_some_and(|meeting| meeting.documents);
+            if command.documents.is_some() && !serves() {
+                let title =
+                    format!("`documents` says nothing here: no files are asked of the {} of `{name}`", role.get_ref());
+                problems.push(Problem::new(source, value.span(), title).help(Some("leave it out".to_owned())));
+            }
             if command.values.get("file").is_some_and(|name| leaves_the_folder(name)) {
                 let title = "the file lies below the folder in which the program works";
                 problems.push(Problem::new(source, value.span(), title));
@@ -389,6 +395,7 @@ pub fn schema() -> schemars::Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     #[test]
     fn what_is_written_is_read() {
@@ -413,5 +420,14 @@ mod tests {
         let text = manifest.text("");
         assert!(text.contains("\nserver = \"./client {host}\"\n"), "{text}");
         assert_eq!(Manifest::read(&Source::new("submission.toml", text), &catalogue), Ok(manifest));
+    }
+    #[rstest]
+    #[case("web-server", true)]
+    #[case("message", false)]
+    fn documents_are_said_where_they_are_served(#[case] task: &str, #[case] right: bool) {
+        let catalogue = Catalogue::built_in().expect("the built-in catalogue");
+        let text = format!("[{task}]\nserver = {{ run = \"./server {{port}}\", documents = \"pages\" }}\n");
+        let read = Manifest::read(&Source::new("submission.toml", text), &catalogue);
+        assert_eq!(read.is_ok(), right, "{read:?}");
     }
 }
