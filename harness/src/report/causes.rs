@@ -8,8 +8,9 @@
 //! | 4 | a program that crashes, and a should does not hold |
 //! | 5 | shoulds that do not hold |
 //!
-//! A traceback at a wrong argument is no reason to look past a message that does not arrive. Among equals the cause that most other requirements wait for is the first, then the catalogue's order. What may be
-//! and is not there is no cause: it costs nothing.
+//! A traceback at a wrong argument is no reason to look past a message that does not arrive. Among equals the cause that
+//! most other requirements wait for is the first, then the catalogue's order. What may be and is not there is no cause: it
+//! costs nothing.
 
 use super::model::{Report, RequirementReport, RunReport, Status};
 use super::summary;

@@ -421,6 +421,7 @@ mod tests {
         assert!(text.contains("\nserver = \"./client {host}\"\n"), "{text}");
         assert_eq!(Manifest::read(&Source::new("submission.toml", text), &catalogue), Ok(manifest));
     }
+
     #[rstest]
     #[case("web-server", true)]
     #[case("message", false)]
