@@ -1,7 +1,7 @@
 //! The harness: grades socket programs in any language against the lab sheets.
 //!
 //! Data flows one way: files → [`catalogue`] and [`scenario`] → [`submission`] → [`run`] on a
-//! stage ([`wire`], [`simulated`], [`in_process`]) → events → [`verdict`] → [`report`]; [`grade`] leads through all of it.
+//! stage ([`wire`], [`simulated`], [`in_process`]) → events → [`harness_verdict`] → [`report`]; [`grade`] leads through all of it.
 
 // `println!` and `eprintln!` panic where nobody can read them: `cli::term` writes instead.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
@@ -35,5 +35,4 @@ pub mod strangers;
 pub mod submission;
 pub mod tls;
 pub mod truth;
-pub mod verdict;
 pub mod wire;

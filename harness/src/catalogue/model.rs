@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+pub use harness_verdict::Level;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::scenario::bytes::Payload;
 use crate::scenario::model::{BackendName, Stream, TransportName};
@@ -215,29 +216,6 @@ pub enum Input {
     Text,
     /// Lines that a person types.
     Lines,
-}
-
-/// How much a requirement weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// The sheet says so, or the program is useless without it.
-    Must,
-    /// The sheet implies it, or any engineer expects it.
-    Should,
-    /// Reported as a finding; no points.
-    May,
-}
-
-impl Level {
-    /// Points of a requirement of this level unless the task or a rubric says otherwise.
-    pub fn default_points(self) -> f64 {
-        match self {
-            Self::Must => 3.0,
-            Self::Should => 1.0,
-            Self::May => 0.0,
-        }
-    }
 }
 
 /// What a submission must show.

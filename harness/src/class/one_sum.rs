@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use harness_verdict::Undecided;
+
 use super::overview::{Overview, Row};
 use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{FORMAT, Roster, Seen, Submission};
@@ -12,10 +14,9 @@ use crate::grade::held_back::HeldBack;
 use crate::report::format::{Format, render};
 use crate::report::html::{self, Runs};
 use crate::report::model::{Report, RequirementReport, Status, Verdict};
+use crate::report::settle;
 use crate::report::style::Style;
 use crate::report::{sample, short, summary};
-use crate::run::skip::Undecided;
-use crate::verdict::settle;
 
 fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64, f64)) -> RequirementReport {
     let mut found = sample::passed().tasks.remove(0).requirements.remove(0);

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use harness_verdict::excuse::{Ran, excuse};
+use harness_verdict::{Said, Skip, Undecided};
+
 use super::{Filter, Options, Played, Rubric, Run, blame};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
@@ -9,27 +12,24 @@ use crate::crash::words;
 use crate::diagnose::counted;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
-use crate::run::skip::{Skip, Undecided};
 use crate::run::{Failure, Record, transcript};
 use crate::scenario::Scenario;
 use crate::scenario::bytes::SegmentSize;
 use crate::scenario::model::{BackendName, Schedule, Step};
 use crate::submission::Cast;
-use crate::verdict::excuse::{Ran, excuse};
-use crate::verdict::said::{self, Said, says};
-use crate::verdict::settle;
 
 /// Whether a run failed a requirement by what a program printed, or one that is judged again on a pipe.
 pub fn fails_output(run: &Run<'_>, record: &Record) -> bool {
     run.decides.iter().any(|id| {
-        let fails = says(record, id).failure().is_some();
-        fails && (run.again_on_a_pipe.contains(id) || said::fails_output(record, Some(id)))
+        let facts = record.facts();
+        let fails = facts.says(id).failure().is_some();
+        fails && (run.again_on_a_pipe.contains(id) || facts.fails_output(Some(id)))
     })
 }
 
 /// The requirements that a run failed, of those that are wanted of it.
 pub fn failed<'r>(run: &'r Run<'_>, record: &Record) -> Vec<&'r String> {
-    run.decides.iter().filter(|id| says(record, id).failure().is_some()).collect()
+    run.decides.iter().filter(|id| record.facts().says(id).failure().is_some()).collect()
 }
 
 /// Folds a task's runs into its report; nothing if no requirement is wanted.
@@ -82,7 +82,7 @@ pub fn task(
         title: task.file.title.clone(),
         met: met(cast),
     };
-    settle::task(&mut report);
+    report.settle();
     Some(report)
 }
 
@@ -110,7 +110,7 @@ fn as_ran<'r>(run: &'r Run<'_>, played: &'r Played) -> Ran<'r> {
         row: scenario.row.as_deref(),
         decides: &run.decides,
         needs: &scenario.needs,
-        record: &played.record,
+        facts: played.record.facts(),
     }
 }
 
@@ -154,7 +154,7 @@ fn requirement_report(
         handout,
         section: String::new(),
     };
-    settle::requirement(&mut report);
+    report.settle();
     if report.status == Status::Fail {
         report.section = handout::find(&task.handout, &requirement.handout).map(without_heading).unwrap_or_default();
     }
@@ -174,7 +174,7 @@ fn run_report(
     cast: &Cast,
     options: &Options,
 ) -> RunReport {
-    let said = says(&played.record, id);
+    let said = played.record.facts().says(id);
     let mut findings = event::findings(&played.record.events);
     findings.extend(played.remarks.iter().cloned());
     findings.extend(played.unsteady.map(|it| format!("failed {} of {}", it.failed, counted(it.times, "time"))));

@@ -13,7 +13,6 @@ use crate::report::model::{HeldBack as HeldPoints, Report, Status, TaskReport};
 use crate::run::event::{Event, What};
 use crate::run::transcript;
 use crate::scenario::model::BackendName;
-use crate::verdict::settle;
 
 /// The rubric's `[held-back]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,12 +57,12 @@ impl HeldBack {
                         (run.status, run.skip_reason, run.undecided) = (Status::Fail, None, None);
                     }
                 }
-                settle::requirement(found);
+                found.settle();
             }
-            settle::task(task);
+            task.settle();
         }
         report.tasks.retain(|task| !task.requirements.is_empty());
-        settle::report(report);
+        report.settle();
         let runs = || report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|found| &found.runs);
         let shown: BTreeSet<&String> = runs().map(|run| &run.id).collect();
         report.on_real_sockets.retain(|id| shown.contains(id));
@@ -131,9 +130,9 @@ pub fn join(tasks: &mut [TaskReport], more: Vec<TaskReport>, seed: u64) {
                 run.replay = format!("harness replay report.json '{}'", run.id);
                 run
             }));
-            settle::requirement(found);
+            found.settle();
         }
-        settle::task(task);
+        task.settle();
     }
 }
 
@@ -170,8 +169,8 @@ mod tests {
                 found.runs.iter_mut().for_each(|run| run.status = status);
                 found.id.clone()
             };
-            settle::task(&mut report.tasks[0]);
-            settle::report(&mut report);
+            report.tasks[0].settle();
+            report.settle();
             held(&[&id], &[]).hide(&mut report);
             let platforms = |format: &&Format| !matches!(format, Format::Gradescope | Format::Classroom50);
             let texts: Vec<String> = Format::ALL
@@ -195,7 +194,7 @@ mod tests {
             (run.seed, run.status) = (7, Status::Fail);
         }
         join(&mut report.tasks, more, 7);
-        settle::report(&mut report);
+        report.settle();
         assert_eq!((report.passed, report.score), (false, 0.0));
         assert!(report.tasks[0].requirements[0].runs.iter().any(|run| run.id.ends_with("@7")));
         held(&[], &[7]).hide(&mut report);
@@ -209,7 +208,7 @@ mod tests {
         let found = &mut report.tasks[0].requirements[0];
         found.worth = 3.0;
         fold::explain(&mut found.runs[0], "message.secret");
-        settle::requirement(found);
+        found.settle();
         assert_eq!((found.status, found.max_score), (Status::Skip, 3.0));
         held(&["message.secret"], &[]).hide(&mut report);
         let found = &report.tasks[0].requirements[0];

@@ -21,10 +21,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use harness_verdict::Skip;
+
 use crate::capture::Link;
 use crate::catalogue::{Catalogue, Task};
 use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
-use crate::run::skip::Skip;
+use crate::run::skip;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;
@@ -32,7 +34,6 @@ use crate::scenario::model::BackendName;
 use crate::submission::Cast;
 use crate::submission::findings::Findings;
 use crate::submission::open::Opened;
-use crate::verdict::{said, settle};
 use crate::{sandbox, simulated, wire};
 
 /// How runs are played.
@@ -208,7 +209,7 @@ pub fn grade(
         on_real_sockets: if backend == options.backend { real } else { Vec::new() },
         held_back: None,
     };
-    settle::report(&mut report);
+    report.settle();
     Graded { report, played: by_id }
 }
 
@@ -247,7 +248,7 @@ fn play_all(
             let run = &runs[*index];
             let played = match until.is_some_and(|until| Instant::now() > until) {
                 true => {
-                    Played::of(End::Skipped(Skip::submission_out_of_time(options.limits.submission)), options.backend)
+                    Played::of(End::Skipped(skip::submission_out_of_time(options.limits.submission)), options.backend)
                 }
                 false => play(run, subject, options),
             };
@@ -278,15 +279,15 @@ fn play(run: &Run<'_>, subject: &Subject<'_>, options: &Options) -> Played {
         && let Some(piped) = output::on_a_pipe(run)
     {
         let second = play_once(&piped, subject, options);
-        if said::succeeds(&second.record) {
+        if second.record.facts().succeeds() {
             played = second;
             played.remarks.push("what is printed is right on a pipe and not on a terminal".to_owned());
         }
     }
-    let mut failed = u32::from(said::fails(&played.record));
+    let mut failed = u32::from(played.record.facts().fails());
     for _ in 1..options.repeat {
         let again = play_once(run, subject, options);
-        if said::fails(&again.record) {
+        if again.record.facts().fails() {
             failed += 1;
             if failed == 1 {
                 played = again;

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use super::{Played, Run};
 use crate::run::End;
 use crate::scenario::model::{OutputKind, Pairing, Step};
-use crate::verdict::said;
 
 /// The same run with pipes in place of terminals; nothing if it has no terminal.
 pub fn on_a_pipe<'r>(run: &Run<'r>) -> Option<Run<'r>> {
@@ -57,13 +56,13 @@ pub fn unflushed(runs: &[Run<'_>], played: &[Played], play: &dyn Fn(&Run<'_>) ->
         let (run, seen) = (&runs[index], &played[index]);
         let scenario = &run.scenario;
         let shows = scenario.pairing == Pairing::Harness && reads_output(&scenario.steps);
-        if !shows || !said::succeeds(&seen.record) || looked_at.contains(&(&scenario.task, &scenario.role)) {
+        if !shows || !seen.record.facts().succeeds() || looked_at.contains(&(&scenario.task, &scenario.role)) {
             continue;
         }
         let Some(piped) = on_a_pipe(run) else { continue };
         looked_at.insert((&scenario.task, &scenario.role));
         let second = play(&piped).record;
-        if matches!(second.end, End::Failed(_)) && said::fails_output(&second, None) {
+        if matches!(second.end, End::Failed(_)) && second.facts().fails_output(None) {
             let role = &scenario.role;
             remarks.push((
                 index,

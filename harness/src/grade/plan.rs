@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use harness_verdict::{Skip, Undecided};
+
 use super::{Rubric, Subject};
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::calls::UNSEEN;
 use crate::run::remains::Remains;
-use crate::run::skip::{Skip, Undecided};
 use crate::scenario::Scenario;
 use crate::scenario::model::{BackendName, Pairing, Step};
 use crate::submission::Cast;

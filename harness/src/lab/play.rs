@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use harness_os::sniff::Frame;
+use harness_verdict::Skip;
 
 use super::facts::{self, Facts, Seen};
 use super::model::{Experiment, Play};
@@ -14,7 +15,6 @@ use crate::capture::read::Captured;
 use crate::capture::{Link, conversation, show_as_loopback};
 use crate::catalogue::Catalogue;
 use crate::run::event::What;
-use crate::run::skip::Skip;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;

@@ -149,9 +149,10 @@ fn need(found: &RequirementReport) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use harness_verdict::Undecided;
+
     use super::super::sample;
     use super::*;
-    use crate::run::skip::Undecided;
     use rstest::rstest;
 
     fn failed(id: &str, level: Level, reason: &str) -> RequirementReport {

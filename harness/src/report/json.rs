@@ -11,7 +11,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::escape;
 use super::model::{Report, SCHEMA};
-use crate::verdict::settle;
+use super::settle;
 
 /// Why a text is not a report.
 #[derive(Debug, thiserror::Error)]

@@ -17,6 +17,7 @@ pub mod junit;
 pub mod markdown;
 pub mod model;
 pub mod prose;
+pub mod settle;
 pub mod short;
 pub mod style;
 pub mod summary;

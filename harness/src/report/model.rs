@@ -4,13 +4,13 @@
 //! keys are changed on purpose only, and noted in the CHANGELOG. Fields that are skipped
 //! there exist for the formats that people read.
 
+use harness_verdict::Undecided;
+pub use harness_verdict::{Level, Status, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::model::Level;
 use crate::crash::{Crash, Stop, Wait};
 use crate::run::event::Difference;
-use crate::run::skip::Undecided;
 use crate::submission::findings::Findings;
 
 /// Version of the JSON report.
@@ -220,70 +220,6 @@ impl RequirementReport {
     /// Whether it was not decided because one that it needs failed: its points are lost with that one.
     pub fn is_lost(&self) -> bool {
         self.lost_with.is_some()
-    }
-
-    /// Whether no report can pass that holds it: a must-requirement that failed, was lost, or could not be judged.
-    pub fn forbids_pass(&self) -> bool {
-        self.level == Level::Must && (self.is_lost() || !matches!(self.status, Status::Pass | Status::Skip))
-    }
-}
-
-/// What a whole report comes to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every must-requirement was decided and holds, and there is one.
-    Passed,
-    /// A must-requirement does not hold, or is lost with one that it needs.
-    Failed,
-    /// The harness could not finish what would have decided a must-requirement.
-    HarnessError,
-    /// The programs did not build or start.
-    NotGradable,
-    /// None of these: a must-requirement is undecided.
-    #[default]
-    NotProven,
-}
-
-impl Verdict {
-    /// The verdict in words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::HarnessError => "not decided: the harness could not finish",
-            Self::NotGradable => "not gradable",
-            Self::NotProven => "not proven",
-        }
-    }
-}
-
-/// A verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Shown to hold.
-    Pass,
-    /// Nothing decided it; the reason is given.
-    Skip,
-    /// The program did not build or start, or its interpreter is missing.
-    NotGradable,
-    /// Shown not to hold.
-    Fail,
-    /// The harness or the machine failed; says nothing about the program.
-    HarnessError,
-}
-
-impl Status {
-    /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Skip => "skip",
-            Self::NotGradable => "not-gradable",
-            Self::Fail => "fail",
-            Self::HarnessError => "harness-error",
-        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Made-up reports for the tests of every format.
 
+use harness_verdict::Undecided;
 use proptest::prelude::*;
 
 use super::model::{Evidence, Report, RequirementReport, RunReport, SCHEMA, Status, TaskReport, Verdict};
+use super::settle;
 use crate::catalogue::model::Level;
 use crate::crash::{Crash, Doing, Kind, Place, Wait};
-use crate::run::skip::Undecided;
-use crate::verdict::settle;
 
 /// A teaching text as it stands in a task file.
 pub const TEACH: &str = "\

@@ -1,13 +1,14 @@
 //! What every format says in the same words: the verdict in one line, points, and the
 //! reasons behind what was not decided. Escaped, but without layout.
 
+use harness_verdict::{Bound, Undecided};
+
 use super::escape;
 use super::model::{Report, RequirementReport, RunReport, Status, TaskReport, Verdict};
 use super::style::cut;
 use crate::catalogue::model::Level;
 use crate::crash::Place;
 use crate::diagnose::counted;
-use crate::run::skip::Undecided;
 
 /// Longest reason inside the first line, in columns.
 const SHORT_REASON: usize = 60;
@@ -138,7 +139,28 @@ fn run_reason(run: &RunReport) -> String {
 pub fn remedy(requirement: &RequirementReport) -> Option<String> {
     match requirement.runs.iter().find(|run| run.status == Status::Skip) {
         None => Some("decided when it is graded without a filter on scenarios".to_owned()),
-        Some(run) => run.undecided.as_ref().and_then(Undecided::remedy),
+        Some(run) => run.undecided.as_ref().and_then(would_decide),
+    }
+}
+
+/// What would decide a run, as one sentence without its full stop; nothing where its reason says it.
+fn would_decide(undecided: &Undecided) -> Option<String> {
+    match undecided {
+        Undecided::Needs(id) => Some(format!("decided when {id} holds")),
+        Undecided::Backends(able) => {
+            let able: Vec<String> = able.iter().map(|it| format!("--backend {}", it.as_str())).collect();
+            Some(format!("decided with {}, where `harness doctor` says that it works", able.join(" or ")))
+        }
+        Undecided::OtherHalf => Some("decided together with its other half: hand in both programs".to_owned()),
+        Undecided::Bound(bound) => {
+            let flag = match bound {
+                Bound::RunTime => "--run-time",
+                Bound::SubmissionTime => "--submission-time",
+                Bound::Memory => "--memory",
+            };
+            Some(format!("perhaps decided with a larger {flag}"))
+        }
+        Undecided::NotApplicable | Undecided::Situation => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+pub use harness_verdict::{About, Judgement};
 use serde::{Deserialize, Serialize};
 
 use super::remains::{self, Remains, Started};
@@ -235,35 +236,6 @@ impl Difference {
         let within_line = from > 0 && expected[from - 1] != b'\n';
         Some(Self { at, from, line, within_line, expected: kept(expected), came: kept(came) })
     }
-}
-
-/// How an expectation came out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// The requirements that it speaks for, as `task.requirement`.
-    pub decides: Vec<String>,
-    /// Whether it held.
-    pub held: bool,
-    /// What it is about.
-    #[serde(default)]
-    pub about: About,
-    /// What was expected.
-    pub expected: String,
-    /// What came.
-    pub actual: String,
-    /// One sentence; empty where it held.
-    pub reason: String,
-}
-
-/// What a judgement is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum About {
-    /// What a program does.
-    #[default]
-    Conduct,
-    /// What a program has printed: it may be right on a pipe and wrong on a terminal.
-    Output,
 }
 
 /// The stream: shared by everything that takes part in a run, which is single-threaded.

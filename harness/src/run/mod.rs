@@ -31,6 +31,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness_os::process::BlockedCall;
+pub use harness_verdict::{End, Failure};
+use harness_verdict::{Facts, Skip, Undecided};
 
 use crate::catalogue::model::UrlForm;
 use crate::scenario::Scenario;
@@ -46,7 +48,6 @@ use ports::Ports;
 use remains::Remains;
 use secrets::Secrets;
 use services::Services;
-use skip::{Skip, Undecided};
 use stage::{Attention, Stage, Stillness};
 pub use steps::{Database, Depot, Encryption, Mailbox, Session};
 
@@ -85,6 +86,15 @@ impl Record {
 }
 
 impl Record {
+    /// What the rules of judgement see of it.
+    pub fn facts(&self) -> Facts<'_> {
+        let judgements = self.events.iter().filter_map(|event| match &event.what {
+            What::Judged(judgement) => Some(judgement),
+            _ => None,
+        });
+        Facts { judgements: judgements.collect(), end: &self.end }
+    }
+
     /// Whether a program used the processor without end, and what it was at is known.
     pub fn spins(&self) -> bool {
         self.programs.iter().flat_map(|program| &program.waits).any(|wait| wait.call.is_none())
@@ -98,39 +108,6 @@ impl Record {
     }
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// All steps were played.
-    Played,
-    /// An expectation of the whole scenario failed.
-    Failed(Failure),
-    /// A program could not be started.
-    NotGradable(String),
-    /// It decides nothing.
-    Skipped(Skip),
-    /// The harness or the machine failed.
-    Harness(String),
-}
-
-/// An expectation that did not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What was expected.
-    pub expected: String,
-    /// What came.
-    pub actual: String,
-    /// Why this is a failure, in one sentence.
-    pub reason: String,
-}
-
-impl Failure {
-    /// It is about what a program has printed.
-    pub(crate) fn of_output(self) -> Halt {
-        Halt::Failed(self, About::Output)
-    }
-}
-
 /// Why a step stops the run.
 #[derive(Debug)]
 pub(crate) enum Halt {
@@ -141,6 +118,11 @@ pub(crate) enum Halt {
 }
 
 impl Halt {
+    /// A failure that is about what a program has printed.
+    pub(crate) fn of_output(failure: Failure) -> Self {
+        Self::Failed(failure, About::Output)
+    }
+
     /// The situation could not be made.
     pub(crate) fn skipped(why: impl Into<String>) -> Self {
         Self::Skipped(Skip::situation(why))
@@ -473,6 +455,6 @@ impl Director {
 pub async fn bounded<F: Future<Output = Record>>(limit: Duration, run: F) -> Record {
     match tokio::time::timeout(limit, run).await {
         Ok(record) => record,
-        Err(_) => Record { elapsed: limit, ..Record::empty(End::Skipped(Skip::out_of_time(limit))) },
+        Err(_) => Record { elapsed: limit, ..Record::empty(End::Skipped(skip::out_of_time(limit))) },
     }
 }

@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_verdict::Skip;
+
 use super::End;
 use super::event::{Event, Excerpt, Socket, What, With};
-use super::skip::Skip;
 use super::{Failure, judge};
 
 /// Shorter secrets stand in too many words that are none. They are masked where a command names them, and nowhere else.

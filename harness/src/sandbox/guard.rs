@@ -16,7 +16,7 @@ use harness_os::namespace;
 use harness_os::process::{self, Belonging};
 
 use crate::run::event::What;
-use crate::run::skip::Skip;
+use crate::run::skip;
 use crate::run::{End, Failure, Record};
 use crate::scenario::duration::human;
 
@@ -200,8 +200,8 @@ impl Excess {
     /// How a run ends in which this happened.
     pub fn end(self) -> End {
         match self {
-            Self::Time(most) => End::Skipped(Skip::out_of_time(most)),
-            Self::OwnMemory(most) => End::Skipped(Skip::out_of_memory(most)),
+            Self::Time(most) => End::Skipped(skip::out_of_time(most)),
+            Self::OwnMemory(most) => End::Skipped(skip::out_of_memory(most)),
             _ => End::Failed(self.failure()),
         }
     }

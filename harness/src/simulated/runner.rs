@@ -8,6 +8,7 @@ use std::time::Duration;
 use harness_os::sniff::Frame;
 use harness_os::trap::{borrow_descriptor, pidfd_open};
 use harness_sim::{Config, DatagramFaults, SimError, Simulation};
+use harness_verdict::{Skip, Undecided};
 
 use super::stage::{SimulatedStage, apart};
 use crate::diagnose::counted;
@@ -15,7 +16,6 @@ use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::{Log, What};
 use crate::run::remains::Remains;
-use crate::run::skip::{Skip, Undecided};
 use crate::run::stage::{Attention, Ended, Stage};
 use crate::run::{Director, End, Failure, Record};
 use crate::sandbox::guard::{self, Bounds, Excess, Guard, Limits, PROCESSOR};

@@ -16,9 +16,8 @@ use super::survey::{self, Met, Seen};
 use super::{casting, forms, ways};
 use crate::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
 use crate::catalogue::{Catalogue, Task};
-use crate::run::event::What;
+use crate::run::End;
 use crate::run::stage::Attention;
-use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;
 use crate::scenario::Scenario;
 use crate::scenario::model::BackendName;
@@ -320,15 +319,11 @@ fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Optio
     } else {
         return Ok(None);
     };
+    let succeeds = record.facts().succeeds();
     if let End::Harness(why) = record.end {
         return Err(why);
     }
-    Ok(succeeds(&record).then(|| scenario.title.clone()))
-}
-
-fn succeeds(record: &Record) -> bool {
-    let failed = |what: &What| matches!(what, What::Judged(judgement) if !judgement.held);
-    record.end == End::Played && !record.events.iter().any(|event| failed(&event.what))
+    Ok(succeeds.then(|| scenario.title.clone()))
 }
 
 /// Whether programs can be played on the simulated network here.

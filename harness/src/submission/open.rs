@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use harness_verdict::Skip;
 use tempfile::TempDir;
 
 use super::archive::{self, Refused};
@@ -23,7 +24,6 @@ use crate::run::End;
 use crate::run::judge;
 use crate::run::ports::without_folder;
 use crate::run::remains::Remains;
-use crate::run::skip::Skip;
 use crate::sandbox;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};

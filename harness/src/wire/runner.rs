@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use harness_os::namespace;
+use harness_verdict::Skip;
 
 use super::stage::WireStage;
 use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::Log;
-use crate::run::skip::Skip;
 use crate::run::stage::Attention;
 use crate::run::{Director, End, Record, bounded};
 use crate::sandbox::guard::{self, Bounds, Guard, Limits};

@@ -1,17 +1,17 @@
 //! The director, its waits and its steps, each with scripts as programs.
 
+use harness_verdict::Said;
+use harness_verdict::Undecided;
 use rstest::rstest;
 
 use super::*;
 use crate::catalogue::model::{Input, Role, RoleKind};
 use crate::run::event::{Log, What};
 use crate::run::patience::{GaveUp, Patience};
-use crate::run::skip::Undecided;
 use crate::run::{Director, End, Record};
 use crate::scenario::load::{self, Parameters, Setting};
 use crate::scenario::problem::Source;
 use crate::submission::{Cast, Command, Part};
-use crate::verdict::said::{Said, says};
 
 fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -178,7 +178,7 @@ fn ending(after: u64, ended: Ended) -> Script {
 
 /// What a run says of `t.a`, in a word.
 fn word(record: &Record) -> &'static str {
-    match says(record, "t.a") {
+    match record.facts().says("t.a") {
         Said::Held => "held",
         Said::Failed(_) => "failed",
         Said::NotGradable(_) => "not gradable",
@@ -261,8 +261,8 @@ fn a_step_decides_for_itself_and_the_run_goes_on() {
     let right = "{ send = { peer = \"p\", data = { text = \"x\" } } }, { expect-running = { program = \"server\" } }";
     let record = played(echo(), &format!("{CONNECT} {HELLO} {wrong} {right}"));
     assert_eq!(record.end, End::Played);
-    assert!(matches!(says(&record, "t.b"), Said::Failed(_)));
-    assert_eq!(says(&record, "t.a"), Said::Held);
+    assert!(matches!(record.facts().says("t.b"), Said::Failed(_)));
+    assert_eq!(record.facts().says("t.a"), Said::Held);
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_failure_that_nobody_decides_ends_the_run_and_speaks_for_all() {
     let judged: Vec<_> = record.events.iter().filter(|event| matches!(event.what, What::Judged(_))).collect();
     assert_eq!(judged.len(), 1);
     for id in ["t.a", "t.b"] {
-        assert!(matches!(says(&record, id), Said::Failed(_)), "{id}");
+        assert!(matches!(record.facts().says(id), Said::Failed(_)), "{id}");
     }
 }
 
@@ -282,6 +282,6 @@ fn a_failure_that_nobody_decides_ends_the_run_and_speaks_for_all() {
 fn what_needs_another_stage_decides_nothing() {
     let record =
         played(Script::default(), &format!("{CONNECT} {{ measure = {{ program = \"server\", as = \"m\" }} }}"));
-    let Said::Nothing(skip) = says(&record, "t.a") else { panic!("{:?}", record.end) };
+    let Said::Nothing(skip) = record.facts().says("t.a") else { panic!("{:?}", record.end) };
     assert_eq!(skip.by, Undecided::Situation);
 }

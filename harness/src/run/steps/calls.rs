@@ -1,8 +1,9 @@
 //! Expectations about the calls that programs make, decided from their record.
 
+use harness_verdict::{Skip, Undecided};
+
 use super::super::calls::{self, Finding, Kind, SocketCall};
 use super::super::event::What;
-use super::super::skip::{Skip, Undecided};
 use super::super::stage::Program;
 use super::super::{Director, Done, Failure, Halt};
 use crate::scenario::model::{BackendName, ExpectCallSizes, ExpectIoModel, IoModel};

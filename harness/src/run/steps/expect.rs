@@ -373,7 +373,7 @@ impl Director {
         });
         let actual = with_output(actor, step, |bytes, _| judge::describe(bytes));
         let what = if what.is_empty() { with_output(actor, step, |bytes, _| shown.lack(bytes)) } else { what };
-        Failure { expected: shown.describe(), actual, reason: format!("{name}'s output: {what}{how}") }.of_output()
+        Halt::of_output(Failure { expected: shown.describe(), actual, reason: format!("{name}'s output: {what}{how}") })
     }
 }
 

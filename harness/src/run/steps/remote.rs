@@ -116,7 +116,7 @@ impl Director {
             };
             let ran = !remote.visits.borrow().ran.is_empty();
             let end = if ran { last_words(&actor) } else { format!(" ({course}){}", last_words(&actor)) };
-            return Err(Failure {
+            return Err(Halt::of_output(Failure {
                 expected: format!(
                     "an output with a figure of the remote machine's {what}: {}",
                     in_words(figures, step.of)
@@ -129,8 +129,7 @@ impl Director {
                                       nothing was run{end}"
                     ),
                 },
-            }
-            .of_output());
+            }));
         }
         Ok(())
     }

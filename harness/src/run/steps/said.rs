@@ -9,7 +9,7 @@ use super::super::event::{Excerpt, What};
 use super::super::judge;
 use super::super::loosely;
 use super::super::patience::Patience;
-use super::super::{Director, Done, Failure};
+use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
 use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, ExpectText, Stream};
 
@@ -101,12 +101,11 @@ impl Director {
                 Some(before) => format!("after {} there is no {missing}", judge::quote(&texts[before])),
             };
             let wanted: Vec<String> = texts.iter().map(|text| judge::quote(text)).collect();
-            return Err(Failure {
+            return Err(Halt::of_output(Failure {
                 expected: format!("an output with {} in this order", wanted.join(", ")),
                 actual: judge::describe(&stdout),
                 reason: format!("{name}'s output: {what}{}", last_words(&actor)),
-            }
-            .of_output());
+            }));
         }
         Ok(())
     }
@@ -125,12 +124,11 @@ impl Director {
             let but =
                 step.not_after.as_ref().map(|before| format!(" without {} before it", judge::quote(before.as_bytes())));
             let but = but.unwrap_or_default();
-            return Err(Failure {
+            return Err(Halt::of_output(Failure {
                 expected: format!("a line that ends in {end}{but}"),
                 actual: judge::describe(&stdout),
                 reason: format!("{name}'s output: no line ends in {end}{but}{}", last_words(&actor)),
-            }
-            .of_output());
+            }));
         }
         Ok(())
     }
@@ -143,7 +141,7 @@ impl Director {
             self.note_said(&name, &stdout, &stderr);
             let Some(missing) = missing_line(&stdout, &text) else { continue };
             let missing = judge::quote(judge::beginning(missing.trim_ascii_end(), 80));
-            return Err(Failure {
+            return Err(Halt::of_output(Failure {
                 expected: format!("an output with every line of {}", judge::describe(&text)),
                 actual: judge::describe(&stdout),
                 reason: format!(
@@ -151,8 +149,7 @@ impl Director {
                      written, or not in its place{}",
                     last_words(&actor)
                 ),
-            }
-            .of_output());
+            }));
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ mod xmlrpc;
 
 use std::collections::BTreeMap;
 
+pub use harness_verdict::{BackendName, Pairing};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -131,40 +132,6 @@ pub struct OpeningFile {
     pub parameters: Vec<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
-}
-
-/// Who meets whom.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pairing {
-    /// The harness plays the other side.
-    #[default]
-    Harness,
-    /// The submission's own programs meet each other.
-    Own,
-}
-
-/// How the programs meet the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum BackendName {
-    /// Real programs on the simulated network, in virtual time.
-    Sim,
-    /// Real programs on real kernel sockets.
-    Wire,
-    /// The reference's async programs inside one process.
-    Turmoil,
-}
-
-impl BackendName {
-    /// The name used in reports and flags.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sim => "sim",
-            Self::Wire => "wire",
-            Self::Turmoil => "turmoil",
-        }
-    }
 }
 
 /// Short counts forced on a program's own calls.

@@ -25,83 +25,116 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::model::Level;
-use crate::report::model::{Report, RequirementReport, RunReport, Status, TaskReport, Verdict};
-use crate::run::skip::Undecided;
+use crate::{Level, Status, Undecided, Verdict};
 
-/// The worst decided verdict of several; `skip` if nothing decided.
-fn worst(statuses: impl Iterator<Item = Status> + Clone) -> Status {
-    let order = [Status::Fail, Status::HarnessError, Status::NotGradable, Status::Pass];
-    order.into_iter().find(|status| statuses.clone().any(|found| found == *status)).unwrap_or(Status::Skip)
+/// What one run showed.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'r> {
+    /// The role that was judged.
+    pub role: &'r str,
+    /// Against whom it played.
+    pub pairing: &'r str,
+    /// The run's verdict on the requirement.
+    pub status: Status,
+    /// What keeps it from deciding anything.
+    pub undecided: Option<&'r Undecided>,
 }
 
-/// Verdict and points of a requirement, from its runs and its worth.
-pub fn requirement(found: &mut RequirementReport) {
-    (found.status, found.lost_with) = runs(&found.runs);
-    found.max_score = match found.status {
-        Status::Skip if !found.is_lost() => 0.0,
+/// What a requirement comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// Its verdict.
+    pub status: Status,
+    /// The requirement with which its points are lost.
+    pub lost_with: Option<String>,
+    /// Points earned.
+    pub score: f64,
+    /// Points that could be earned.
+    pub max_score: f64,
+}
+
+/// A requirement as a task and a report see it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// How much it weighs.
+    pub level: Level,
+    /// Its verdict.
+    pub status: Status,
+    /// Whether its points are lost with those of one that it needs.
+    pub is_lost: bool,
+}
+
+impl Standing {
+    /// Whether no report can pass that holds it: a must-requirement that failed, was lost, or could not be judged.
+    pub fn forbids_pass(self) -> bool {
+        self.level == Level::Must && (self.is_lost || !matches!(self.status, Status::Pass | Status::Skip))
+    }
+}
+
+/// Verdict and points of a requirement, from its worth and its runs.
+pub fn requirement(worth: f64, runs: &[Shown<'_>]) -> Settled {
+    let (status, lost_with) = come_to(runs);
+    let max_score = match status {
+        Status::Skip if lost_with.is_none() => 0.0,
         Status::HarnessError => 0.0,
-        _ => found.worth,
+        _ => worth,
     };
-    found.score = if found.status == Status::Pass { found.max_score } else { 0.0 };
+    let score = if status == Status::Pass { max_score } else { 0.0 };
+    Settled { status, lost_with, score, max_score }
 }
 
 /// What runs come to, and with which requirement it is lost.
-fn runs(runs: &[RunReport]) -> (Status, Option<String>) {
+fn come_to(runs: &[Shown<'_>]) -> (Status, Option<String>) {
     let any = |status| runs.iter().any(|run| run.status == status);
-    let mut groups: BTreeMap<(&str, &str), Vec<&RunReport>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.undecided != Some(Undecided::NotApplicable)) {
-        groups.entry((&run.role, &run.pairing)).or_default().push(run);
+    let mut groups: BTreeMap<(&str, &str), Vec<&Shown<'_>>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.undecided != Some(&Undecided::NotApplicable)) {
+        groups.entry((run.role, run.pairing)).or_default().push(run);
     }
-    let passes = |group: &[&RunReport]| group.iter().all(|run| run.status == Status::Pass);
+    let passes = |group: &[&Shown<'_>]| group.iter().all(|run| run.status == Status::Pass);
     let has_passed = |role: &str| groups.iter().any(|((of, _), group)| *of == role && passes(group));
-    let not_gradable = |run: &RunReport| run.status == Status::NotGradable && !has_passed(&run.role);
-    let bounded = |run: &RunReport| matches!(run.undecided, Some(Undecided::Bound(_))) && !has_passed(&run.role);
+    let not_gradable = |run: &Shown<'_>| run.status == Status::NotGradable && !has_passed(run.role);
+    let bounded = |run: &Shown<'_>| matches!(run.undecided, Some(Undecided::Bound(_))) && !has_passed(run.role);
+    let need = runs.iter().find_map(|run| match run.undecided {
+        Some(Undecided::Needs(need)) => Some(need.clone()),
+        _ => None,
+    });
     let status = [Status::Fail, Status::HarnessError].into_iter().find(|status| any(*status));
-    match (status, runs.iter().find_map(RunReport::needs)) {
+    match (status, need) {
         (Some(status), _) => (status, None),
         _ if runs.iter().any(not_gradable) => (Status::NotGradable, None),
-        (None, Some(need)) => (Status::Skip, Some(need.to_owned())),
+        (None, Some(need)) => (Status::Skip, Some(need)),
         _ if runs.iter().any(bounded) => (Status::Skip, None),
         (None, None) if groups.values().any(|group| passes(group)) => (Status::Pass, None),
         (None, None) => (Status::Skip, None),
     }
 }
 
-/// Verdict and points of a task, from its requirements.
-pub fn task(task: &mut TaskReport) {
-    // A task stands or falls with its musts, as a report does; without one, with its shoulds.
-    task.status = match verdict(std::slice::from_ref(task)) {
+/// What the requirements of one task come to: a task stands or falls with its musts, as a report does; without one, with its
+/// shoulds.
+pub fn task(all: &[Standing]) -> Status {
+    match verdict(all) {
         Verdict::Passed => Status::Pass,
         Verdict::Failed => Status::Fail,
         Verdict::HarnessError => Status::HarnessError,
         Verdict::NotGradable => Status::NotGradable,
-        Verdict::NotProven if task.requirements.iter().any(|it| it.level == Level::Must) => Status::Skip,
+        Verdict::NotProven if all.iter().any(|it| it.level == Level::Must) => Status::Skip,
         Verdict::NotProven => {
-            worst(task.requirements.iter().filter(|it| it.level == Level::Should).map(|it| it.status))
+            worst(&all.iter().filter(|it| it.level == Level::Should).map(|it| it.status).collect::<Vec<_>>())
         }
-    };
-    task.score = task.requirements.iter().map(|it| it.score).sum();
-    task.max_score = task.requirements.iter().map(|it| it.max_score).sum();
+    }
 }
 
-/// Verdict and points of a report, from its tasks.
-pub fn report(report: &mut Report) {
-    report.score = report.tasks.iter().map(|task| task.score).sum();
-    report.max_score = report.tasks.iter().map(|task| task.max_score).sum();
-    report.verdict = verdict(&report.tasks);
-    report.passed = report.verdict == Verdict::Passed;
-    report.undecided = musts(&report.tasks).filter(|it| it.status == Status::Skip).map(|it| it.id.clone()).collect();
+/// The worst decided verdict of several; `skip` if nothing decided.
+fn worst(statuses: &[Status]) -> Status {
+    let order = [Status::Fail, Status::HarnessError, Status::NotGradable, Status::Pass];
+    order.into_iter().find(|status| statuses.contains(status)).unwrap_or(Status::Skip)
 }
 
-fn musts(tasks: &[TaskReport]) -> impl Iterator<Item = &RequirementReport> {
-    tasks.iter().flat_map(|task| &task.requirements).filter(|found| found.level == Level::Must)
-}
-
-/// What tasks come to.
-pub fn verdict(tasks: &[TaskReport]) -> Verdict {
-    let any = |status| musts(tasks).any(|found| found.status == status);
-    if any(Status::Fail) || musts(tasks).any(RequirementReport::is_lost) {
+/// What the requirements of a whole report come to.
+pub fn verdict(all: &[Standing]) -> Verdict {
+    let musts = || all.iter().filter(|it| it.level == Level::Must);
+    let any = |status| musts().any(|it| it.status == status);
+    if any(Status::Fail) || musts().any(|it| it.is_lost) {
         Verdict::Failed
     } else if any(Status::HarnessError) {
         Verdict::HarnessError
@@ -120,8 +153,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::report::sample;
-    use crate::run::skip::Bound;
+    use crate::Bound;
 
     /// What a run may have come to.
     #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,35 +172,28 @@ mod tests {
     /// The groups in which runs stand, by their number: a role, and a pairing.
     const GROUPS: [(&str, &str); 3] = [("server", "harness-client"), ("server", "own"), ("client", "harness-server")];
 
-    fn settled(level: Level, runs: &[(usize, Ran)]) -> RequirementReport {
-        let mut found = sample::passed().tasks.remove(0).requirements.remove(0);
-        let plain = found.runs[0].clone();
+    fn settled(runs: &[(usize, Ran)]) -> Settled {
+        let needs = Undecided::Needs("message.endless".to_owned());
         let made = |(group, ran): &(usize, Ran)| {
             let (role, pairing) = GROUPS[*group];
             let (status, undecided) = match ran {
                 Passed => (Status::Pass, None),
                 Failed => (Status::Fail, None),
-                Explained => (Status::Skip, Some(Undecided::Needs("message.endless".to_owned()))),
-                Skipped => (Status::Skip, Some(Undecided::Situation)),
-                NotApplicable => (Status::Skip, Some(Undecided::NotApplicable)),
+                Explained => (Status::Skip, Some(&needs)),
+                Skipped => (Status::Skip, Some(&Undecided::Situation)),
+                NotApplicable => (Status::Skip, Some(&Undecided::NotApplicable)),
                 NotGradable => (Status::NotGradable, None),
-                Bounded => (Status::Skip, Some(Undecided::Bound(Bound::RunTime))),
+                Bounded => (Status::Skip, Some(&Undecided::Bound(Bound::RunTime))),
                 Broken => (Status::HarnessError, None),
             };
-            RunReport { role: role.to_owned(), pairing: pairing.to_owned(), status, undecided, ..plain.clone() }
+            Shown { role, pairing, status, undecided }
         };
-        found.runs = runs.iter().map(made).collect();
-        (found.level, found.worth) = (level, 3.0);
-        requirement(&mut found);
-        found
+        requirement(3.0, &runs.iter().map(made).collect::<Vec<_>>())
     }
 
-    fn of(requirements: Vec<RequirementReport>) -> Report {
-        let mut whole = sample::passed();
-        whole.tasks[0].requirements = requirements;
-        task(&mut whole.tasks[0]);
-        report(&mut whole);
-        whole
+    fn standing(level: Level, runs: &[(usize, Ran)]) -> Standing {
+        let Settled { status, lost_with, .. } = settled(runs);
+        Standing { level, status, is_lost: lost_with.is_some() }
     }
 
     // The rows of the first table, and what they cost.
@@ -192,10 +217,10 @@ mod tests {
     #[case::skipped(&[(0, Skipped)], Status::Skip, 0.0)]
     #[case::not_run(&[], Status::Skip, 0.0)]
     fn runs_come_to(#[case] runs: &[(usize, Ran)], #[case] status: Status, #[case] max_score: f64) {
-        let found = settled(Level::Must, runs);
+        let found = settled(runs);
         let score = if status == Status::Pass { max_score } else { 0.0 };
         assert_eq!((found.status, found.score, found.max_score), (status, score, max_score));
-        assert_eq!(found.is_lost(), status == Status::Skip && max_score > 0.0);
+        assert_eq!(found.lost_with.is_some(), status == Status::Skip && max_score > 0.0);
     }
 
     // The rows of the second table.
@@ -209,14 +234,49 @@ mod tests {
     #[case::not_gradable(&[Passed, NotGradable, Skipped], Verdict::NotGradable)]
     #[case::none(&[], Verdict::NotProven)]
     fn musts_come_to(#[case] musts: &[Ran], #[case] verdict: Verdict) {
-        let found = of(musts.iter().map(|ran| settled(Level::Must, &[(0, *ran)])).collect());
-        assert_eq!((found.verdict, found.passed), (verdict, verdict == Verdict::Passed));
+        let all: Vec<Standing> = musts.iter().map(|ran| standing(Level::Must, &[(0, *ran)])).collect();
+        assert_eq!(super::verdict(&all), verdict);
+        let status = match verdict {
+            Verdict::Passed => Status::Pass,
+            Verdict::Failed => Status::Fail,
+            Verdict::HarnessError => Status::HarnessError,
+            Verdict::NotGradable => Status::NotGradable,
+            Verdict::NotProven => Status::Skip,
+        };
+        assert_eq!(task(&all), status);
     }
 
+    // What its shoulds come to does not help a task with a must.
     #[test]
-    fn a_task_without_a_must_stands_by_its_shoulds() {
-        let found = of(vec![settled(Level::Should, &[(0, Passed)]), settled(Level::May, &[(0, Failed)])]);
-        assert_eq!((found.tasks[0].status, found.verdict), (Status::Pass, Verdict::NotProven));
+    fn an_undecided_must_is_not_made_up_for() {
+        assert_eq!(
+            task(&[standing(Level::Must, &[(0, Skipped)]), standing(Level::Should, &[(0, Passed)])]),
+            Status::Skip
+        );
+    }
+
+    // A task without a must; a report without one proves nothing.
+    #[rstest]
+    #[case::passed(&[(Level::Should, Passed), (Level::May, Failed)], Status::Pass)]
+    #[case::the_worst(&[(Level::Should, Passed), (Level::Should, Broken), (Level::Should, Failed)], Status::Fail)]
+    #[case::broken(&[(Level::Should, Broken), (Level::Should, NotGradable)], Status::HarnessError)]
+    #[case::not_gradable(&[(Level::Should, NotGradable), (Level::Should, Passed)], Status::NotGradable)]
+    #[case::undecided(&[(Level::Should, Skipped), (Level::May, Passed)], Status::Skip)]
+    fn shoulds_come_to(#[case] all: &[(Level, Ran)], #[case] status: Status) {
+        let all: Vec<Standing> = all.iter().map(|(level, ran)| standing(*level, &[(0, *ran)])).collect();
+        assert_eq!((task(&all), verdict(&all)), (status, Verdict::NotProven));
+    }
+
+    #[rstest]
+    #[case(Level::Must, Passed, false)]
+    #[case(Level::Must, Failed, true)]
+    #[case(Level::Must, Explained, true)]
+    #[case(Level::Must, Skipped, false)]
+    #[case(Level::Must, NotGradable, true)]
+    #[case(Level::Must, Broken, true)]
+    #[case(Level::Should, Failed, false)]
+    fn what_forbids_a_pass(#[case] level: Level, #[case] ran: Ran, #[case] forbids: bool) {
+        assert_eq!(standing(level, &[(0, ran)]).forbids_pass(), forbids);
     }
 
     fn any_run() -> impl Strategy<Value = (usize, Ran)> {
@@ -225,8 +285,12 @@ mod tests {
         (0..GROUPS.len(), ran)
     }
 
-    fn musts_of(musts: &[Vec<(usize, Ran)>]) -> Report {
-        of(musts.iter().map(|runs| settled(Level::Must, runs)).collect())
+    fn verdict_of(musts: &[Vec<(usize, Ran)>]) -> Verdict {
+        verdict(&musts.iter().map(|runs| standing(Level::Must, runs)).collect::<Vec<_>>())
+    }
+
+    fn score_of(musts: &[Vec<(usize, Ran)>]) -> f64 {
+        musts.iter().map(|runs| settled(runs).score).sum()
     }
 
     fn rank(verdict: Verdict) -> u8 {
@@ -245,25 +309,25 @@ mod tests {
             run: prop::sample::Index,
             worse in prop::sample::select(vec![Failed, Explained]),
         ) {
-            let before = musts_of(&musts);
+            let (before, score) = (verdict_of(&musts), score_of(&musts));
             let which = which.index(musts.len());
             let run = run.index(musts[which].len());
             let ran = &mut musts[which][run].1;
             prop_assume!(*ran == Passed || *ran == Failed);
             *ran = if *ran == Failed { Explained } else { worse };
-            let after = musts_of(&musts);
-            prop_assert!(after.score <= before.score);
-            prop_assert!(before.passed || !after.passed);
+            let after = verdict_of(&musts);
+            prop_assert!(score_of(&musts) <= score);
+            prop_assert!(before == Verdict::Passed || after != Verdict::Passed);
             // Not even the word, where nothing of it hides behind what the harness could not finish.
             let broken = musts[which].iter().any(|(_, ran)| matches!(ran, Broken | NotGradable));
-            prop_assert!(broken || rank(after.verdict) <= rank(before.verdict));
+            prop_assert!(broken || rank(after) <= rank(before));
         }
 
         #[test]
         fn what_passes_was_played_whole_in_some_group_and_failed_nowhere(runs in prop::collection::vec(any_run(), 0..8)) {
             let of_group = |group: usize| runs.iter().filter(move |(of, ran)| *of == group && *ran != NotApplicable);
             let whole = |group: usize| of_group(group).count() > 0 && of_group(group).all(|(_, ran)| *ran == Passed);
-            let passes = settled(Level::Must, &runs).status == Status::Pass;
+            let passes = settled(&runs).status == Status::Pass;
             prop_assert!(!passes || (0..GROUPS.len()).any(whole));
             prop_assert!(!passes || !runs.iter().any(|(_, ran)| matches!(ran, Failed | Explained | Broken)));
         }
@@ -272,10 +336,8 @@ mod tests {
         fn passed_means_that_nothing_is_undecided(
             musts in prop::collection::vec(prop::collection::vec(any_run(), 0..4), 0..4),
         ) {
-            let found = musts_of(&musts);
-            let all_pass = found.tasks[0].requirements.iter().all(|it| it.status == Status::Pass);
-            prop_assert_eq!(found.passed, all_pass && !musts.is_empty());
-            prop_assert!(!found.passed || found.undecided.is_empty());
+            let all_pass = musts.iter().all(|runs| settled(runs).status == Status::Pass);
+            prop_assert_eq!(verdict_of(&musts) == Verdict::Passed, all_pass && !musts.is_empty());
         }
     }
 }

@@ -17,9 +17,7 @@
 
 use std::collections::BTreeSet;
 
-use super::said::{Said, fails_by_name, says};
-use crate::run::Record;
-use crate::scenario::model::Pairing;
+use crate::{Facts, Pairing, Said};
 
 /// A played run, as the rules see it.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ pub struct Ran<'r> {
     /// What it needs.
     pub needs: &'r [String],
     /// What happened.
-    pub record: &'r Record,
+    pub facts: Facts<'r>,
 }
 
 /// The failed requirement that explains why the run at this place failed `id`; `None` if nothing explains it. Of several,
@@ -56,7 +54,7 @@ fn root<'r>(
     on_the_way.push((place, id));
     let (shown, held): (Vec<&String>, Vec<&String>) = all[place].needs.iter().partition(|need| !is_held(need));
     let found = shown.into_iter().chain(held).filter(|need| *need != id).find_map(|need| {
-        let failing = (0..all.len()).filter(|other| fails_by_name(all[*other].record, need));
+        let failing = (0..all.len()).filter(|other| all[*other].facts.fails_by_name(need));
         let bearing: Vec<usize> = failing
             .filter(|other| bears(all, *other, place, need) && !on_the_way.contains(&(*other, need.as_str())))
             .collect();
@@ -84,7 +82,7 @@ fn bears(all: &[Ran<'_>], failed: usize, on: usize, need: &str) -> bool {
     // Whether a program has been shown to hold it by itself.
     let is_cleared = |role: &str| {
         let alone = |ran: &&Ran<'_>| ran.pairing == Pairing::Harness && ran.role == role;
-        let mut said = deciding().filter(alone).map(|ran| says(ran.record, need)).peekable();
+        let mut said = deciding().filter(alone).map(|ran| ran.facts.says(need)).peekable();
         said.peek().is_some() && said.all(|said| said == Said::Held)
     };
     match (failed.pairing, on.pairing) {
@@ -96,14 +94,11 @@ fn bears(all: &[Ran<'_>], failed: usize, on: usize, need: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
-    use crate::run::End;
-    use crate::run::event::{About, Event, Judgement, What};
+    use crate::{About, End, Judgement};
 
     const NOT_HELD: &dyn Fn(&str) -> bool = &|_| false;
 
@@ -114,7 +109,7 @@ mod tests {
         row: Option<String>,
         needs: Vec<String>,
         decides: Vec<String>,
-        record: Record,
+        judged: Vec<Judgement>,
     }
 
     impl Made {
@@ -126,7 +121,7 @@ mod tests {
                 row: self.row.as_deref(),
                 decides: &self.decides,
                 needs: &self.needs,
-                record: &self.record,
+                facts: Facts { judgements: self.judged.iter().collect(), end: &End::Played },
             }
         }
     }
@@ -141,25 +136,24 @@ mod tests {
             None => (who, None),
         };
         let letters = |text: &str| text.chars().filter(char::is_ascii_alphabetic).map(String::from).collect::<Vec<_>>();
-        let mut events = Vec::new();
+        let mut all = Vec::new();
         let mut signs = judged.chars();
         while let (Some(sign), Some(id)) = (signs.next(), signs.next()) {
-            let judgement = Judgement {
+            all.push(Judgement {
                 decides: vec![id.to_string()],
                 held: sign == '+',
                 about: About::Conduct,
                 expected: String::new(),
                 actual: String::new(),
                 reason: String::new(),
-            };
-            events.push(Event { at: Duration::ZERO, who: "harness".to_owned(), what: What::Judged(judgement) });
+            });
         }
         Made {
             roles: roles.split('+').map(str::to_owned).collect(),
             row,
             needs: letters(needs),
             decides: letters(judged),
-            record: Record { events, ..Record::empty(End::Played) },
+            judged: all,
         }
     }
 
@@ -181,9 +175,11 @@ mod tests {
     #[case::a_pair_and_one_that_holds(&["client a -x", "server+client - -a", "client - +a"], None)]
     #[case::a_pair_and_one_that_holds_once(&["client a -x", "server+client - -a", "client - +a", "client - -a"], Some("a"))]
     #[case::a_pair_and_one_unknown(&["client a -x", "server+client - -a"], Some("a"))]
+    #[case::a_pair_and_another_that_holds(&["client a -x", "server+client - -a", "server - +a"], Some("a"))]
     #[case::the_same_row(&["client[one] a -x", "client[one] - -a", "client[two] - +a"], Some("a"))]
     #[case::another_row(&["client[one] a -x", "client[one] - +a", "client[two] - -a"], None)]
     #[case::a_row_of_another_table(&["client[one] a -x", "client[two] - -a"], Some("a"))]
+    #[case::a_row_of_another_program(&["client[one] a -x", "client[two] - -a", "server[one] - +a"], Some("a"))]
     #[case::no_row(&["client a -x", "client[one] - +a", "client[two] - -a"], Some("a"))]
     #[case::excused_itself(&["client a -x", "client m -a", "client - -m"], Some("m"))]
     #[case::excused_itself_elsewhere(&["client a -x", "client m -a", "client - -a", "client - -m"], Some("a"))]
@@ -230,10 +226,10 @@ mod tests {
             let runs: Vec<Made> = texts.iter().map(|text| made(text)).collect();
             let all: Vec<Ran<'_>> = runs.iter().map(Made::ran).collect();
             let by_itself = |place: usize, id: &str| {
-                fails_by_name(all[place].record, id) && excuse(&all, place, id, NOT_HELD).is_none()
+                all[place].facts.fails_by_name(id) && excuse(&all, place, id, NOT_HELD).is_none()
             };
             for (place, ran) in all.iter().enumerate() {
-                for id in ran.decides.iter().filter(|id| fails_by_name(ran.record, id)) {
+                for id in ran.decides.iter().filter(|id| ran.facts.fails_by_name(id)) {
                     if let Some(need) = excuse(&all, place, id, NOT_HELD) {
                         prop_assert!((0..all.len()).any(|other| by_itself(other, &need)), "{id}: {need} in {texts:?}");
                     }

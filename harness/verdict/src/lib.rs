@@ -3,12 +3,16 @@
 //!
 //! | the rule | is in |
 //! |---|---|
-//! | what one run says of one requirement | [`said::says`] |
+//! | what one run says of one requirement | [`Facts::says`] |
 //! | which failure excuses which: a run that fails because a requirement that it needs has failed | [`excuse::excuse`] |
 //! | what runs come to for a requirement, requirements for a task, and tasks for a report | [`settle`] |
 //!
 //! Nothing here reads a clock, a file or a sentence.
 
 pub mod excuse;
-pub mod said;
+mod facts;
+mod said;
 pub mod settle;
+
+pub use facts::*;
+pub use said::{Facts, Said};
