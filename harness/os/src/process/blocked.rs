@@ -80,19 +80,18 @@ impl BlockedCall {
         call.on_descriptor.then_some(self.args[0] as i32)
     }
 
-    /// What the thread does, for reports, such as `waits in recv() to receive on descriptor 4`.
+    /// What the thread does, for reports, such as `waits in recv() for data`.
     pub fn describe(&self) -> String {
         let Some(call) = by_number(self.number) else {
             return format!("is in system call {}", self.number);
         };
         let name = self.as_written();
         match self.descriptor() {
-            Some(fd) if call.name.starts_with("epoll") => {
-                format!("waits in {name}() {} at descriptor {fd}", call.purpose)
-            }
-            Some(fd) => format!("waits in {name}() {} descriptor {fd}", call.purpose),
+            Some(0) if call.name.starts_with("read") => format!("waits in {name}() for its standard input"),
             None if self.wait() == Wait::NotAWait => format!("is in {name}()"),
-            None => format!("waits in {name}() {}", call.purpose),
+            // No program calls these by name.
+            _ if ["futex", "restart_syscall"].contains(&name) => format!("waits {}", call.purpose),
+            _ => format!("waits in {name}() {}", call.purpose),
         }
     }
 
@@ -159,13 +158,14 @@ mod tests {
     #[test]
     fn descriptions() {
         let text = |name, args| named(name, args).unwrap().describe();
-        assert_eq!(text("recvfrom", [4, 0, 0, 0, 0, 0]), "waits in recv() to receive on descriptor 4");
-        assert_eq!(text("recvfrom", [4, 0, 0, 0, 9, 0]), "waits in recvfrom() to receive on descriptor 4");
-        assert_eq!(text("accept4", [3, 0, 0, 0, 0, 0]), "waits in accept() for a connection on descriptor 3");
-        assert_eq!(
-            text("epoll_pwait", [6, 0, 0, 0, 0, 0]),
-            "waits in epoll_pwait() for an event of the epoll set at descriptor 6"
-        );
+        assert_eq!(text("recvfrom", [4, 0, 0, 0, 0, 0]), "waits in recv() for data");
+        assert_eq!(text("recvfrom", [4, 0, 0, 0, 9, 0]), "waits in recvfrom() for data");
+        assert_eq!(text("accept4", [3, 0, 0, 0, 0, 0]), "waits in accept() for a connection");
+        assert_eq!(text("epoll_pwait", [6, 0, 0, 0, 0, 0]), "waits in epoll_pwait() for data or a connection");
+        assert_eq!(text("read", [0; 6]), "waits in read() for its standard input");
+        assert_eq!(text("read", [5, 0, 0, 0, 0, 0]), "waits in read() for data");
+        assert_eq!(text("futex", [1, 0x80, 0, 0, 0, 0]), "waits for another thread (a lock, a join or a condition)");
+        assert_eq!(text("futex", [1, 0x81, 0, 0, 0, 0]), "is in futex()");
         assert_eq!(text("wait4", [0; 6]), "waits in wait() for a child to end");
     }
 
