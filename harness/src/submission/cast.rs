@@ -232,6 +232,8 @@ pub struct Meeting {
     pub port_80: bool,
     /// What it sends after a message besides a line end (a client).
     pub suffix: Vec<u8>,
+    /// The first that it sent (a client).
+    pub sent: Vec<u8>,
     /// Nothing made it answer (a server that should).
     pub mute: bool,
     /// It was seen to understand plain text, or to send it.

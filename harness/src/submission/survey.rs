@@ -459,6 +459,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     let mut seen_now = Seen { network, closed, ..seen(stage, &program) };
     let mut meeting = known;
     meeting.names = stage.names();
+    meeting.sent = seen_now.network.clone();
     let asked = meeting.names.clone();
     let stray_client = |given, found, takes_arguments| stray_client(role, given, found, &asked, takes_arguments);
     if !came {

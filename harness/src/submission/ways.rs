@@ -16,6 +16,8 @@ use crate::run::event::What;
 use crate::run::judge;
 use crate::run::stage::Attention;
 use crate::sandbox::guard::Limits;
+use crate::scenario::Scenario;
+use crate::scenario::model::{Step, TransportName};
 use crate::wire::Setup;
 
 /// Texts of a source that are tried as a value.
@@ -29,6 +31,9 @@ const DEEPEST: usize = 2;
 
 /// Bytes of a source that are read.
 const MOST_SOURCE: usize = 256 << 10;
+
+/// Times that a server is sent what its own client sends.
+const TRIES: u64 = 8;
 
 /// What folders for documents are called, where the folder itself was not handed in.
 const USUAL_FOLDERS: [&str; 12] =
@@ -94,7 +99,6 @@ pub(super) fn converse(
             End::Failed(_) | End::NotGradable(_) | End::Skipped(_) => {}
         }
     }
-    let alone = cast.parts.len() < 2;
     if let Some(part) = cast.parts.get_mut(role) {
         part.command.words = words;
         part.meeting.framing = Framing::Line;
@@ -108,11 +112,40 @@ pub(super) fn converse(
             return Ok(false);
         }
         part.meeting.mute = true;
-        if !alone {
-            part.meeting.private = Some(format!("in plain text the {role} cannot be talked to: {why_not}"));
-        }
+    }
+    if cast.parts.len() > 1 && answers_its_other_half(meeting, cast, role, setup)? != Some(false) {
+        let why = format!("in plain text the {role} cannot be talked to: {why_not}");
+        cast.parts.entry(role.to_owned()).and_modify(|part| part.meeting.private = Some(why));
     }
     Ok(false)
+}
+
+/// Whether a server answers the very datagram that the submission's own client sends first; nothing if there is none. On a
+/// connection silence shows nothing: the client may have more to say.
+fn answers_its_other_half(meeting: &Meeting, cast: &Cast, role: &str, setup: &Setup) -> Result<Option<bool>, String> {
+    let others = cast.parts.iter().filter(|(name, part)| *name != role && part.transport == TransportName::Udp);
+    let Some(sent) = others.map(|(_, part)| &part.meeting.sent).find(|sent| !sent.is_empty()) else { return Ok(None) };
+    let hex: String = sent.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!(
+        r#"steps = [
+  {{ start = {{ program = "{role}" }} }},
+  {{ connect = {{ peer = "other-half", to = "{role}" }} }},
+  {{ send = {{ peer = "other-half", data = {{ hex = "{hex}" }} }} }},
+  {{ receive = {{ peer = "other-half", at-least = 1, within = "2s" }} }},
+]"#
+    );
+    let steps = toml::from_str::<BTreeMap<String, Vec<Step>>>(&text).map_err(|error| error.to_string())?;
+    let scenario = Scenario { steps: steps.into_values().flatten().collect(), ..meeting.scenario.clone() };
+    // A server may leave some datagrams unanswered, as the textbook's does.
+    for seed in 1..=TRIES {
+        let (record, _) = crate::wire::play(setup, &scenario, cast, seed, Attention::None, &Limits::PATIENT);
+        match record.end {
+            End::Played => return Ok(Some(true)),
+            End::Harness(why) => return Err(why),
+            End::Failed(_) | End::NotGradable(_) | End::Skipped(_) => {}
+        }
+    }
+    Ok(Some(false))
 }
 
 /// All ways, the likeliest first; and the values that are none of the usual ones if no way leads anywhere.
