@@ -41,7 +41,9 @@ pub fn run(arguments: &Peer) -> Exit {
             && by_hand(&scenario.steps)
             && arguments.scenario.as_ref().is_none_or(|wanted| wanted == &scenario.id)
     };
-    let Some(scenario) = task.scenarios().iter().find(fits) else {
+    // Who starts a program by hand wants to see it answered, where there is an answer.
+    let is_silent = |scenario: &&crate::scenario::Scenario| !answers(&scenario.steps);
+    let Some(scenario) = task.scenarios().iter().filter(fits).min_by_key(is_silent) else {
         let known: Vec<&str> = task
             .scenarios()
             .iter()
@@ -129,6 +131,15 @@ fn their_way(steps: &[Step]) -> Vec<Step> {
 
 /// A person takes time.
 const BY_HAND: Limit = Limit(Duration::from_secs(300));
+
+/// Whether the harness's side says anything.
+fn answers(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Send(_) => true,
+        Step::Repeat(repeat) => answers(&repeat.steps),
+        _ => false,
+    })
+}
 
 /// Whether a scenario needs nothing of a program but its side of the network.
 fn by_hand(steps: &[Step]) -> bool {
