@@ -90,7 +90,7 @@ fn a_program_that_waits_for_input_is_seen_to_wait() {
         .unwrap();
     assert_eq!(
         calls.iter().map(|one| one.call.describe()).collect::<Vec<_>>(),
-        ["waits in read() to read from descriptor 0"]
+        ["waits in read() for its standard input"]
     );
 }
 
