@@ -80,7 +80,7 @@ impl Net {
         }
         let port = self.bind_if_needed(id)?;
         if self.asks_for_name(host, to) {
-            self.answer_name(host, port, to, data);
+            self.answer_name(id, port, to, data);
             return Ok(data.len());
         }
         let ip = unmapped(to.ip());

@@ -41,6 +41,8 @@ pub struct Launch {
     pub stdout: Stdio,
     /// Standard error.
     pub stderr: Stdio,
+    /// It is told where to go: names and addresses of nobody, which lead to the default host otherwise, lead nowhere.
+    pub told_host: bool,
     /// Runs in the child before its filter.
     pub prepare: Option<Preparation>,
 }

@@ -2,7 +2,8 @@
 //!
 //! A datagram to port 53 of an address where nobody serves that port is answered by the simulation itself: `A`
 //! and `AAAA` for the names of hosts (RFC 1035 section 4, RFC 3596). All other names lead to the default host, where
-//! there is one: a program with `mail.example.com` built in meets the peers. Without one there is "no such name".
+//! there is one: a program with `mail.example.com` built in meets the peers. Without one, and for a program that was told
+//! where to go ([`crate::Launch::told_host`]), there is "no such name".
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use crate::handle::HostId;
 use crate::hosts::{Host, unmapped};
 use crate::packet::{Datagram, Packet, Payload};
 use crate::record::{Fate, PacketRecord};
-use crate::sockets::Net;
+use crate::sockets::{Net, SocketId};
 use crate::wire::UnderWay;
 
 const PORT: u16 = 53;
@@ -42,7 +43,8 @@ impl Net {
     }
 
     /// Answers a question and puts both datagrams on the wire.
-    pub fn answer_name(&mut self, host: usize, port: u16, to: SocketAddr, question: &[u8]) {
+    pub fn answer_name(&mut self, id: SocketId, port: u16, to: SocketAddr, question: &[u8]) {
+        let Ok(host) = self.socket(id).map(|socket| socket.host) else { return };
         let server = SocketAddr::new(unmapped(to.ip()), PORT);
         let own = SocketAddr::new(self.hosts[host].address(server.is_ipv6()), port);
         let packet = |from: SocketAddr, to: SocketAddr, data: Bytes| Packet {
@@ -60,8 +62,9 @@ impl Net {
             fate: Fate::Arrives(now + latency),
             packet: packet(own, server, Bytes::copy_from_slice(question)),
         });
-        let default = self.default_host.and_then(|index| self.hosts.get(index));
-        let Some(answer) = answer(&self.hosts, default, &mut self.asked_for_v4, question) else { return };
+        let default = self.default_for(id).and_then(|index| self.hosts.get(index));
+        let machine = (self.machine.as_str(), &self.hosts[host]);
+        let Some(answer) = answer(&self.hosts, machine, default, &mut self.asked_for_v4, question) else { return };
         let back = packet(server, own, Bytes::from(answer));
         let arrives = now + latency + latency;
         self.wire.trace.add(PacketRecord {
@@ -75,12 +78,14 @@ impl Net {
     }
 }
 
-/// The answer to a question with one name; `None` for what is no question.
+/// The answer to a question with one name; `None` for what is no question. `own` is the machine's name, as programs are
+/// told it by the system, and the host of the one that asks.
 ///
 /// Who asks for both kinds of address of a name that only leads to the default host is given the IPv4 one alone,
 /// because that is where most servers of a lab listen.
 fn answer(
     hosts: &[Host],
+    own: (&str, &Host),
     default: Option<&Host>,
     asked_for_v4: &mut BTreeSet<String>,
     question: &[u8],
@@ -107,7 +112,8 @@ fn answer(
     let name = labels.join(".");
     let known = hosts.iter().find(|host| host.name.eq_ignore_ascii_case(&name));
     // The name of an address (`1.0.0.10.in-addr.arpa`) is nobody's.
-    let host = known.or(default.filter(|_| !name.ends_with(".arpa")));
+    let of_machine = || own.0.eq_ignore_ascii_case(&name).then_some(own.1);
+    let host = known.or_else(of_machine).or(default.filter(|_| !name.ends_with(".arpa")));
     if known.is_none() && kind == TYPE_A {
         asked_for_v4.insert(name.clone());
     }
@@ -154,19 +160,22 @@ mod tests {
     #[test]
     fn finds_a_host_whatever_the_case() {
         let hosts = [Host::new(0, "server"), Host::new(1, "Mail.Example")];
-        let found = answer(&hosts, None, &mut BTreeSet::new(), &ask("mail.EXAMPLE", TYPE_A)).expect("an answer");
+        let found = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("mail.EXAMPLE", TYPE_A)).expect("an answer");
         assert_eq!(found[3] & 15, 0);
         assert!(found.ends_with(&[0, 4, 10, 0, 0, 2]));
-        let missing = answer(&hosts, None, &mut BTreeSet::new(), &ask("nobody", TYPE_A)).expect("an answer");
+        let own = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("LAB7", TYPE_A)).expect("an answer");
+        assert!(own.ends_with(&[0, 4, 10, 0, 0, 2]));
+        let missing = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("nobody", TYPE_A)).expect("an answer");
         assert_eq!(missing[3] & 15, NO_SUCH_NAME);
-        assert_eq!(answer(&hosts, None, &mut BTreeSet::new(), &[0; 5]), None);
+        assert_eq!(answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &[0; 5]), None);
     }
 
     #[test]
     fn leads_every_full_name_to_the_default_host() {
         let hosts = [Host::new(0, "peers"), Host::new(1, "server")];
         let led = |name| {
-            let answer = answer(&hosts, hosts.first(), &mut BTreeSet::new(), &ask(name, TYPE_A)).expect("an answer");
+            let answer = answer(&hosts, ("lab7", &hosts[1]), hosts.first(), &mut BTreeSet::new(), &ask(name, TYPE_A))
+                .expect("an answer");
             (answer[3] & 15, answer[answer.len() - 4..].to_vec())
         };
         assert_eq!(led("myserver.local"), (0, vec![10, 0, 0, 1]));

@@ -58,7 +58,7 @@ impl Net {
             // No connection can be with everybody (Linux: tcp_v4_connect).
             return Err(libc::ENETUNREACH);
         }
-        let route = self.route(host, true, to)?;
+        let route = self.route_or(host, true, to, self.default_for(id))?;
         if route.address.is_ipv6() && !v6 {
             return Err(libc::EAFNOSUPPORT);
         }

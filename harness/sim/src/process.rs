@@ -60,6 +60,8 @@ pub(crate) struct Program {
     pub wakers: Vec<Waker>,
     pub threads_met: u32,
     pub processes_met: u32,
+    /// It was told where to go.
+    pub told_host: bool,
     /// A socket of it may have several descriptors.
     pub copies_sockets: bool,
 }

@@ -410,6 +410,7 @@ impl World {
             wakers: Vec::new(),
             threads_met: 0,
             processes_met: 0,
+            told_host: launch.told_host,
             copies_sockets: false,
         });
         self.watch_listener(id)?;

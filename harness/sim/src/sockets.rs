@@ -78,6 +78,8 @@ pub(crate) struct Socket {
     pub reuse_port: bool,
     pub v6_only: bool,
     pub broadcast: bool,
+    /// Its program was told where to go: names and addresses of nobody lead nowhere.
+    pub told_host: bool,
     pub linger: Option<Duration>,
     /// Reads and writes so far, for schedules.
     pub reads: u64,
@@ -105,6 +107,8 @@ pub(crate) struct Net {
     pub config: Config,
     pub hosts: Vec<Host>,
     pub default_host: Option<usize>,
+    /// The name of the machine, as the system tells it.
+    pub machine: String,
     /// Names of nobody that an IPv4 address was asked for.
     pub asked_for_v4: BTreeSet<String>,
     pub model: Box<dyn TcpModel>,
@@ -143,6 +147,7 @@ impl Net {
             config,
             hosts: Vec::new(),
             default_host: None,
+            machine: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
             asked_for_v4: BTreeSet::new(),
             model,
             sockets: BTreeMap::new(),
@@ -207,6 +212,7 @@ impl Net {
                 reuse_port: false,
                 v6_only: false,
                 broadcast: false,
+                told_host: false,
                 linger: None,
                 reads: 0,
                 writes: 0,
@@ -255,6 +261,16 @@ impl Net {
 
     /// Where a destination leads that a socket of `host` names.
     pub fn route(&self, host: usize, stream: bool, to: SocketAddr) -> Result<Route, i32> {
+        self.route_or(host, stream, to, self.default_host)
+    }
+
+    /// Where what belongs to nobody leads, for the program of this socket.
+    pub fn default_for(&self, id: SocketId) -> Option<usize> {
+        self.default_host.filter(|_| !self.socket(id).is_ok_and(|socket| socket.told_host))
+    }
+
+    /// The same, where addresses of nobody lead to `default`.
+    pub fn route_or(&self, host: usize, stream: bool, to: SocketAddr, default: Option<usize>) -> Result<Route, i32> {
         let ip = unmapped(to.ip());
         let v6 = ip.is_ipv6();
         let own = |loopback| Route { host: Some(host), address: self.hosts[host].mirror(v6), loopback };
@@ -278,7 +294,7 @@ impl Net {
         self.hosts
             .iter()
             .position(|candidate| candidate.has(ip) || candidate.is_mirror(ip))
-            .or(self.default_host)
+            .or(default)
             // Nobody has the address, and the machine that stands for all others is the program's own.
             .map(|index| if index == host { own(false) } else { other(index, false) })
             .or_else(|| on_link.then_some(Route { host: None, address: ip, loopback: false }))

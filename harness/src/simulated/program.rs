@@ -93,6 +93,7 @@ impl SimulatedProgram {
                     stdin,
                     stdout,
                     stderr: Stdio::Pipe,
+                    told_host: launch.invocation.names_host,
                     prepare: Some(Box::new(move || {
                         setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES).map_err(io::Error::from)?;
                         // Virtual time does not bound a loop that goes round between two events.

@@ -46,6 +46,8 @@ pub struct Invocation {
     pub env: BTreeMap<String, String>,
     /// The name of the input file, if the program is told it or has it built in; else the file is its standard input.
     pub names_file: Option<String>,
+    /// The program is told a host.
+    pub names_host: bool,
 }
 
 /// The name under which a program finds its input file, where the command names it and the task has no other.
@@ -151,7 +153,8 @@ impl Command {
         let mut values = values.clone();
         values.entry("file".to_owned()).or_insert_with(|| INPUT_FILE.to_owned());
         let file = values["file"].clone();
-        let is_told = self.words.iter().chain(&self.stdin).any(|word| placeholders(word).contains(&"file"));
+        let texts = || self.words.iter().chain(&self.stdin).chain(self.env.values());
+        let tells = |name: &str| texts().any(|text| placeholders(text).contains(&name));
         let mut words: Vec<String> = Vec::new();
         for (index, word) in self.words.iter().enumerate() {
             let holds = !placeholders(word).is_empty();
@@ -173,7 +176,8 @@ impl Command {
                 .iter()
                 .map(|(name, text)| (name.clone(), fill(text, &values).unwrap_or(text.clone())))
                 .collect(),
-            names_file: (is_told || self.values.contains_key("file")).then_some(file),
+            names_host: !bare && tells("host"),
+            names_file: (tells("file") || self.values.contains_key("file")).then_some(file),
         })
     }
 }
@@ -464,7 +468,7 @@ mod tests {
         let mut values = values();
         values.extend(own.clone());
         let invocation = Command { values: own, ..command(words) }.invoke(&values, false).unwrap();
-        assert_eq!(invocation.names_file.as_deref(), name);
+        assert_eq!((invocation.names_file.as_deref(), invocation.names_host), (name, true));
     }
 
     #[rstest]

@@ -133,8 +133,12 @@ impl World {
         if domain == libc::AF_INET6 && !self.net.config.ipv6 {
             return Reply::Errno(libc::EAFNOSUPPORT);
         }
-        let host = self.programs[held.record.program.0].host;
-        let id = self.net.open(host, domain == libc::AF_INET6, stream);
+        let program = &self.programs[held.record.program.0];
+        let told_host = program.told_host;
+        let id = self.net.open(program.host, domain == libc::AF_INET6, stream);
+        if let Ok(socket) = self.net.socket_mut(id) {
+            socket.told_host = told_host;
+        }
         held.record.socket = self.net.socket(id).ok().map(|socket| socket.label);
         self.give_placeholder(key, id, kind & libc::SOCK_NONBLOCK != 0, kind & libc::SOCK_CLOEXEC != 0)
     }

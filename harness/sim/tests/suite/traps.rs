@@ -266,6 +266,31 @@ fn addresses_of_nobody_are_those_of_the_one_machine_that_there_is() {
     assert_eq!(String::from_utf8(listened).unwrap(), "('10.0.37.251', 6000)\n");
 }
 
+#[test]
+fn who_was_told_where_to_go_finds_nobody_elsewhere() {
+    let mut sim = Simulation::new(Config::default()).unwrap();
+    let host = sim.add_host("all").unwrap();
+    sim.set_default_host(host);
+    let handle = sim.handle();
+    let script = "import socket\nserver = socket.create_server(('', 5000))\n\
+        for name in ('server.example', '147.232.22.1', socket.gethostname(), 'all'):\n\
+        \x20   try: socket.create_connection((name, 5000)); print('met')\n\
+        \x20   except socket.gaierror: print('no such name')\n\
+        \x20   except OSError as error: print(error.strerror)\n\
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.connect(('8.8.8.8', 80)); print(udp.getsockname()[0])";
+    let told = |told_host| harness_sim::Launch { told_host, ..launch(&python(), &["-c", script]) };
+    let printed = sim
+        .run(async {
+            let program = handle.spawn(host, told(true)).unwrap();
+            let strict = collect(handle, program).await.1;
+            let program = handle.spawn(host, told(false)).unwrap();
+            [strict, collect(handle, program).await.1].map(|text| String::from_utf8(text).unwrap())
+        })
+        .unwrap();
+    assert_eq!(printed[0], "no such name\nNetwork is unreachable\nmet\nmet\n10.0.0.1\n");
+    assert_eq!(printed[1], "met\nmet\nmet\nmet\n10.0.0.1\n");
+}
+
 // Clocks.
 
 #[test]
