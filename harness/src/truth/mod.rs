@@ -314,9 +314,10 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
             .map(|run| format!("{}: {}", run.id, run.reason));
         return Outcome::Harness(why.unwrap_or_else(|| broken.id.clone()));
     }
-    let counts = |level| level != Level::May;
+    // A `may` counts where the program is declared to fail it.
+    let counts = |it: &RequirementReport| it.level != Level::May || entry.expected.fails.contains(&it.id);
     let is_decided = |it: &RequirementReport| matches!(it.status, Status::Pass | Status::Fail);
-    if !requirements.iter().any(|it| counts(it.level) && is_decided(it)) {
+    if !requirements.iter().any(|it| counts(it) && is_decided(it)) {
         let why = requirements.iter().flat_map(|it| &it.runs).find(|run| run.status == Status::NotGradable);
         return Outcome::NotGradable(why.map(|run| run.reason.clone()).unwrap_or_default());
     }
@@ -325,7 +326,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
         run.map(|run| format!("{}: {}", run.id, run.reason)).unwrap_or_default()
     };
     let reasons_of = |wanted: &dyn Fn(&RequirementReport) -> bool| -> BTreeMap<String, String> {
-        let all = requirements.iter().filter(|it| counts(it.level) && wanted(it));
+        let all = requirements.iter().filter(|it| counts(it) && wanted(it));
         all.map(|it| (it.id.clone(), reason(it))).collect()
     };
     let failed = reasons_of(&|it| it.status == Status::Fail);

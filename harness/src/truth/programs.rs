@@ -31,7 +31,7 @@ pub struct Expected {
     /// and names none.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Must- and should-requirements that it fails, exactly.
+    /// Must- and should-requirements that it fails, exactly, and the `may` that it is about.
     #[serde(default)]
     pub fails: Vec<String>,
     /// Those that it fails besides on the simulated network.
