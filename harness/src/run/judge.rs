@@ -63,6 +63,36 @@ pub fn contains(hay: &[u8], needle: &[u8], ignoring_case: bool) -> bool {
     }
 }
 
+/// With which of the words a text stands, wherever it stands: the first word if always with that one, else one of the
+/// others. Nothing if it is not there, or without any of them. Letters count as equal in both cases.
+pub fn stands_with<'w>(output: &[u8], text: &[u8], words: &'w [String]) -> Option<&'w str> {
+    let output = String::from_utf8_lossy(output).to_ascii_lowercase();
+    let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+    let is_part = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let alone = |from: usize, length: usize| {
+        let before = from.checked_sub(1).and_then(|at| output.as_bytes().get(at).copied());
+        !is_part(before) && !is_part(output.as_bytes().get(from + length).copied())
+    };
+    let mut places: Vec<(usize, &str)> = Vec::new();
+    for word in words {
+        let lower = word.to_ascii_lowercase();
+        let found = output.match_indices(&lower).map(|(at, _)| at);
+        places.extend(found.filter(|at| alone(*at, word.len())).map(|at| (at, word.as_str())));
+    }
+    places.sort_unstable();
+    let owner = |at: usize| {
+        let line = output[..at].rfind('\n').map_or(0, |end| end + 1);
+        let end = output[at..].find('\n').map_or(output.len(), |length| at + length);
+        let before = places.iter().rev().find(|(place, _)| *place < at);
+        let behind = places.iter().find(|(place, _)| (at..end).contains(place));
+        let same_line = before.filter(|(place, _)| *place >= line);
+        same_line.or(behind).or(before).map(|(_, word)| *word)
+    };
+    let mut owners = output.match_indices(&text).filter(|(at, _)| alone(*at, text.len())).filter_map(|(at, _)| owner(at));
+    let first = owners.next()?;
+    Some(owners.find(|word| *word != words[0]).filter(|_| first == words[0]).unwrap_or(first))
+}
+
 /// Where `needle` begins in `hay`. Needles of megabytes are found by their beginning: preparing
 /// a search for the whole would cost more than the comparison.
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
@@ -279,6 +309,21 @@ mod tests {
     #[case("no SSH server there\n".to_owned(), false)]
     fn a_log_of_a_library_is_no_bare_traceback(#[case] said: String, #[case] bare: bool) {
         assert_eq!(is_traceback(said.as_bytes()), bare);
+    }
+
+    #[rstest]
+    #[case::a_line_each("lo 127.0.0.1\nattic 10.0.0.1 fd00::1\ncellar 10.0.0.2\n", Some("attic"))]
+    #[case::the_wrong_line("attic 10.0.0.2\ncellar 10.0.0.1\n", Some("cellar"))]
+    #[case::on_every_line("attic 10.0.0.1 10.0.0.2\ncellar 10.0.0.1 10.0.0.2\n", Some("cellar"))]
+    #[case::below_its_name("attic:\n  inet 10.0.0.1\ncellar:\n  inet 10.0.0.2\n", Some("attic"))]
+    #[case::before_its_name("10.0.0.2 cellar\n10.0.0.1 ATTIC\n", Some("attic"))]
+    #[case::all_in_one_line("{'attic': ['10.0.0.1'], 'cellar': ['10.0.0.2']}", Some("attic"))]
+    #[case::part_of_another("attic 10.0.0.11\n", None)]
+    #[case::part_of_a_name("lo\nattics 10.0.0.1\n", None)]
+    #[case::nowhere("attic\ncellar\n", None)]
+    fn tells_with_which_word_a_text_stands(#[case] output: &str, #[case] word: Option<&str>) {
+        let words = ["attic".to_owned(), "cellar".to_owned()];
+        assert_eq!(stands_with(output.as_bytes(), b"10.0.0.1", &words), word);
     }
 
     #[rstest]

@@ -196,6 +196,9 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
                     "give exactly one of `contains`, `equals`, `one-line`, `messages-from`, `number` and `lacks`",
                 );
             }
+            if !output.of.is_empty() && output.contains.is_none() {
+                wrong("of", "`of` goes with `contains`");
+            }
             if output.nothing_else && output.messages_from.is_none() {
                 wrong("nothing-else", "`nothing-else` goes with `messages-from`");
             }

@@ -25,7 +25,7 @@ const TELLING: usize = 16;
 
 /// What an output must show, bytes ready.
 enum Shown {
-    Contains { text: Vec<u8>, loosely: bool },
+    Contains { text: Vec<u8>, loosely: bool, of: Vec<String> },
     Number(f64),
     Lacks(Vec<u8>),
     Equals(Vec<u8>),
@@ -278,7 +278,7 @@ impl Director {
     fn shown(&self, step: &ExpectOutput, index: u64) -> Result<Shown, Halt> {
         let bytes = |payload: &crate::scenario::bytes::Payload| self.bytes(payload, index);
         Ok(if let Some(payload) = &step.contains {
-            Shown::Contains { text: bytes(payload)?, loosely: step.loosely }
+            Shown::Contains { text: bytes(payload)?, loosely: step.loosely, of: step.of.clone() }
         } else if let Some(number) = step.number {
             Shown::Number(number)
         } else if let Some(payload) = &step.lacks {
@@ -382,7 +382,12 @@ impl Shown {
     fn look(&self, bytes: &[u8], prompt: usize, ignoring_case: bool, done: bool) -> Look {
         let once = |right: bool| if right { Look::Right(None) } else { Look::NotYet };
         match self {
-            Self::Contains { text, loosely: true } => once(loosely::contains(bytes, text, ignoring_case)),
+            Self::Contains { text, loosely: true, .. } => once(loosely::contains(bytes, text, ignoring_case)),
+            Self::Contains { text, of, .. } if !of.is_empty() => match judge::stands_with(bytes, text, of) {
+                Some(word) if word == of[0] => Look::Right(None),
+                Some(word) => Look::Wrong(format!("{} stands with {word}, and belongs to {}", judge::quote(text), of[0])),
+                None => Look::NotYet,
+            },
             Self::Contains { text, .. } => {
                 once(bytes.len() >= text.len() && contains_line_ends(bytes, text, ignoring_case))
             }
@@ -452,7 +457,7 @@ impl Shown {
                 [one] if *nothing_else || begins_alike(one, bytes) => Some(one),
                 _ => None,
             },
-            Self::Contains { text, loosely: false } if begins_alike(text, bytes) => Some(text),
+            Self::Contains { text, loosely: false, .. } if begins_alike(text, bytes) => Some(text),
             _ => None,
         }
     }

@@ -64,6 +64,11 @@ pub struct ExpectOutput {
     /// These bytes appear somewhere, in one piece.
     #[serde(default)]
     pub contains: Option<Payload>,
+    /// With `contains`: wherever they stand, they stand with the first of these words, and not with another of them.
+    /// On a line with some of the words in it, the last one before counts, or else the next one; on a line without, the last one
+    /// on the lines before.
+    #[serde(default)]
+    pub of: Vec<String>,
     /// These bytes and nothing else (one stray line end is let pass).
     #[serde(default)]
     pub equals: Option<Payload>,
