@@ -498,11 +498,14 @@ fn dialogues(folder: &Folder, source: &Arc<Source>, file: &TaskFile, common: &Co
     for (stem, source) in scenario_files(folder) {
         add(&source, &stem, "", &parameters);
     }
+    let is_own = |id: &String| file.requirements.iter().any(|own| &own.id == id);
     for (stem, source) in &common.scenarios {
-        let decides = load::decides(source)?;
+        let (decides, needs) = (load::listed(source, "decides")?, load::listed(source, "needs")?);
         for role in &roles {
             let wanted = |id: &String| file.common.iter().any(|taken| &taken.id == id && taken.roles.contains(role));
-            if decides.iter().any(wanted) {
+            // What needs a shared requirement is for the roles that have it: what a server must survive is no client's affair.
+            let lacks = |id: &String| common.requirements.contains_key(id) && !wanted(id) && !is_own(id);
+            if decides.iter().any(wanted) && !needs.iter().any(lacks) {
                 let mut parameters = parameters.clone();
                 parameters.insert("role".to_owned(), toml::Value::from(role.as_str()).to_string());
                 add(source, &format!("common-{stem}"), "common-", &parameters);

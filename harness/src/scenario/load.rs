@@ -392,13 +392,13 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// The short requirement ids that a scenario file decides, before anything else is read.
+/// The short requirement ids in a list of a scenario file, `decides` or `needs`, before anything else is read.
 ///
 /// # Errors
 /// If the file is not TOML.
-pub fn decides(source: &Arc<Source>) -> Result<Vec<String>, Problem> {
+pub fn listed(source: &Arc<Source>, name: &str) -> Result<Vec<String>, Problem> {
     let tree = DeTable::parse(&source.text).map_err(|error| Problem::from_toml(source, &error))?;
-    let list = tree.get_ref().iter().find(|(key, _)| key.get_ref() == "decides");
+    let list = tree.get_ref().iter().find(|(key, _)| key.get_ref() == name);
     let entries = list.and_then(|(_, value)| value.get_ref().as_array());
     Ok(entries
         .map(|entries| entries.iter().filter_map(|entry| entry.get_ref().as_str().map(str::to_owned)).collect())

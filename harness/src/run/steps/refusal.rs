@@ -54,7 +54,13 @@ impl Director {
             let in_vain = refused.went_on && refused.what == Refused::Login;
             let own = if in_vain { without_emptiness(&own) } else { own };
             let lacks_room = refused.what == Refused::File && says_no_room(&own);
-            let told = says_no(&own) || is_complaint(&stderr) || lacks_room || shown && !refused.went_on;
+            // Who went on and fell over what came next did not tell of the refusal, but of a line of its own.
+            let fell = refused.went_on && !shown && judge::is_traceback(&stderr);
+            let told = if fell {
+                says_no(&without_echo(&stdout, &replies))
+            } else {
+                says_no(&own) || is_complaint(&stderr) || lacks_room || shown && !refused.went_on
+            };
             let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
                 Some(line) => {
@@ -64,6 +70,9 @@ impl Director {
                 None if shown => format!(
                     "the server refused with {what}; the {name} shows the reply, says nothing about it and goes on as if \
                      the server had agreed"
+                ),
+                None if fell => format!(
+                    "the server refused with {what}; the {name} goes on as if the server had agreed, and crashes later"
                 ),
                 None => format!("the server refused with {what}, and the {name} does not say so"),
             };
