@@ -160,12 +160,15 @@ mod tests {
     #[test]
     fn finds_a_host_whatever_the_case() {
         let hosts = [Host::new(0, "server"), Host::new(1, "Mail.Example")];
-        let found = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("mail.EXAMPLE", TYPE_A)).expect("an answer");
+        let found = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("mail.EXAMPLE", TYPE_A))
+            .expect("an answer");
         assert_eq!(found[3] & 15, 0);
         assert!(found.ends_with(&[0, 4, 10, 0, 0, 2]));
-        let own = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("LAB7", TYPE_A)).expect("an answer");
+        let own =
+            answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("LAB7", TYPE_A)).expect("an answer");
         assert!(own.ends_with(&[0, 4, 10, 0, 0, 2]));
-        let missing = answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("nobody", TYPE_A)).expect("an answer");
+        let missing =
+            answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &ask("nobody", TYPE_A)).expect("an answer");
         assert_eq!(missing[3] & 15, NO_SUCH_NAME);
         assert_eq!(answer(&hosts, ("lab7", &hosts[1]), None, &mut BTreeSet::new(), &[0; 5]), None);
     }

@@ -2,7 +2,7 @@
 
 use super::{Crash, Doing, Kind, Place, Stop, Wait};
 
-/// What happened, as in `The server crashed while it served alice`.
+/// What happened, as in `The server crashed while it spoke with alice`.
 pub fn headline(crash: &Crash) -> String {
     let role = &crash.role;
     let what = match (crash.ended, &crash.kind) {
@@ -12,8 +12,7 @@ pub fn headline(crash: &Crash) -> String {
     };
     match &crash.doing {
         Doing::Starting => format!("{what} after it was started"),
-        Doing::Meeting(peer) if role.contains("client") => format!("{what} while it spoke with {peer}"),
-        Doing::Meeting(peer) => format!("{what} while it served {peer}"),
+        Doing::Meeting(peer) => format!("{what} while it spoke with {peer}"),
         Doing::Reading => format!("{what} after it was typed a line"),
     }
 }
@@ -34,7 +33,7 @@ pub fn place(place: &Place) -> String {
     format!("{}:{}  {}", place.file, place.line, place.text).trim_end().to_owned()
 }
 
-/// All of it in one line: `The server crashed while it served alice: server.py:9 connection.sendall(data.upper() + 1) -
+/// All of it in one line: `The server crashed while it spoke with alice: server.py:9 connection.sendall(data.upper() + 1) -
 /// TypeError: can't concat int to bytes`.
 pub fn sentence(crash: &Crash) -> String {
     let (headline, what) = (headline(crash), what(&crash.kind));
@@ -153,10 +152,10 @@ mod tests {
         let thread = Crash { ended: false, ..crash.clone() };
         let said: Vec<String> = [&crash, &client, &typed, &thread].into_iter().map(sentence).collect();
         insta::assert_snapshot!(said.join("\n"), @"
-        The server crashed while it served alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
+        The server crashed while it spoke with alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
         The client crashed while it spoke with alice: SIGSEGV (segmentation fault)
         The client crashed after it was typed a line: SIGSEGV (segmentation fault)
-        An exception came up in the server while it served alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
+        An exception came up in the server while it spoke with alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
         ");
     }
 }

@@ -1,12 +1,12 @@
 //! Which crash explains a failure: of the programs of a run, and of those that came before anything else was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Run;
 use crate::crash::{Crash, Wait};
 use crate::report::model::ProgramReport;
 use crate::run::Record;
-use crate::run::event::{Event, What};
+use crate::run::event::{Event, What, With};
 
 /// The crash that explains why a run failed this requirement: the judged program's, else another's of the run.
 pub fn crash<'r>(run: &Run<'_>, record: &'r Record, id: &str) -> Option<&'r Crash> {
@@ -28,12 +28,20 @@ pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
     judged.flat_map(|program| program.waits.iter().cloned()).collect()
 }
 
-/// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent.
+/// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent. What
+/// a client owes its server that has closed is an end.
 fn owes_nobody(events: &[Event], id: &str) -> bool {
     let end = failed_at(events, id).unwrap_or(events.len());
     let mut owed: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut servers: BTreeSet<&str> = BTreeSet::new();
     for event in &events[..end] {
+        if matches!(event.what, What::Connected(With::Client)) {
+            servers.insert(&event.who);
+        }
         match event.what {
+            What::EndSent | What::Closed | What::ResetSent if servers.contains(event.who.as_str()) => {
+                owed.insert(&event.who, true);
+            }
             What::Connected(_) | What::Sent(_) => drop(owed.insert(&event.who, true)),
             What::Received(_) | What::EndReceived | What::ResetReceived => drop(owed.insert(&event.who, false)),
             _ => {}
@@ -89,7 +97,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::run::event::{About, Excerpt, Judgement, With};
+    use crate::run::event::{About, Excerpt, Judgement};
 
     /// Events by letters: a capital is what a peer of that name sends, a small letter what it receives, and a dot is the
     /// end of its data.
@@ -99,7 +107,9 @@ mod tests {
         for act in acts.chars() {
             let what = match act {
                 '+' => What::Connected(With::Actor("server".to_owned())),
+                '-' => What::Connected(With::Client),
                 '.' => What::EndReceived,
+                '!' => What::Closed,
                 act if act.is_uppercase() => What::Sent(said()),
                 _ => What::Received(said()),
             };
@@ -125,6 +135,8 @@ mod tests {
     #[case::closed_without_a_word("+A.", true)]
     #[case::the_second_waits("+AaB", false)]
     #[case::no_greeting("+", false)]
+    #[case::a_server_that_leaves("-aA!", false)]
+    #[case::a_client_that_leaves("+Aa!", true)]
     #[case::no_peer("", false)]
     fn answers_that_are_owed(#[case] acts: &str, #[case] none: bool) {
         assert_eq!(owes_nobody(&events(acts), "t.letters"), none);

@@ -141,7 +141,7 @@ mod tests {
         for format in Format::ALL.iter().filter(|format| **format != Format::Json) {
             let text = render(&sample::stopped(), *format, Style::default());
             // Lines are broken, and percent signs are escaped, as each format has it.
-            let flat = text.replace("%25", "%").split_whitespace().collect::<Vec<_>>().join(" ");
+            let flat = text.replace("%25", "%").replace("\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(flat.contains(line), "{format}: {text}");
         }
     }

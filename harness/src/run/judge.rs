@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use sha2::{Digest, Sha256};
-
 use crate::diagnose::{counted, counted_are};
 use crate::run::ports::without_folder;
 
@@ -88,7 +86,8 @@ pub fn stands_with<'w>(output: &[u8], text: &[u8], words: &'w [String]) -> Optio
         let same_line = before.filter(|(place, _)| *place >= line);
         same_line.or(behind).or(before).map(|(_, word)| *word)
     };
-    let mut owners = output.match_indices(&text).filter(|(at, _)| alone(*at, text.len())).filter_map(|(at, _)| owner(at));
+    let mut owners =
+        output.match_indices(&text).filter(|(at, _)| alone(*at, text.len())).filter_map(|(at, _)| owner(at));
     let first = owners.next()?;
     Some(owners.find(|word| *word != words[0]).filter(|_| first == words[0]).unwrap_or(first))
 }
@@ -145,20 +144,16 @@ pub fn messages(output: &[u8], expected: &[Vec<u8>]) -> Messages {
     Messages::Whole(rest)
 }
 
-/// Bytes in a sentence: short text is quoted, long data is counted and fingerprinted.
+/// Bytes in a sentence: short text is quoted; long data is counted, and both of its ends are quoted.
 pub fn describe(bytes: &[u8]) -> String {
     match bytes.len() {
         0 => "nothing".to_owned(),
         length if length <= 200 => format!("{} ({})", quote(bytes), counted(length, "byte")),
         length => {
-            // The same fingerprint for the same output in every run, whose folder has a name of its own.
+            // The same in every run, whose folder has a name of its own.
             let text = std::str::from_utf8(bytes).map(without_folder);
-            let digest = Sha256::digest(text.as_ref().map_or(bytes, String::as_bytes));
-            let mut short = String::new();
-            for byte in digest.iter().take(6) {
-                let _ = write!(short, "{byte:02x}");
-            }
-            format!("{length} bytes, sha256 {short}…, beginning {}", quote(beginning(bytes, 60)))
+            let bytes = text.as_ref().map_or(bytes, String::as_bytes);
+            format!("{length} bytes, beginning {}, ending {}", quote(beginning(bytes, 60)), quote(ending(bytes, 60)))
         }
     }
 }
@@ -169,6 +164,17 @@ pub fn beginning(bytes: &[u8], length: usize) -> &[u8] {
     let cut = length > 0 && bytes[length - 1].is_ascii_digit();
     let more = rest.iter().take_while(|byte| cut && byte.is_ascii_digit()).count();
     &bytes[..length + more.min(8)]
+}
+
+/// The last bytes, from the beginning of a letter on, and the rest of a number that would be cut in two.
+fn ending(bytes: &[u8], length: usize) -> &[u8] {
+    let Some(mut at) = bytes.len().checked_sub(length) else { return bytes };
+    while bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        at += 1;
+    }
+    let cut = bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let more = bytes[..at].iter().rev().take_while(|byte| cut && byte.is_ascii_digit()).count();
+    &bytes[at - more.min(8)..]
 }
 
 /// Bytes as a quoted string with escapes, safe to print anywhere.

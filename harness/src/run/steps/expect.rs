@@ -385,7 +385,9 @@ impl Shown {
             Self::Contains { text, loosely: true, .. } => once(loosely::contains(bytes, text, ignoring_case)),
             Self::Contains { text, of, .. } if !of.is_empty() => match judge::stands_with(bytes, text, of) {
                 Some(word) if word == of[0] => Look::Right(None),
-                Some(word) => Look::Wrong(format!("{} stands with {word}, and belongs to {}", judge::quote(text), of[0])),
+                Some(word) => {
+                    Look::Wrong(format!("{} stands with {word}, and belongs to {}", judge::quote(text), of[0]))
+                }
                 None => Look::NotYet,
             },
             Self::Contains { text, .. } => {
