@@ -90,15 +90,15 @@ fn at(wait: &Wait) -> String {
 /// What a program is at, as a part of a sentence: `the server waits in recv(): server.c:41 n = recv(fd, line, 80, 0) -
 /// serve() called at server.c:63`.
 pub fn waits(wait: &Wait) -> String {
-    let what = format!("the {} {}", wait.role, at(wait));
-    let Place { file, line, text, .. } = &wait.place;
-    let mut said = format!("{what}: {file}:{line} {text}").trim_end().to_owned();
+    format!("the {} {}: {}", wait.role, at(wait), waits_at(wait))
+}
+
+/// Where a program waits, as in `server.c:41 n = recv(fd, line, 80, 0) - serve() called at server.c:63`.
+pub fn waits_at(wait: &Wait) -> String {
+    let Place { file, line, text, function } = &wait.place;
+    let mut said = format!("{file}:{line} {text}").trim_end().to_owned();
     if let Some(outer) = wait.frames.get(1) {
-        let function = if wait.place.function.is_empty() {
-            "called".to_owned()
-        } else {
-            format!("{}() called", wait.place.function)
-        };
+        let function = if function.is_empty() { "called".to_owned() } else { format!("{function}() called") };
         said.push_str(&format!(" - {function} at {}:{}", outer.file, outer.line));
     }
     said

@@ -198,10 +198,8 @@ fn run_report(
     let speaks = !matches!(status, Status::Pass | Status::Skip);
     let crash = blame::crash(run, &played.record, id).filter(|_| speaks).cloned();
     let waits = if status == Status::Fail { blame::waits(run, &played.record, id) } else { Vec::new() };
-    match (&crash, waits.first()) {
-        (Some(crash), _) => failure.reason = format!("{} ({})", words::sentence(crash), failure.reason),
-        (None, Some(wait)) => failure.reason.push_str(&format!("; {}", words::waits(wait))),
-        (None, None) => {}
+    if let Some(crash) = &crash {
+        failure.reason = format!("{} ({})", words::sentence(crash), failure.reason);
     }
     RunReport {
         role: run.scenario.role.clone(),

@@ -108,7 +108,7 @@ impl Fields {
     }
 
     fn happened(&mut self, run: &RunReport) {
-        self.text("reason", &run.reason);
+        self.text("reason", &run.told());
         self.text("mend", &run.stop().and_then(words::advice).unwrap_or_default());
         self.values(&run.expected, &run.actual);
         self.text("run", &terms(run));
@@ -171,7 +171,7 @@ impl Fields {
             lines.extend(wrap(&named.join(", "), self.room()));
         }
         for run in different.iter().take(OTHER_RUNS) {
-            let (id, reason) = (escape::line(&run.id), escape::line(&run.reason));
+            let (id, reason) = (escape::line(&run.id), escape::line(&run.told()));
             lines.extend(hang("", &format!("{id}: {reason}"), self.room()));
         }
         let unnamed = alike.len().saturating_sub(OTHER_RUNS) + different.len().saturating_sub(OTHER_RUNS);

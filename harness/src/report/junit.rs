@@ -79,9 +79,9 @@ fn status(found: &RequirementReport) -> TestCaseStatus {
         Status::Pass => TestCaseStatus::success(),
         Status::Fail if costs_nothing(found) => TestCaseStatus::success(),
         Status::Fail => {
-            let reason = summary::telling_run(found).map(|run| run.reason.as_str());
+            let reason = summary::telling_run(found).map(RunReport::told);
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(escape::line(reason.unwrap_or_default()));
+            status.set_message(escape::line(&reason.unwrap_or_default()));
             status.set_type(summary::level(found.level));
             status.set_description(explanation(found));
             status

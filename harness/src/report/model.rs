@@ -9,7 +9,7 @@ pub use harness_verdict::{Level, Status, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::crash::{Crash, Stop, Wait};
+use crate::crash::{Crash, Stop, Wait, words};
 use crate::run::event::Difference;
 use crate::submission::findings::Findings;
 
@@ -299,6 +299,16 @@ impl RunReport {
             Some(Undecided::Needs(id)) => Some(id),
             _ => None,
         }
+    }
+
+    /// What a program was at, if that and no crash explains the failure.
+    pub fn wait(&self) -> Option<&Wait> {
+        self.waits.first().filter(|_| self.crash.is_none())
+    }
+
+    /// The reason together with the line that a program waits in.
+    pub fn told(&self) -> String {
+        self.wait().map_or_else(|| self.reason.clone(), |wait| format!("{}; {}", self.reason, words::waits(wait)))
     }
 
     /// Where a program stopped, if that made it fail.

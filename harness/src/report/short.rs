@@ -84,6 +84,10 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
             field("expected", &expected, 1);
             field("came", &came, PROSE);
         }
+        if let Some(wait) = run.wait() {
+            let label = if wait.call.is_some() { "waits at" } else { "runs at" };
+            field(label, &words::waits_at(wait), PROSE);
+        }
         // A requirement's question leads astray from the line in which a program stopped.
         let advice = run.stop().and_then(words::advice);
         let question = if first.look_at.is_empty() { &run.hint } else { &first.look_at };

@@ -131,7 +131,7 @@ pub fn undecided_reason(requirement: &RequirementReport) -> String {
 fn run_reason(run: &RunReport) -> String {
     match &run.skip_reason {
         Some(reason) if run.status == Status::Skip => reason.clone(),
-        _ => run.reason.clone(),
+        _ => run.told(),
     }
 }
 

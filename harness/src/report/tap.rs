@@ -29,14 +29,15 @@ fn point(text: &mut String, number: usize, found: &RequirementReport) {
     };
     let word = if right { "ok" } else { "not ok" };
     text.push_str(&format!("{word} {number} - {description}{directive}\n"));
-    let told = matches!(found.status, Status::Fail | Status::HarnessError);
-    let Some(run) = summary::telling_run(found).filter(|_| told) else { return };
+    let speaks = matches!(found.status, Status::Fail | Status::HarnessError);
+    let Some(run) = summary::telling_run(found).filter(|_| speaks) else { return };
     text.push_str("  ---\n");
     let points = format!("{}/{}", summary::points(found.score), summary::points(found.max_score));
+    let told = run.told();
     let lines = [
         ("level", summary::level(found.level)),
         ("points", points.as_str()),
-        ("message", run.reason.as_str()),
+        ("message", told.as_str()),
         ("expected", run.expected.as_str()),
         ("came", run.actual.as_str()),
         ("look_at", found.look_at.as_str()),

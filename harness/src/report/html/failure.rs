@@ -55,7 +55,7 @@ impl Teller<'_> {
                     (summary::points_of(found.score, found.max_score))
                 }
                 @if let Some(run) = run {
-                    p.reason { (Line(&run.reason)) }
+                    p.reason { (Line(&run.told())) }
                     (look_at(found, run))
                     @match difference {
                         Some(difference) => {
