@@ -14,6 +14,7 @@ use crate::catalogue::{Catalogue, Task};
 use crate::diagnose::counted;
 use crate::run::patience::Patience;
 use crate::run::stage::{Launch, Program, Stage};
+use crate::sandbox::guard::Limits;
 use crate::scenario::bytes::{Alphabet, Payload, RandomBytes};
 use crate::scenario::model::OutputKind;
 use crate::submission::open::{self, Request};
@@ -126,7 +127,7 @@ fn transfer(setup: &Setup, cast: &Cast, task: &Task, judged: &str, bytes: usize)
     let content = Payload::Random(RandomBytes { bytes, of: Alphabet::Prose, seed: 7 })
         .bytes(0)
         .map_err(|error| error.to_string())?;
-    let played = with_stage(setup, &cast.root, |stage| {
+    let played = with_stage(setup, &cast.root, &Limits::PATIENT, |stage| {
         let (content, cast) = (&content, cast);
         Box::pin(async move { one_transfer(&stage, cast, task, judged, content).await })
     });

@@ -237,14 +237,13 @@ impl Run<'_> {
             if let Some(why) = subject.unmet.get(&(self.scenario.task.clone(), role.to_owned())) {
                 return Some(why.clone());
             }
-            let private = subject
-                .casts
-                .get(&self.scenario.task)
-                .and_then(|cast| cast.parts.get(role))
-                .and_then(|part| part.meeting.private.as_ref());
+            let parts = subject.casts.get(&self.scenario.task).map(|cast| &cast.parts);
+            let private = parts.and_then(|parts| parts.get(role)).and_then(|part| part.meeting.private.as_ref());
+            let alone = parts.is_none_or(|parts| parts.len() == 1);
             if let (Some(why), Pairing::Harness, true) = (private, self.scenario.pairing, self.scenario.converses()) {
                 let why = format!("speaks only to its own other half: {why}");
-                return Some(End::Skipped(Skip { by: Undecided::OtherHalf, why }));
+                let by = if alone { Undecided::OtherHalf } else { Undecided::OwnProtocol };
+                return Some(End::Skipped(Skip { by, why }));
             }
         }
         None

@@ -160,7 +160,7 @@ fn would_decide(undecided: &Undecided) -> Option<String> {
             };
             Some(format!("perhaps decided with a larger {flag}"))
         }
-        Undecided::NotApplicable | Undecided::Situation => None,
+        Undecided::NotApplicable | Undecided::OwnProtocol | Undecided::Situation => None,
     }
 }
 

@@ -54,16 +54,27 @@ pub struct Limits {
     pub memory: u64,
     /// Processor time of all programs of one run, where that is less than the usual.
     pub processor: Duration,
+    /// Bytes that the programs of one run send to the harness's peers, and as many that they print.
+    pub bytes: u64,
 }
 
 impl Limits {
     /// For those who wait for the end: a table, an experiment, a person at the other side.
-    pub const PATIENT: Self =
-        Self { run: HANGS, submission: Duration::MAX, memory: u64::MAX, processor: Duration::MAX };
+    pub const PATIENT: Self = Self {
+        run: HANGS,
+        submission: Duration::MAX,
+        memory: u64::MAX,
+        processor: Duration::MAX,
+        // The largest file of a scenario is 64 MiB, and a program may send it byte by byte.
+        bytes: 512 << 20,
+    };
+
+    /// For a first meeting, where nothing large is asked for.
+    pub const MEETING: Self = Self { bytes: 16 << 20, ..Self::PATIENT };
 
     /// For a conversation that shows who a program is. One that spins is bounded by what it uses, which does not depend on
     /// what else the machine does.
-    pub const BRIEF: Self = Self { run: Duration::from_secs(60), processor: Duration::from_secs(10), ..Self::PATIENT };
+    pub const BRIEF: Self = Self { run: Duration::from_secs(60), processor: Duration::from_secs(10), ..Self::MEETING };
 }
 
 impl Default for Limits {
@@ -109,9 +120,8 @@ impl Bounds {
             memory: memory(2 << 30),
             disk: 1 << 30,
             files: 50_000,
-            output: 512 << 20,
-            // The largest file of a scenario is 64 MiB, and a program may send it byte by byte.
-            sent: 512 << 20,
+            output: limits.bytes,
+            sent: limits.bytes,
             pieces: 128 << 20,
             // A program that polls uses as much as the scenario takes.
             processor: limits.processor.min(HANGS / 2),

@@ -263,7 +263,7 @@ impl<'t> Talks<'t> {
             return Ok(known.clone());
         }
         let watch = Setup { sniff: true, ..self.setup.clone() };
-        let met = with_stage(&watch, self.root, |stage| {
+        let met = with_stage(&watch, self.root, &Limits::MEETING, |stage| {
             let (cast, name) = (&cast, &role.name);
             Box::pin(async move { survey::meet_with(Rc::clone(&stage), cast, task, name, probe).await })
         })?;

@@ -19,6 +19,7 @@ use crate::run::judge;
 use crate::run::patience::{GaveUp, Patience};
 use crate::run::ports::without_folder;
 use crate::run::stage::{Ended, Launch, LaunchError, Stage};
+use crate::sandbox::guard::Limits;
 use crate::scenario::model::{OutputKind, TransportName};
 use crate::wire::{Setup, WireStage, with_stage};
 
@@ -196,7 +197,7 @@ fn try_form(
     let mut command = bare.clone();
     command.words.extend(form.split_whitespace().map(str::to_owned));
     let watch = Setup { sniff: true, ..setup.clone() };
-    let outcome = with_stage(&watch, root, |stage: Rc<WireStage>| {
+    let outcome = with_stage(&watch, root, &Limits::MEETING, |stage: Rc<WireStage>| {
         Box::pin(async move {
             let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), stage.port());
             let mut values = usual.clone();

@@ -25,6 +25,7 @@ use crate::run::judge;
 use crate::run::ports::without_folder;
 use crate::run::remains::Remains;
 use crate::sandbox;
+use crate::sandbox::guard::Limits;
 use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
 
@@ -573,7 +574,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
             }
             let met = {
                 let (cast, role) = (&*cast, &role);
-                with_stage(&watch, &cast.root, |stage| {
+                with_stage(&watch, &cast.root, &Limits::MEETING, |stage| {
                     let talk = !task.meetings().contains_key(role);
                     Box::pin(async move {
                         let met = survey::meet(Rc::clone(&stage), cast, task, role, talk).await;

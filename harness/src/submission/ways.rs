@@ -77,7 +77,7 @@ pub(super) fn converse(
             part.meeting.documents = way.documents.clone();
             part.meeting.values.extend(way.values.clone());
         }
-        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::PATIENT);
+        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::MEETING);
         match record.end {
             End::Played => {
                 let found = findings(meeting, role, &way);
@@ -138,7 +138,7 @@ fn answers_its_other_half(meeting: &Meeting, cast: &Cast, role: &str, setup: &Se
     let scenario = Scenario { steps: steps.into_values().flatten().collect(), ..meeting.scenario.clone() };
     // A server may leave some datagrams unanswered, as the textbook's does.
     for seed in 1..=TRIES {
-        let (record, _) = crate::wire::play(setup, &scenario, cast, seed, Attention::None, &Limits::PATIENT);
+        let (record, _) = crate::wire::play(setup, &scenario, cast, seed, Attention::None, &Limits::MEETING);
         match record.end {
             End::Played => return Ok(Some(true)),
             End::Harness(why) => return Err(why),

@@ -44,7 +44,7 @@ pub fn play(
     limits: &Limits,
 ) -> (Record, Vec<harness_os::sniff::Frame>) {
     let mut frames = Vec::new();
-    let outcome = with_stage_within(setup, &cast.root, limits, |stage| {
+    let outcome = with_stage(setup, &cast.root, limits, |stage| {
         let frames = &mut frames;
         Box::pin(async move {
             stage.attend(attention);
@@ -106,14 +106,6 @@ fn failed(why: String) -> Record {
 /// # Errors
 /// If the world cannot be made, or something in it could not be stopped.
 pub fn with_stage<'p, T: Send>(
-    setup: &Setup,
-    root: &Path,
-    play: impl FnOnce(Rc<WireStage>) -> Pin<Box<dyn Future<Output = T> + 'p>> + Send,
-) -> Result<T, String> {
-    with_stage_within(setup, root, &Limits::PATIENT, play)
-}
-
-fn with_stage_within<'p, T: Send>(
     setup: &Setup,
     root: &Path,
     limits: &Limits,

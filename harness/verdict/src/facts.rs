@@ -139,8 +139,10 @@ pub enum Undecided {
     Needs(String),
     /// Only these backends can play it.
     Backends(Vec<BackendName>),
-    /// The program is understood by its own other half only.
+    /// The program is understood by its own other half only, which is not there.
     OtherHalf,
+    /// The same, and the other half is there: only what the two do together is decided.
+    OwnProtocol,
     /// What it asks does not exist for this program: a wrong port for one that takes no port.
     NotApplicable,
     /// The situation could not be made; the reason says why.
