@@ -195,6 +195,18 @@ fn what_reaches_a_bound_is_undecided(#[case] bound: &[&str], #[case] flag: &str)
     assert!(page.contains(&format!("? client-exits: perhaps decided with a larger {flag}")), "{page}");
 }
 
+/// A client that sends without end is ended, and fails for it.
+#[test]
+fn who_sends_without_end_fails_with_the_reason() {
+    let folder = folder();
+    let client = "import socket, sys\nserver = socket.create_connection(sys.argv[1:])\nwhile True:\n    server.sendall(bytes(1 << 20))\n";
+    write(folder.path(), "client.py", client);
+    let mut command = harness(folder.path());
+    command.args(["--task", "message", "--cmd", "client=python3 client.py {host} {port}"]);
+    let page = stdout(&run(command.args(["--requirement", "message.client-exits"]), 1));
+    assert!(page.contains("The program sent more than 512 MiB"), "{page}");
+}
+
 /// What was not shown is not called passed, and the page says what would show it.
 #[rstest]
 #[case::a_must_of_two("message.twenty-kb,message.short-writes", "3 of 3 points", 0)]
