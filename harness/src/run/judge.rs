@@ -168,10 +168,9 @@ pub fn beginning(bytes: &[u8], length: usize) -> &[u8] {
 
 /// The last bytes, from the beginning of a letter on, and the rest of a number that would be cut in two.
 fn ending(bytes: &[u8], length: usize) -> &[u8] {
-    let Some(mut at) = bytes.len().checked_sub(length) else { return bytes };
-    while bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80) {
-        at += 1;
-    }
+    let Some(from) = bytes.len().checked_sub(length) else { return bytes };
+    // A letter has three bytes more at most; where there are none, it is no text.
+    let at = (from..from + 4).find(|at| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80)).unwrap_or(from);
     let cut = bytes.get(at).is_some_and(u8::is_ascii_digit);
     let more = bytes[..at].iter().rev().take_while(|byte| cut && byte.is_ascii_digit()).count();
     &bytes[at - more.min(8)..]
@@ -315,6 +314,16 @@ mod tests {
     #[case("no SSH server there\n".to_owned(), false)]
     fn a_log_of_a_library_is_no_bare_traceback(#[case] said: String, #[case] bare: bool) {
         assert_eq!(is_traceback(said.as_bytes()), bare);
+    }
+
+    #[rstest]
+    #[case::short("abc".as_bytes(), 5, "abc".as_bytes())]
+    #[case::letters("abcdef".as_bytes(), 2, "ef".as_bytes())]
+    #[case::in_mid_letter("aé晴b".as_bytes(), 3, "b".as_bytes())]
+    #[case::in_mid_number("port 4217 x".as_bytes(), 4, "4217 x".as_bytes())]
+    #[case::no_text(&[0x81; 9], 6, &[0x81; 6])]
+    fn ends_at_a_letter(#[case] bytes: &[u8], #[case] length: usize, #[case] end: &[u8]) {
+        assert_eq!(ending(bytes, length), end);
     }
 
     #[rstest]

@@ -388,6 +388,9 @@ impl Shown {
                 Some(word) => {
                     Look::Wrong(format!("{} stands with {word}, and belongs to {}", judge::quote(text), of[0]))
                 }
+                None if judge::contains(bytes, text, true) => {
+                    Look::Wrong(format!("{} stands without {}", judge::quote(text), of[0]))
+                }
                 None => Look::NotYet,
             },
             Self::Contains { text, .. } => {
