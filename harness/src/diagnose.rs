@@ -4,23 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::calls::Call;
 
-/// A number of things: `1 byte`, `2 bytes`, `3 processes`.
-pub fn counted(count: impl TryInto<u64>, thing: &str) -> String {
-    // More things than fit are many.
-    let count = count.try_into().unwrap_or(u64::MAX);
-    let ending = match count {
-        1 => "",
-        _ if thing.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{count} {thing}{ending}")
-}
-
-/// The same with its verb: `1 byte is`, `2 bytes are`.
-pub fn counted_are(count: usize, thing: &str) -> String {
-    format!("{} {}", counted(count, thing), if count == 1 { "is" } else { "are" })
-}
-
 /// A signal, as a sentence names it.
 pub fn signal_name(number: i32) -> String {
     let known = match number {
@@ -222,15 +205,5 @@ mod tests {
     #[case(112, "112th")]
     fn counts(#[case] number: usize, #[case] word: &str) {
         assert_eq!(ordinal(number), word);
-    }
-
-    #[rstest]
-    #[case(0, "task", "0 tasks")]
-    #[case(1, "task", "1 task")]
-    #[case(2, "task", "2 tasks")]
-    #[case(1, "process", "1 process")]
-    #[case(5, "process", "5 processes")]
-    fn counts_things(#[case] count: usize, #[case] thing: &str, #[case] said: &str) {
-        assert_eq!(counted(count, thing), said);
     }
 }

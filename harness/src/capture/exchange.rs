@@ -1,10 +1,11 @@
 //! Whether a capture shows the exchange that a task's sheet asks for (`[evidence]` of `task.toml`).
 
+use harness_judging::closely::contains;
+use harness_judging::shown::quote;
 use serde::Serialize;
 
 use super::conversation::Conversation;
 use crate::catalogue::model::{Evidence, Reply};
-use crate::run::judge::{contains, quote};
 use crate::scenario::model::TransportName;
 
 /// The finding's id in every output.

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use harness_judging::shown::counted;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::catalogue::Catalogue;
-use crate::diagnose::counted;
 use crate::report::escape::line;
 use crate::scenario::problem::{Problem, Problems, Source, nearest};
 use crate::submission::findings::Unused;

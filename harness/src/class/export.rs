@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_judging::shown::counted;
+
 use super::overview::{Digest, Overview, Row};
 use super::roster::Submission;
-use crate::diagnose::counted;
 use crate::report::csv::inert;
 use crate::report::{escape, summary};
 use crate::scenario::problem::suggestion;

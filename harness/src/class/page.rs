@@ -1,8 +1,9 @@
 //! The class page: what the class as a whole missed, and what needs a look. Markdown, which also reads as plain text.
 
+use harness_judging::shown::counted;
+
 use super::figures::{self, Flaky, Missed, Slow};
 use super::overview::{Overview, State};
-use crate::diagnose::counted;
 use crate::report::markdown::{code, in_table, kit};
 use crate::report::style::cut;
 use crate::report::summary;

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use harness_judging::shown::counted;
 use harness_os::namespace::Containment;
 
 use super::arguments::Bench;
 use super::{Exit, grading, term};
 use crate::catalogue::{Catalogue, Task};
-use crate::diagnose::counted;
 use crate::run::patience::Patience;
 use crate::run::stage::{Launch, Program, Stage};
 use crate::sandbox::guard::Limits;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use harness_judging::shown::counted;
+
 use super::arguments::Check;
 use super::{Exit, term};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Catalogue, CatalogueError};
-use crate::diagnose::counted;
 use crate::grade::Rubric;
 use crate::scenario::problem::{Problems, Source};
 use crate::submission::manifest::{self, Manifest};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use harness_judging::shown::counted;
 use harness_os::namespace::Containment;
 
 use super::arguments::{Class, ClassVerb, Grade};
@@ -22,7 +23,6 @@ use crate::class::slurm;
 use crate::class::store::{Store, write};
 use crate::class::times;
 use crate::class::write::{Export, Written, write_all};
-use crate::diagnose::counted;
 use crate::grade::Options;
 use crate::report::escape;
 use crate::scenario::problem::Source;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use harness_judging::shown::{counted, counted_are};
 use harness_os::sniff::Frame;
 
-use crate::diagnose::{counted, counted_are};
 use crate::grade::{Graded, Played};
 use crate::report::html::{self, Seen};
 use crate::report::json;

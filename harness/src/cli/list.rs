@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use harness_judging::shown::counted;
+
 use super::arguments::List;
 use super::{Exit, term};
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
-use crate::diagnose::counted;
 
 /// Lists tasks, or the requirements of one.
 pub fn run(arguments: &List) -> Exit {

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use harness_judging::shown::counted;
+
 use super::arguments::Merge;
 use super::{Exit, class, grading, term};
 use crate::class::merge::merge;
 use crate::class::shard::Shard;
 use crate::class::store::Store;
 use crate::class::write::{Export, write_all};
-use crate::diagnose::counted;
 use crate::report::escape;
 
 /// Puts parts of a class together.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use harness_judging::shown::counted;
 use harness_os::namespace::Containment;
 
 use super::arguments::{Backend, Selftest};
 use super::{Exit, grading, term};
-use crate::diagnose::counted;
 use crate::grade::Options;
 use crate::sandbox::guard::Limits;
 use crate::scenario::model::BackendName;

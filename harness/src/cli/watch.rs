@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use harness_judging::shown::counted;
 use harness_os::namespace::Containment;
 use sha2::{Digest, Sha256};
 
 use super::arguments::Grade;
 use super::{Exit, grading, term};
-use crate::diagnose::counted;
 use crate::report::model::{Report, Status};
 
 /// Grades until it is interrupted.

@@ -1,8 +1,9 @@
 //! Differences as people read them.
 
+use harness_judging::shown::counted;
+
 use super::classes::Gain;
 use super::{Direction, Found, Otherwise, classes, reports};
-use crate::diagnose::counted;
 use crate::report::escape;
 use crate::report::style::cut;
 use crate::report::summary::{self, points};

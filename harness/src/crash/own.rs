@@ -3,9 +3,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use harness_judging::shown::without_folder;
+
 use super::Place;
 use super::trace::Frame;
-use crate::run::ports::without_folder;
 
 /// Folders below the submission's own that are looked into for a file by its name.
 const DEPTH: usize = 6;

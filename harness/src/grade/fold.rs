@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use harness_judging::shown::counted;
 use harness_verdict::excuse::{Ran, excuse};
 use harness_verdict::{Said, Skip, Undecided};
 
@@ -9,7 +10,6 @@ use super::{Filter, Options, Played, Rubric, Run, blame};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
 use crate::crash::words;
-use crate::diagnose::counted;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
 use crate::run::{Failure, Record, transcript};

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, SecondsFormat};
+use harness_judging::shown::counted;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -15,7 +16,6 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::dates;
-use crate::diagnose::counted;
 use crate::report::model::{Late, Report};
 use crate::report::summary::points;
 use crate::scenario::duration::Limit;

@@ -1,10 +1,11 @@
 //! The matrix for people, on a terminal: a table of signs, then at whose side what fails is.
 
+use harness_judging::shown::counted;
+
 use super::REFERENCE;
 use super::blame::{Fault, Outcome};
 use super::matrix::{Disagreement, Interop, Pair, Player, Situation, TaskMatrix};
 use super::speech::{Direction, Speech};
-use crate::diagnose::counted;
 use crate::report::escape;
 use crate::report::style::{Paint, Style, columns, cut, hang, pad};
 

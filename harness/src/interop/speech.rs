@@ -1,5 +1,6 @@
 //! What the two sides of a conversation say, and how they mark the end of it: read from the packets.
 
+use harness_judging::shown::quote;
 use harness_os::sniff::Frame;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +9,6 @@ use crate::capture::conversation::{Conversation, conversations, packets};
 use crate::capture::packet::Body;
 use crate::capture::read::Captured;
 use crate::capture::{Link, complete, show_as_loopback};
-use crate::run::judge::quote;
 use crate::run::secrets::Secrets;
 use crate::scenario::model::TransportName;
 use crate::submission::{Framing, Part};

@@ -1,5 +1,7 @@
 //! What servers that are spoken to line by line have in common: whose turn it is, and how the program keeps to that.
 
+use harness_judging::complaint::Refused;
+
 use super::aside::{Aside, Flow, Moved};
 use crate::scenario::model::Afterwards;
 
@@ -53,28 +55,6 @@ pub struct Refusal {
     pub went_on: bool,
     /// What was asked for in vain.
     pub what: Refused,
-}
-
-/// What a server can refuse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// To take a mail.
-    Mail,
-    /// To let somebody in.
-    Login,
-    /// To keep a file.
-    File,
-}
-
-impl Refused {
-    /// What it means for who waits for the program.
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Mail => "the mail was not sent",
-            Self::Login => "the login was refused",
-            Self::File => "the file was not stored",
-        }
-    }
 }
 
 /// What has come and was not answered yet.

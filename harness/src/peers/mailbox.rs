@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_judging::complaint::Refused;
+
 pub use super::dialogue::MASKED;
-use super::dialogue::{Conduct, Refusal, Refused, SHORT};
+use super::dialogue::{Conduct, Refusal, SHORT};
 use crate::scenario::model::{Asked, MailboxReply};
 
 /// A command and the reply to it, or the connection and the greeting.

@@ -4,7 +4,9 @@
 //! It is patient where servers usually are: a line may end in LF alone, commands may be written in small letters, and
 //! what comes too early is answered in its turn. What it let pass is in its record.
 
-use super::dialogue::{self, Conduct, LARGEST, Refusal, Refused, Reply, SHORT, Turns, text};
+use harness_judging::complaint::Refused;
+
+use super::dialogue::{self, Conduct, LARGEST, Refusal, Reply, SHORT, Turns, text};
 use super::sasl::{self, Answer, Asking, Login};
 use crate::scenario::model::{Afterwards, MailReply, Mechanism, Moment};
 

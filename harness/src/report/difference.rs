@@ -89,7 +89,7 @@ pub fn side_by_side(expected: &str, came: &str, width: usize) -> Vec<String> {
     let seen_right = shown.iter().filter(|(_, b)| b.is_some()).count();
     let more = |hidden: usize| match hidden {
         0 => String::new(),
-        more => format!("… {}", crate::diagnose::counted(more, "more line")),
+        more => format!("… {}", harness_judging::shown::counted(more, "more line")),
     };
     let rest = (below_left.len() - seen_left, below_right.len() - seen_right);
     if rest != (0, 0) {

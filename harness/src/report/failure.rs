@@ -1,11 +1,12 @@
 //! The explanation of one failed requirement for the student whose program it is: what was
 //! expected, what came, why it matters, where to look, and how to see it again.
 
+use harness_judging::shown::counted;
+
 use super::model::{RequirementReport, RunReport, Status};
 use super::style::{Paint, Style, hang, wrap};
 use super::{difference, escape, prose, summary};
 use crate::crash::words;
-use crate::diagnose::counted;
 
 /// Columns before a label.
 const INDENT: usize = 2;

@@ -4,15 +4,16 @@
 //! causes ([`super::causes`]), as many as fit. As on the long page no line can be forged: what programs say is
 //! escaped and stays right of the margin.
 
+use harness_judging::shown;
+use harness_judging::shown::counted;
+
 use super::causes::{self, Cause, Kind};
 use super::human;
 use super::model::{Report, RequirementReport, RunReport, Status};
 use super::style::{Paint, Style, columns, cut, hang, wrap};
 use super::{escape, prose, summary};
 use crate::crash::words;
-use crate::diagnose::counted;
 use crate::run::event::{Difference, Excerpt};
-use crate::run::judge;
 
 /// Lines of the whole page, roughly: a cause that would begin below is named only.
 const PAGE: usize = 34;
@@ -153,7 +154,7 @@ fn parted(difference: &Difference) -> (String, String) {
         let dots = |more: bool| if more { "…" } else { "" };
         let earlier = difference.from + begin > 0;
         let later = difference.from + end < side.length;
-        format!("{}{}{}", dots(earlier), judge::quote(shown), dots(later))
+        format!("{}{}{}", dots(earlier), shown::quote(shown), dots(later))
     };
     let (wanted, came) = (&difference.expected, &difference.came);
     let place = if at == 0 { String::new() } else { format!("from byte {} on: ", at + 1) };

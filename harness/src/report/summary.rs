@@ -1,6 +1,7 @@
 //! What every format says in the same words: the verdict in one line, points, and the
 //! reasons behind what was not decided. Escaped, but without layout.
 
+use harness_judging::shown::counted;
 use harness_verdict::{Bound, Undecided};
 
 use super::escape;
@@ -8,7 +9,6 @@ use super::model::{Report, RequirementReport, RunReport, Status, TaskReport, Ver
 use super::style::cut;
 use crate::catalogue::model::Level;
 use crate::crash::Place;
-use crate::diagnose::counted;
 
 /// Longest reason inside the first line, in columns.
 const SHORT_REASON: usize = 60;

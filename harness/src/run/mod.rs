@@ -2,19 +2,15 @@
 
 pub mod actors;
 pub mod calls;
-pub mod complaint;
 pub mod consent;
 pub mod event;
 #[cfg(test)]
 mod fake;
 pub mod http;
-pub mod judge;
-pub mod loosely;
 pub mod patience;
 pub mod ports;
 pub mod remains;
 pub mod remote;
-pub mod round_trips;
 pub mod secrets;
 pub mod services;
 pub mod skip;
@@ -30,6 +26,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_judging::shown;
 use harness_os::process::BlockedCall;
 pub use harness_verdict::{End, Failure};
 use harness_verdict::{Facts, Skip, Undecided};
@@ -316,7 +313,7 @@ impl Director {
     fn excused(&self, outcome: Done) -> Done {
         match (outcome, self.actors.unserved()) {
             (Err(Halt::Failed(..)), Some(asked)) => {
-                let asked = judge::quote(judge::beginning(asked.as_bytes(), 80));
+                let asked = shown::quote(shown::beginning(asked.as_bytes(), 80));
                 Err(Halt::skipped(format!(
                     "the program asks for {asked}, which other servers have and this one has not"
                 )))

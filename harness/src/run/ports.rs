@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_judging::shown::without_folder;
+
 /// From here on a port may be one that the kernel chose (the usual `ip_local_port_range`).
 pub const CHOSEN: u16 = 32_768;
 
@@ -50,24 +52,6 @@ impl Ports {
         named.push_str(rest);
         named
     }
-}
-
-/// Paths begin where the program runs: above it is a temporary folder with a made-up name.
-pub fn without_folder(text: &str) -> String {
-    let prefix = std::env::temp_dir().join("run-").display().to_string();
-    let mut short = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(&prefix) {
-        short.push_str(&rest[..at]);
-        let after = rest[at + prefix.len()..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
-        rest = after.strip_prefix("/work").unwrap_or(after);
-        match rest.strip_prefix('/') {
-            Some(below) => rest = below,
-            None => short.push('.'),
-        }
-    }
-    short.push_str(rest);
-    short
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown::without_folder;
+
 use super::event::Event;
-use super::ports::without_folder;
 use super::secrets::Secrets;
 use super::stage::{Ended, Output, Program, Stage};
 use crate::crash::stack::Stack;

@@ -8,11 +8,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness_judging::shown;
 use harness_verdict::Skip;
 
 use super::End;
+use super::Failure;
 use super::event::{Event, Excerpt, Socket, What, With};
-use super::{Failure, judge};
 
 /// Shorter secrets stand in too many words that are none. They are masked where a command names them, and nowhere else.
 const SHORTEST: usize = 4;
@@ -79,12 +80,12 @@ impl Secrets {
         }
     }
 
-    /// A text without them: as they are, and as [`judge::quote`] writes them.
+    /// A text without them: as they are, and as [`shown::quote`] writes them.
     pub fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for term in &self.0 {
             let mask = term.mask(term.bytes.len());
-            let quoted = judge::quote(&term.bytes);
+            let quoted = shown::quote(&term.bytes);
             let quoted = quoted.trim_matches('"');
             let plain = String::from_utf8_lossy(&term.bytes);
             text = text.replace(plain.as_ref(), &mask).replace(quoted, &mask);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use harness_judging::shown;
+use harness_judging::shown::counted;
+
 use super::event::{Event, Excerpt, What};
-use super::judge;
-use crate::diagnose::counted;
 use crate::scenario::duration::human;
 use crate::scenario::model::Stream;
 
@@ -55,11 +56,11 @@ fn stamp(at: Duration) -> String {
 
 fn excerpt(bytes: &Excerpt) -> String {
     match bytes.rest {
-        0 => format!("{}: {}", counted(bytes.length, "byte"), judge::quote(&bytes.shown)),
+        0 => format!("{}: {}", counted(bytes.length, "byte"), shown::quote(&bytes.shown)),
         more => format!(
             "{} bytes: {} and {more} more",
             bytes.length,
-            judge::quote(&bytes.shown[..bytes.shown.len().min(120)])
+            shown::quote(&bytes.shown[..bytes.shown.len().min(120)])
         ),
     }
 }

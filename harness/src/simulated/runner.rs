@@ -5,13 +5,13 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown::counted;
 use harness_os::sniff::Frame;
 use harness_os::trap::{borrow_descriptor, pidfd_open};
 use harness_sim::{Config, DatagramFaults, SimError, Simulation};
 use harness_verdict::{Skip, Undecided};
 
 use super::stage::{SimulatedStage, apart};
-use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::{Log, What};

@@ -9,11 +9,11 @@ mod steps;
 
 use std::collections::BTreeMap;
 
+use harness_judging::shown::counted;
 use include_dir::{Dir, include_dir};
 
 use crate::catalogue::Task;
 use crate::catalogue::model::{Role, RoleKind};
-use crate::diagnose::counted;
 use crate::scenario::model::TransportName;
 use arguments::Argument;
 pub use language::Language;

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use harness_judging::shown::counted;
 use harness_os::namespace::{self, NamespaceId};
 use harness_os::pipe;
 use harness_os::process::{self, Belonging};
@@ -14,7 +15,6 @@ use harness_os::spawn::{self, ExitStatus, Limits, SpawnError};
 use super::cast::Command;
 use super::discover::{self, Candidate, Found};
 use super::toolchain;
-use crate::diagnose::counted;
 use crate::machine::FILE_SIZE;
 use crate::sandbox;
 use crate::sandbox::guard::{self, Bounds, Excess, Guard, MARKER};

@@ -1,6 +1,7 @@
 //! What was found out about a folder without a manifest, for the reader: who plays what and why, what was left out,
 //! and what is open.
 
+use harness_judging::shown::counted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,6 @@ use super::evidence::Evidence;
 use super::folder::{Looked, Program};
 use super::manifest;
 use crate::catalogue::{Catalogue, Task};
-use crate::diagnose::counted;
 
 /// A program that was given a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -6,18 +6,16 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown::without_folder;
+use harness_judging::{closely, complaint, shown};
 use harness_os::sniff::dns_question;
 
 use super::cast::Command;
 use super::forms;
 use super::survey::{self, Seen};
 use crate::catalogue::model::Probe;
-use crate::diagnose;
 use crate::peers::dns;
-use crate::run::complaint;
-use crate::run::judge;
 use crate::run::patience::{GaveUp, Patience};
-use crate::run::ports::without_folder;
 use crate::run::stage::{Ended, Launch, LaunchError, Stage};
 use crate::sandbox::guard::Limits;
 use crate::scenario::model::{OutputKind, TransportName};
@@ -171,7 +169,7 @@ impl Trial {
         let said = without_folder(&String::from_utf8_lossy(&self.said)).into_bytes();
         let said = match said.len() {
             0 => String::new(),
-            length => format!(", saying {}", judge::quote(&said[..length.min(120)])),
+            length => format!(", saying {}", shown::quote(&said[..length.min(120)])),
         };
         format!("with {form}: {did}{said}")
     }
@@ -389,7 +387,7 @@ pub fn observe(
                 let left = queue.len();
                 queue.retain(String::is_empty);
                 if queue.len() < left && restless == RESTLESS {
-                    let untried = diagnose::counted(left - queue.len(), "further form");
+                    let untried = shown::counted(left - queue.len(), "further form");
                     observed.tried.push(format!("{untried} not tried: each time it was busy with something else"));
                 }
             }
@@ -453,17 +451,17 @@ pub fn shows(probe: &Probe, seen: &Seen) -> Option<String> {
     let mut because = Vec::new();
     if let Some(replies) = bytes(&probe.replies) {
         let core = replies.strip_suffix(b"\n").unwrap_or(&replies);
-        if !judge::contains(&seen.network, core, false) {
+        if !closely::contains(&seen.network, core, false) {
             return None;
         }
-        because.push(format!("it says {} on the connection", judge::quote(core)));
+        because.push(format!("it says {} on the connection", shown::quote(core)));
     }
     if let Some(prints) = bytes(&probe.prints) {
         let core = prints.strip_suffix(b"\n").unwrap_or(&prints);
-        if !judge::contains(&seen.stdout, core, false) {
+        if !closely::contains(&seen.stdout, core, false) {
             return None;
         }
-        because.push(format!("it prints {}", judge::quote(core)));
+        because.push(format!("it prints {}", shown::quote(core)));
     }
     if probe.silent {
         if !seen.network.is_empty() {

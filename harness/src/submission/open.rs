@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use harness_judging::shown;
+use harness_judging::shown::counted;
+use harness_judging::shown::without_folder;
 use harness_verdict::Skip;
 use tempfile::TempDir;
 
@@ -19,10 +22,7 @@ use super::survey::{self, Met};
 use super::{build, discover, fingerprint, intake, providers, ways};
 use crate::catalogue::model::Role;
 use crate::catalogue::{Catalogue, Task};
-use crate::diagnose::counted;
 use crate::run::End;
-use crate::run::judge;
-use crate::run::ports::without_folder;
 use crate::run::remains::Remains;
 use crate::sandbox;
 use crate::sandbox::guard::Limits;
@@ -609,7 +609,7 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
                     let said = if words.is_empty() {
                         String::new()
                     } else {
-                        format!("; it last said {}", judge::quote(&text[text.len().saturating_sub(300)..]))
+                        format!("; it last said {}", shown::quote(&text[text.len().saturating_sub(300)..]))
                     };
                     let did = match (&seen.ended, task.role(&role).map(|role| role.kind)) {
                         (Some(ended), _) => format!("the {role} ended ({ended}) before it could be met{said}"),

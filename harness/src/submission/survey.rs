@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::{closely, shown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::cast::{Cast, Framing, Meeting};
@@ -14,7 +15,6 @@ use super::observe;
 use crate::catalogue::Task;
 use crate::catalogue::model::{Input, Probe, RoleKind};
 use crate::machine;
-use crate::run::judge;
 use crate::run::patience::Patience;
 use crate::run::ports::CHOSEN;
 use crate::run::stage::{Connection, DatagramEnd, Ended, Launch, LaunchError, Program, Stage};
@@ -219,7 +219,7 @@ async fn meet_server(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     quiet(stage, Duration::from_millis(150)).await;
     if let Some(prints) = probe.and_then(|probe| probe.prints.as_ref()).and_then(|prints| prints.bytes(0).ok()) {
         let patience = &mut Patience::new(&**stage, Duration::from_millis(1500));
-        while !judge::contains(&program.stdout().borrow().bytes, &prints, true)
+        while !closely::contains(&program.stdout().borrow().bytes, &prints, true)
             && patience.moment(&**stage).await.is_ok()
         {}
     }
@@ -352,7 +352,7 @@ async fn converse_tcp(
     if !greeting.is_empty() {
         meeting
             .findings
-            .push(format!("the {role} greets a client before it is spoken to: {}", judge::quote(&greeting)));
+            .push(format!("the {role} greets a client before it is spoken to: {}", shown::quote(&greeting)));
     }
     let _ = connection.write_all(line).await;
     let (mut reply, mut ended) = listen_for(stage, &mut *connection, line.len(), b"", wait).await;
@@ -502,7 +502,7 @@ async fn meet_client(stage: &Rc<WireStage>, cast: &Cast, role: &str, probe: Opti
     if !seen_now.network.is_empty() && probe.is_some() {
         learn_framing(&mut meeting, role, &say, &seen_now.network);
         let plain = meeting.private.is_none() && meeting.suffix.is_empty();
-        meeting.heard = plain && judge::contains(&seen_now.network, line, false);
+        meeting.heard = plain && closely::contains(&seen_now.network, line, false);
     }
     Met::As(Box::new(meeting), seen_now)
 }
@@ -560,7 +560,7 @@ fn learn_framing(meeting: &mut Meeting, role: &str, say: &[u8], sent: &[u8]) {
             let at = memchr::memmem::find(sent, line).unwrap_or(0);
             meeting.private = Some(format!(
                 "the {role} sends {} before the text, which only its own other half can read",
-                judge::quote(&sent[..at.min(40)])
+                shown::quote(&sent[..at.min(40)])
             ));
         }
         _ => {}

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use harness_judging::shown;
 use regex::Regex;
 
 use super::cast::{Cast, Command, Documents, Framing};
@@ -13,7 +14,6 @@ use crate::catalogue::Meeting;
 use crate::catalogue::model::UrlForm;
 use crate::run::End;
 use crate::run::event::What;
-use crate::run::judge;
 use crate::run::stage::Attention;
 use crate::sandbox::guard::Limits;
 use crate::scenario::Scenario;
@@ -316,7 +316,7 @@ pub(super) fn share_private_framing(cast: &mut Cast) {
     let private = cast.parts.iter().find_map(|(role, part)| {
         let by_suffix = mute && !part.meeting.suffix.is_empty();
         let ends = || {
-            format!("the {role} ends a message with {}, and nothing else ends one", judge::quote(&part.meeting.suffix))
+            format!("the {role} ends a message with {}, and nothing else ends one", shown::quote(&part.meeting.suffix))
         };
         part.meeting.private.clone().or_else(|| by_suffix.then(ends))
     });

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::catalogue::model::Level;
 use crate::catalogue::{Catalogue, Task};
-use crate::diagnose::counted;
 use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
 use crate::report::model::{Report, RequirementReport, Status};
 use crate::report::style::Style;
@@ -20,6 +19,7 @@ use crate::scenario::Scenario;
 use crate::scenario::model::{BackendName, Step};
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::toolchain;
+use harness_judging::shown::counted;
 pub use programs::{Entry, Expected, Programs};
 
 /// How a program came out.

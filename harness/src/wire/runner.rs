@@ -6,11 +6,11 @@ use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use harness_judging::shown::counted;
 use harness_os::namespace;
 use harness_verdict::Skip;
 
 use super::stage::WireStage;
-use crate::diagnose::counted;
 use crate::machine::{self, Scratch};
 use crate::resolver;
 use crate::run::event::Log;

@@ -7,12 +7,12 @@
 #[cfg(test)]
 mod tests;
 
+use harness_judging::shown::counted;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Missed, Slow, Tally};
 use super::overview::{Digest, Overview, Row, State};
 use super::page::{REASON, SLOWEST, last_of, percent, seconds};
-use crate::diagnose::counted;
 use crate::report::html::words::{Line, kit};
 use crate::report::html::{anchor, policy};
 use crate::report::model::Status;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use harness_judging::complaint::Refused;
+
 use crate::peers::aside::{Door, Moved};
-use crate::peers::dialogue::{Conduct, Refusal, Refused};
+use crate::peers::dialogue::{Conduct, Refusal};
 use crate::scenario::model::FileMoment;
 
 /// A command, or data, and the reply to it; or the connection and the greeting.

@@ -1,9 +1,11 @@
 //! The server by itself: sessions as bytes, with data moved as it wants.
 
-use super::*;
-use crate::peers::dialogue::{Refused, Server as _};
+use harness_judging::complaint::Refused;
 use proptest::prelude::*;
 use rstest::rstest;
+
+use super::*;
+use crate::peers::dialogue::Server as _;
 
 fn site() -> Site {
     Site {

@@ -67,7 +67,7 @@ fn about<'t>(lines: &'t [&'t str], words: &'t Regex) -> impl Iterator<Item = &'t
 }
 
 fn lines(output: &[u8]) -> Vec<String> {
-    let plain = crate::run::loosely::loosen(output);
+    let plain = harness_judging::loosely::loosen(output);
     let text = String::from_utf8_lossy(&plain).into_owned();
     text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }

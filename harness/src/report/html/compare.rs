@@ -1,10 +1,10 @@
 //! Expected beside what came: in words, as text and as bytes.
 
+use harness_judging::shown::counted;
 use maud::{Markup, html};
 use similar::{Algorithm, capture_diff_slices};
 
 use super::words::barred;
-use crate::diagnose::counted;
 use crate::report::escape;
 use crate::report::model::RunReport;
 use crate::run::event::{Difference, Excerpt};

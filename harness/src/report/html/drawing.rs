@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use harness_judging::shown::counted;
 use maud::{Markup, html};
 
 use super::sequence::{Kind, Lane, Mark, Row, Sequence};
-use crate::diagnose::counted;
 use crate::report::escape;
 use crate::report::style::{cut, wrap};
 

@@ -1,5 +1,6 @@
 //! What shows how a run went: the drawing, the transcript, the record of calls, the files beside the page.
 
+use harness_judging::shown::counted;
 use maud::{Markup, html};
 
 use super::drawing::Room;
@@ -7,7 +8,6 @@ use super::sequence::Sequence;
 use super::words::{Line, shortened};
 use super::{Seen, drawing, sequence};
 use crate::calls::{self, Call};
-use crate::diagnose::counted;
 use crate::report::model::RunReport;
 use crate::run::event::What;
 

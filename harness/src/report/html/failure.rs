@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use harness_judging::shown::counted;
 use maud::{Markup, html};
 
 use super::evidence::{self, files};
 use super::words::{Line, kit, kit_blocks, shortened};
 use super::{Runs, Seen, anchor, badge, compare};
-use crate::diagnose::counted;
 use crate::report::model::{Report, RequirementReport, RunReport};
 use crate::report::{causes, prose, summary};
 use crate::run::event;

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use harness_judging::shown::counted;
+
 use crate::calls::{self, Call};
 use crate::crash::{Crash, Stop, words};
-use crate::diagnose::counted;
 use crate::report::escape;
 use crate::run::event::{Event, Excerpt, Socket, What, With};
 use crate::scenario::duration::human;

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use harness_judging::shown::counted;
+use harness_judging::{
+    closely::{self, Compared},
+    shown,
+};
+
 use super::Stream;
 use super::body::{Body, Framing};
 use super::message::{self, Head, Kind, Read, Start};
-use super::{shown, xmlrpc};
-use crate::diagnose::counted;
+use super::xmlrpc;
 use crate::run::event::Difference;
-use crate::run::judge::{self, Compared};
 use crate::scenario::bytes::Payload;
 use crate::scenario::http::{Text, status_of, usual_reason};
 use crate::scenario::model::{ExpectedRequest, ExpectedResponse};
@@ -178,7 +182,7 @@ impl<'s> Wanted<'s> {
             Message::Request(step) => {
                 let method = step.method.as_deref().unwrap_or("any method");
                 let target =
-                    self.target.as_ref().map(|target| format!(" {}", judge::quote(target))).unwrap_or_default();
+                    self.target.as_ref().map(|target| format!(" {}", shown::quote(target))).unwrap_or_default();
                 format!("a request ({method}{target})")
             }
             Message::Response(step) => {
@@ -204,10 +208,10 @@ impl<'s> Wanted<'s> {
         if let Some(body) = self.body.as_ref().or(self.exact_body.as_ref()) {
             parts.push(match body.len() {
                 0 => "an empty body".to_owned(),
-                _ => format!("the body {}", judge::describe(body)),
+                _ => format!("the body {}", shown::describe(body)),
             });
         }
-        parts.extend(self.body_contains.as_ref().map(|part| format!("a body with {} in it", judge::describe(part))));
+        parts.extend(self.body_contains.as_ref().map(|part| format!("a body with {} in it", shown::describe(part))));
         if !parts.is_empty() {
             text.push_str(", with ");
             text.push_str(&parts.join(", "));
@@ -232,13 +236,13 @@ fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Result<Arrived, 
             other => return broken_off(wanted, bytes, start, other, stream),
         }
     };
-    let framing = head.framing(kind).map_err(|why| wrong(judge::describe(&bytes[start..]), why))?;
+    let framing = head.framing(kind).map_err(|why| wrong(shown::describe(&bytes[start..]), why))?;
     let behind = start + head.length;
     let rest = &bytes[behind..];
     let mut findings = Vec::new();
     let (body, took) = match framing.body(rest, stream == Stream::Ended) {
         Body::Whole(body, took) => (body, took),
-        Body::Malformed(why) => return Err(wrong(judge::describe(&bytes[start..]), why)),
+        Body::Malformed(why) => return Err(wrong(shown::describe(&bytes[start..]), why)),
         Body::More(least) if !stream.is_over() => return Err(Judged::More(behind.saturating_add(least))),
         Body::More(_) if wanted.however_it_ends() => {
             findings.push(unfinished(framing, rest.len(), stream));
@@ -270,9 +274,9 @@ fn broken_off(wanted: &Wanted<'_>, bytes: &[u8], start: usize, read: Read, strea
         return Ok(Arrived { head, body: Vec::new(), framing: Framing::Close, taken: bytes.len(), findings });
     }
     Err(match read {
-        Read::Malformed(why) => wrong(judge::describe(rest), why),
+        Read::Malformed(why) => wrong(shown::describe(rest), why),
         _ if rest.is_empty() => wrong("nothing", ""),
-        _ => wrong(judge::describe(rest), "no blank line says that the headers are at their end"),
+        _ => wrong(shown::describe(rest), "no blank line says that the headers are at their end"),
     })
 }
 
@@ -294,16 +298,16 @@ fn unfinished(framing: Framing, came: usize, stream: Stream) -> String {
 
 fn summary(head: &Head, body: &[u8]) -> String {
     let start = match &head.start {
-        Start::Request { method, target } => format!("{method} {}", judge::quote(target)),
+        Start::Request { method, target } => format!("{method} {}", shown::quote(target)),
         Start::Response { status, reason } => format!("status {status} {reason}").trim_end().to_owned(),
     };
     let fields: Vec<String> =
         head.fields.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value))).collect();
     let fields = match fields.join("; ") {
         all if all.is_empty() => "no headers".to_owned(),
-        all => judge::quote(judge::beginning(all.as_bytes(), 300)),
+        all => shown::quote(shown::beginning(all.as_bytes(), 300)),
     };
-    format!("{start}, {fields}, body: {}", judge::describe(body))
+    format!("{start}, {fields}, body: {}", shown::describe(body))
 }
 
 fn compare(wanted: &Wanted<'_>, bytes: &[u8], arrived: Arrived, stream: Stream) -> Judged {
@@ -372,7 +376,7 @@ fn start_line(wanted: &Wanted<'_>, head: &Head, findings: &mut Vec<String>) -> R
                 findings.push("asks an origin server with the whole URL in the request line".to_owned());
             }
             if asked != path.as_slice() {
-                return Err(format!("it asks for {}, not for {}", judge::quote(asked), judge::quote(path)));
+                return Err(format!("it asks for {}, not for {}", shown::quote(asked), shown::quote(path)));
             }
         }
         _ => {}
@@ -452,20 +456,20 @@ fn content(wanted: &Wanted<'_>, head: &Head, body: &[u8], findings: &mut Vec<Str
     if let Some(expected) = &wanted.exact_body
         && expected != body
     {
-        return Err(format!("its body differs: {}", judge::first_difference(body, expected)));
+        return Err(format!("its body differs: {}", shown::first_difference(body, expected)));
     }
     if let Some(expected) = &wanted.body {
-        match judge::compare(body, expected, false) {
+        match closely::compare(body, expected, false) {
             Compared::Equal(finding) => findings.extend(finding.map(|text| format!("the body: {text}"))),
             Compared::Beginning | Compared::Different => {
-                return Err(format!("its body differs: {}", judge::first_difference(body, expected)));
+                return Err(format!("its body differs: {}", shown::first_difference(body, expected)));
             }
         }
     }
     if let Some(part) = &wanted.body_contains
-        && !judge::contains(body, part, false)
+        && !closely::contains(body, part, false)
     {
-        return Err(format!("its body has no {} in it", judge::quote(judge::beginning(part, 60))));
+        return Err(format!("its body has no {} in it", shown::quote(shown::beginning(part, 60))));
     }
     if let (Message::Response(step), Start::Response { status, .. }) = (&wanted.message, &head.start)
         && let Some(reply) = &step.xmlrpc
@@ -476,7 +480,7 @@ fn content(wanted: &Wanted<'_>, head: &Head, body: &[u8], findings: &mut Vec<Str
         && let Some(least) = step.shows_lines
     {
         let kind = head.values("content-type").next().map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
-        let lines = shown::lines(body, kind.as_deref());
+        let lines = super::shown::lines(body, kind.as_deref());
         if lines.len() < least {
             let told =
                 kind.map_or_else(|| "without a Content-Type".to_owned(), |kind| format!("told that it is {kind}"));
@@ -506,7 +510,7 @@ fn slip(bytes: &[u8], head: &Head, taken: usize) -> Option<String> {
         Some(more) => Some(format!(
             "behind the end of the body came {} more: {}",
             counted(more.len(), "byte"),
-            judge::quote(judge::beginning(more, 40))
+            shown::quote(shown::beginning(more, 40))
         )),
     }
 }

@@ -161,7 +161,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// What is wrong with a head, with the line that it is about.
 fn malformed(bytes: &[u8], kind: Kind, error: httparse::Error) -> String {
-    use crate::run::judge::{beginning, quote};
+    use harness_judging::shown::{beginning, quote};
     let quoted = |line: &[u8]| quote(beginning(line, 60));
     let first = lines(bytes).next().unwrap_or_default();
     match error {
@@ -203,7 +203,7 @@ pub fn status_alone(bytes: &[u8]) -> Option<(u16, String)> {
 
 /// What is not as RFC 9112 writes it in the head of a response, of the things that browsers bear with.
 pub fn slips(bytes: &[u8], head: &Head) -> Option<String> {
-    use crate::run::judge::{beginning, quote};
+    use harness_judging::shown::{beginning, quote};
     let said = |line: &[u8]| quote(beginning(line, 60));
     if head.slop > 0 {
         return Some(format!("{} stand before the status line", said(&bytes[..head.slop])));

@@ -72,7 +72,10 @@ impl Visits {
         }
         words.extend(self.ran.iter().map(|command| match command.is_empty() {
             true => "a shell was opened".to_owned(),
-            false => format!("ran {}", super::judge::quote(super::judge::beginning(command.as_bytes(), 100))),
+            false => format!(
+                "ran {}",
+                harness_judging::shown::quote(harness_judging::shown::beginning(command.as_bytes(), 100))
+            ),
         }));
         words.extend(self.remarks.clone());
         words.join(", ")

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Director, Done, Failure, Halt, judge};
+use harness_judging::shown;
+
+use super::super::{Director, Done, Failure, Halt};
 use super::attached::is_same;
 use crate::peers::archive::{self, Entry, Unreadable, What};
 use crate::peers::attachment::{self, Piece};
@@ -28,7 +30,7 @@ impl Packed {
     /// The archive in one line.
     fn described(&self) -> String {
         let shown: Vec<String> =
-            self.entries.iter().take(SHOWN).map(|entry| judge::quote(entry.path.as_bytes())).collect();
+            self.entries.iter().take(SHOWN).map(|entry| shown::quote(entry.path.as_bytes())).collect();
         let more = if self.entries.len() > SHOWN { ", …" } else { "" };
         match shown.as_slice() {
             [] => "an archive with nothing in it".to_owned(),
@@ -96,7 +98,7 @@ impl Director {
 
     fn holds(&self, packed: &Packed, name: &str) -> Done {
         let wanted = self.content_of(name)?;
-        let expected = format!("{name} in the archive, with {}", judge::describe(&wanted));
+        let expected = format!("{name} in the archive, with {}", shown::describe(&wanted));
         let files = packed.entries.iter().filter_map(|entry| match &entry.what {
             What::File(content) => Some((entry, content)),
             _ => None,
@@ -109,9 +111,9 @@ impl Director {
         };
         if !there.iter().any(|content| is_same(content, &wanted)) {
             self.differed(&wanted, first);
-            let difference = judge::first_difference(first, &wanted);
+            let difference = shown::first_difference(first, &wanted);
             let reason = format!("{name} is in the archive with another content: {difference}");
-            return Err(Failure { expected, actual: judge::describe(first), reason }.into());
+            return Err(Failure { expected, actual: shown::describe(first), reason }.into());
         }
         let times = files.filter(|(entry, content)| is_called(&entry.path, name) && is_same(content, &wanted)).count();
         if times > OFTEN {
@@ -143,7 +145,7 @@ impl Director {
         let Some((path, content)) = itself else { return Ok(()) };
         Err(Failure {
             expected: "what was in the folder before, and nothing else".to_owned(),
-            actual: format!("{path} in the archive, with {}", judge::describe(content)),
+            actual: format!("{path} in the archive, with {}", shown::describe(content)),
             reason: format!(
                 "the archive has {path} in it ({} bytes), which was not there before the program was started: that is the \
                  archive itself, as far as it was written",

@@ -1,7 +1,9 @@
 //! What is expected of what a message has with it: whom it goes to, and the files that are attached.
 
+use harness_judging::{closely, shown};
+
 use super::super::event::What;
-use super::super::{Director, Done, Failure, Halt, judge};
+use super::super::{Director, Done, Failure, Halt};
 use super::mail::Mailbox;
 use crate::peers::attachment::{self, LONGEST_LINE, Piece};
 use crate::peers::dialogue::LARGEST;
@@ -136,7 +138,7 @@ impl Director {
         // Two files may have the same content.
         let there = pieces.iter().filter(same).find(is_named).or_else(|| pieces.iter().find(same));
         let parts = || pieces.iter().map(Piece::described).collect::<Vec<_>>().join(", ");
-        let expected = format!("{name} attached, with {}", judge::describe(wanted));
+        let expected = format!("{name} attached, with {}", shown::describe(wanted));
         let Some(piece) = there else {
             // The part that was meant.
             let meant = pieces.iter().find(is_named).or_else(|| pieces.iter().find(|piece| piece.is_attached));
@@ -145,9 +147,9 @@ impl Director {
                 return Err(Failure { expected, actual: parts(), reason }.into());
             };
             self.differed(wanted, &meant.content);
-            let difference = judge::first_difference(&meant.content, wanted);
+            let difference = shown::first_difference(&meant.content, wanted);
             let reason = format!("what is attached ({}) is not what {name} holds: {difference}", meant.described());
-            return Err(Failure { expected, actual: judge::describe(&meant.content), reason }.into());
+            return Err(Failure { expected, actual: shown::describe(&meant.content), reason }.into());
         };
         if step.exact && !piece.is_attached {
             let reason = format!(
@@ -160,8 +162,8 @@ impl Director {
             let actual = piece
                 .name
                 .as_ref()
-                .map_or_else(|| "no name".to_owned(), |name| format!("the name {}", judge::quote(name.as_bytes())));
-            let expected = format!("the name {} at the part with the file", judge::quote(name.as_bytes()));
+                .map_or_else(|| "no name".to_owned(), |name| format!("the name {}", shown::quote(name.as_bytes())));
+            let expected = format!("the name {} at the part with the file", shown::quote(name.as_bytes()));
             let reason = format!("the file {name} came, and its part has {actual}");
             return Err(Failure { expected, actual, reason }.into());
         }
@@ -172,7 +174,7 @@ impl Director {
 /// Whether a file came as it was. A text may have got other line ends, and one more or less at its end.
 pub(super) fn is_same(came: &[u8], wanted: &[u8]) -> bool {
     let is_text = !wanted.contains(&0) && std::str::from_utf8(wanted).is_ok();
-    came == wanted || is_text && matches!(judge::compare(came, wanted, false), judge::Compared::Equal(_))
+    came == wanted || is_text && matches!(closely::compare(came, wanted, false), closely::Compared::Equal(_))
 }
 
 /// What a program has asked for that the server does not have.
@@ -193,7 +195,7 @@ fn parses(content: &[u8]) -> Done {
     let Some(fault) = attachment::mime_fault(content) else { return Ok(()) };
     Err(Failure {
         expected: "a message that can be taken apart (MIME)".to_owned(),
-        actual: judge::describe(content),
+        actual: shown::describe(content),
         reason: format!("the message cannot be taken apart as MIME: {fault}"),
     }
     .into())

@@ -4,19 +4,19 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::complaint::Refused;
+use harness_judging::complaint::says_no;
+use harness_judging::{complaint, loosely, shown};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::super::complaint::says_no;
 use super::super::event::{About, Excerpt, Log, What, With};
-use super::super::judge;
-use super::super::loosely;
 use super::super::patience::Patience;
 use super::super::services::Services;
 use super::super::stage::{Connection, Listener, Stage};
 use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
-use crate::peers::dialogue::{Refusal, Refused};
+use crate::peers::dialogue::Refusal;
 use crate::peers::mysql::look::{Table, is_of};
 use crate::peers::mysql::server::{Account, Record, Server};
 use crate::peers::mysql::session::Session;
@@ -81,7 +81,7 @@ fn is_known(record: &Record, tables: &[Table], name: &str) -> bool {
 
 fn brief(statement: &str) -> String {
     let short: String = statement.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONG).collect();
-    judge::quote(short.as_bytes())
+    shown::quote(short.as_bytes())
 }
 
 fn course(record: &Record) -> String {
@@ -345,12 +345,12 @@ impl Look<'_> {
             self.tables.iter().any(|table| if exactly { table.has_exactly(name) } else { table.row_of(name).is_some() })
         };
         let Some(missing) = names.iter().find(|name| !is_there(name)) else { return Verdict::Holds };
-        let quoted = judge::quote(missing.as_bytes());
+        let quoted = shown::quote(missing.as_bytes());
         let accepted = self.record.has_said(missing)
             && !self.record.said.iter().any(|said| said.refused.is_some() && said.statement.contains(missing.as_str()));
         let instead = self.instead(missing);
         let why = match (instead, accepted) {
-            (Some(cell), _) => format!(": what is there in its place is {}", judge::quote(cell.as_bytes())),
+            (Some(cell), _) => format!(": what is there in its place is {}", shown::quote(cell.as_bytes())),
             (None, true) if !exactly => {
                 ": the server has accepted it, and it is gone with the connection; what is not committed does not last"
                     .to_owned()
@@ -359,7 +359,7 @@ impl Look<'_> {
         };
         let expected = format!(
             "a row for each of {}",
-            names.iter().map(|name| judge::quote(name.as_bytes())).collect::<Vec<_>>().join(", ")
+            names.iter().map(|name| shown::quote(name.as_bytes())).collect::<Vec<_>>().join(", ")
         );
         self.fails(&expected, format!("{quoted} is in no table{why}"))
     }
@@ -406,10 +406,10 @@ impl Look<'_> {
     }
 
     fn not_printed(&self, name: &str, but: &str) -> Verdict {
-        let quoted = judge::quote(name.as_bytes());
+        let quoted = shown::quote(name.as_bytes());
         let failure = Failure {
             expected: "what the server says is in the table".to_owned(),
-            actual: judge::describe(self.stdout),
+            actual: shown::describe(self.stdout),
             reason: format!("{}'s output: {quoted} is not in it{but}", self.name),
         };
         Verdict::Fails(failure, About::Output)
@@ -426,7 +426,7 @@ impl Look<'_> {
 
     fn shown(&self, names: &[String]) -> Verdict {
         if let Some(name) = names.iter().find(|name| !self.record.has_handed_out(name)) {
-            let quoted = judge::quote(name.as_bytes());
+            let quoted = shown::quote(name.as_bytes());
             let reason = if self.prints(name) {
                 format!(
                     "the {} prints {quoted} and has not asked the server: no answer has this student in it",
@@ -482,7 +482,7 @@ impl Look<'_> {
                 format!("the {} was told of no student, and has inserted one without a name", self.name),
             );
         }
-        let bare = judge::is_traceback(self.stderr) || judge::is_traceback(self.stdout);
+        let bare = complaint::is_traceback(self.stderr) || complaint::is_traceback(self.stdout);
         let all = [self.stdout, b"\n", self.stderr].concat();
         let text = String::from_utf8_lossy(&all).to_lowercase();
         // A heading with nothing under it says it as well.
@@ -507,8 +507,8 @@ impl Look<'_> {
             expected: "the program says that nobody is in the table, and ends".to_owned(),
             actual: format!(
                 "on standard output {}, on standard error {}",
-                judge::describe(self.stdout),
-                judge::describe(self.stderr)
+                shown::describe(self.stdout),
+                shown::describe(self.stderr)
             ),
             reason,
         };

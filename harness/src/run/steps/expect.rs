@@ -3,16 +3,18 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown::{counted, counted_are};
+use harness_judging::{
+    closely::{self, Compared, Messages},
+    complaint, loosely, shown,
+};
+
 use super::super::actors::ProgramActor;
-use super::super::complaint;
 use super::super::event::What;
-use super::super::judge::{self, Compared, Messages};
-use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Ended, Output};
 use super::super::{Director, Done, Failure, Halt};
 use super::begins_alike;
-use crate::diagnose::{counted, counted_are};
 use crate::scenario::model::{
     ExitExpected, ExpectAddress, ExpectComplaint, ExpectExit, ExpectNotListening, ExpectOutput, ExpectRunning,
     ExpectToldApart, Stream,
@@ -189,8 +191,8 @@ impl Director {
             let stdout = actor.program.stdout().borrow().bytes.clone();
             let came = format!(
                 "on standard output {}, on standard error {}",
-                judge::describe(&stdout),
-                judge::describe(&stderr)
+                shown::describe(&stdout),
+                shown::describe(&stderr)
             );
             let wanted = match step.stream {
                 Stream::Stderr => "a message on standard error",
@@ -198,7 +200,7 @@ impl Director {
                 Stream::Any => "a message that something is wrong",
             };
             let reason = match said {
-                Ok(true) if judge::is_traceback(&stderr) || judge::is_traceback(&stdout) => {
+                Ok(true) if complaint::is_traceback(&stderr) || complaint::is_traceback(&stdout) => {
                     if !step.not_a_traceback {
                         let text = format!("{who} says what is wrong only by a traceback");
                         self.note("harness", What::Finding(text));
@@ -260,7 +262,7 @@ impl Director {
         let [a, b] = &step.programs;
         Err(Failure {
             expected: "another exit status, or other words".to_owned(),
-            actual: format!("{end}; {a} says {}, {b} says {}", judge::describe(said), judge::describe(also_said)),
+            actual: format!("{end}; {a} says {}, {b} says {}", shown::describe(said), shown::describe(also_said)),
             reason: format!("nothing tells the two outcomes apart: {end}, and they say the same"),
         }
         .into())
@@ -371,7 +373,7 @@ impl Director {
                 self.differed(expected, bytes);
             }
         });
-        let actual = with_output(actor, step, |bytes, _| judge::describe(bytes));
+        let actual = with_output(actor, step, |bytes, _| shown::describe(bytes));
         let what = if what.is_empty() { with_output(actor, step, |bytes, _| shown.lack(bytes)) } else { what };
         Halt::of_output(Failure { expected: shown.describe(), actual, reason: format!("{name}'s output: {what}{how}") })
     }
@@ -383,13 +385,13 @@ impl Shown {
         let once = |right: bool| if right { Look::Right(None) } else { Look::NotYet };
         match self {
             Self::Contains { text, loosely: true, .. } => once(loosely::contains(bytes, text, ignoring_case)),
-            Self::Contains { text, of, .. } if !of.is_empty() => match judge::stands_with(bytes, text, of) {
+            Self::Contains { text, of, .. } if !of.is_empty() => match closely::stands_with(bytes, text, of) {
                 Some(word) if word == of[0] => Look::Right(None),
                 Some(word) => {
-                    Look::Wrong(format!("{} stands with {word}, and belongs to {}", judge::quote(text), of[0]))
+                    Look::Wrong(format!("{} stands with {word}, and belongs to {}", shown::quote(text), of[0]))
                 }
-                None if judge::contains(bytes, text, true) => {
-                    Look::Wrong(format!("{} stands without {}", judge::quote(text), of[0]))
+                None if closely::contains(bytes, text, true) => {
+                    Look::Wrong(format!("{} stands without {}", shown::quote(text), of[0]))
                 }
                 None => Look::NotYet,
             },
@@ -398,14 +400,14 @@ impl Shown {
             }
             Self::Number(number) => once(loosely::says_number(bytes, *number, done)),
             Self::Lacks(text) if loosely::contains(bytes, text, ignoring_case) => {
-                Look::Wrong(format!("{} is in it, and should not be", judge::quote(text)))
+                Look::Wrong(format!("{} is in it, and should not be", shown::quote(text)))
             }
             // Only when no more will come is it sure that it does not come.
             Self::Lacks(_) => once(done),
-            Self::Equals(expected) => match judge::compare(bytes, expected, ignoring_case) {
+            Self::Equals(expected) => match closely::compare(bytes, expected, ignoring_case) {
                 Compared::Equal(finding) => Look::Right(finding),
                 Compared::Beginning => Look::NotYet,
-                Compared::Different => Look::Wrong(judge::first_difference(bytes, expected)),
+                Compared::Different => Look::Wrong(shown::first_difference(bytes, expected)),
             },
             Self::OneLine(expected) => one_line(bytes, prompt, expected, ignoring_case),
             Self::Messages { messages, nothing_else } => {
@@ -413,9 +415,9 @@ impl Shown {
                 if bytes.len() < total {
                     return Look::NotYet;
                 }
-                match judge::messages(bytes, messages) {
+                match closely::messages(bytes, messages) {
                     Messages::Whole(rest) if *nothing_else && !rest.is_empty() => {
-                        Look::Wrong(format!("besides the messages there is {}", judge::describe(&rest)))
+                        Look::Wrong(format!("besides the messages there is {}", shown::describe(&rest)))
                     }
                     Messages::Whole(_) => Look::Right(None),
                     Messages::Missing(_) => Look::NotYet,
@@ -432,16 +434,16 @@ impl Shown {
 
     fn describe(&self) -> String {
         match self {
-            Self::Contains { text, .. } => format!("an output with {} in it", judge::describe(text)),
+            Self::Contains { text, .. } => format!("an output with {} in it", shown::describe(text)),
             Self::Number(number) => format!("an output that says {number}"),
-            Self::Lacks(text) => format!("an output without {} in it", judge::describe(text)),
-            Self::Equals(expected) => judge::describe(expected),
-            Self::OneLine(expected) => format!("one line that ends in {}", judge::describe(expected)),
+            Self::Lacks(text) => format!("an output without {} in it", shown::describe(text)),
+            Self::Equals(expected) => shown::describe(expected),
+            Self::OneLine(expected) => format!("one line that ends in {}", shown::describe(expected)),
             Self::Messages { messages, nothing_else } => {
                 let sizes: usize = messages.iter().map(Vec::len).sum();
                 let only = if *nothing_else { ", and nothing else" } else { "" };
                 match messages.as_slice() {
-                    [one] => format!("the message: {}{only}", judge::describe(one)),
+                    [one] => format!("the message: {}{only}", shown::describe(one)),
                     many => {
                         format!(
                             "{} messages, {} together, each whole, in one piece, once{only}",
@@ -474,16 +476,16 @@ impl Shown {
                 format!("only the first {} of {} were printed", bytes.len(), counted(text.len(), "byte"))
             }
             Self::Number(number) => format!("it does not say {number}"),
-            Self::Lacks(text) => format!("{} is in it", judge::quote(text)),
+            Self::Lacks(text) => format!("{} is in it", shown::quote(text)),
             Self::Contains { text, .. } => match longest_prefix(bytes, text) {
                 there if there >= TELLING => {
                     format!("only the first {there} of {} are there in one piece", counted(text.len(), "byte"))
                 }
-                _ => format!("{} is not in it", judge::quote(judge::beginning(text, 60))),
+                _ => format!("{} is not in it", shown::quote(shown::beginning(text, 60))),
             },
-            Self::Equals(expected) => judge::first_difference(bytes, expected),
+            Self::Equals(expected) => shown::first_difference(bytes, expected),
             Self::OneLine(_) => "there is no such line".to_owned(),
-            Self::Messages { messages, .. } => match judge::messages(bytes, messages) {
+            Self::Messages { messages, .. } => match closely::messages(bytes, messages) {
                 Messages::Missing(index) => {
                     let message = &messages[index];
                     let there = longest_prefix(bytes, message);
@@ -500,7 +502,7 @@ impl Shown {
                     }
                 }
                 Messages::Twice(index) => format!("message {} is there twice", index + 1),
-                Messages::Whole(rest) => format!("besides the messages there is {}", judge::describe(&rest)),
+                Messages::Whole(rest) => format!("besides the messages there is {}", shown::describe(&rest)),
             },
         }
     }
@@ -511,7 +513,7 @@ fn longest_prefix(bytes: &[u8], message: &[u8]) -> usize {
     let (mut low, mut high) = (0, message.len());
     while low < high {
         let middle = (low + high).div_ceil(2);
-        if judge::contains(bytes, &message[..middle], false) {
+        if closely::contains(bytes, &message[..middle], false) {
             low = middle;
         } else {
             high = middle - 1;
@@ -523,7 +525,7 @@ fn longest_prefix(bytes: &[u8], message: &[u8]) -> usize {
 /// `contains`, with CRLF let pass for LF and a missing last line end let pass.
 fn contains_line_ends(bytes: &[u8], expected: &[u8], ignoring_case: bool) -> bool {
     let core = expected.strip_suffix(b"\n").filter(|core| !core.is_empty()).unwrap_or(expected);
-    judge::contains(bytes, core, ignoring_case)
+    closely::contains(bytes, core, ignoring_case)
 }
 
 /// After the prompt: exactly one line, which ends in what is expected.
@@ -580,5 +582,5 @@ fn with_output<T>(actor: &ProgramActor, step: &ExpectOutput, look: impl FnOnce(&
 pub(super) fn last_words(actor: &ProgramActor) -> String {
     let stderr = actor.program.stderr().borrow();
     let tail = &stderr.bytes[stderr.bytes.len().saturating_sub(300)..];
-    if tail.is_empty() { String::new() } else { format!("; it last said on standard error {}", judge::quote(tail)) }
+    if tail.is_empty() { String::new() } else { format!("; it last said on standard error {}", shown::quote(tail)) }
 }

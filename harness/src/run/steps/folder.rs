@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::judge;
+use harness_judging::shown;
+
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, Halt};
 use crate::sandbox::links;
@@ -39,8 +40,8 @@ impl Director {
         let (actual, reason) = match links::read(&root, &path) {
             Ok(content) => {
                 self.differed(&wanted, &content);
-                let difference = judge::first_difference(&content, &wanted);
-                (judge::describe(&content), format!("{} is there, but {difference}", step.path))
+                let difference = shown::first_difference(&content, &wanted);
+                (shown::describe(&content), format!("{} is there, but {difference}", step.path))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (
                 "there is no such file".to_owned(),
@@ -48,7 +49,7 @@ impl Director {
             ),
             Err(error) => (format!("it cannot be read: {error}"), format!("{} cannot be read: {error}", step.path)),
         };
-        Err(Failure { expected: format!("a file {} with {}", step.path, judge::describe(&wanted)), actual, reason }
+        Err(Failure { expected: format!("a file {} with {}", step.path, shown::describe(&wanted)), actual, reason }
             .into())
     }
 
@@ -61,7 +62,7 @@ impl Director {
         let content = links::read(&self.stage.folder().unwrap_or_default(), &path).unwrap_or_default();
         Err(Failure {
             expected: format!("no file {}", step.path),
-            actual: format!("it is there, with {}", judge::describe(&content)),
+            actual: format!("it is there, with {}", shown::describe(&content)),
             reason: format!("the {} made a file {} where there is nothing to keep", step.program, step.path),
         }
         .into())

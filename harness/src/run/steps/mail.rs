@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use harness_judging::shown;
+use harness_judging::shown::counted;
+
 use super::super::actors::Peer;
-use super::super::judge;
 use super::super::{Director, Done, Encryption, Failure, Halt};
 use super::dialogue::Manner;
-use crate::diagnose::counted;
 use crate::peers::dialogue::Refusal;
 use crate::peers::message::{self, Held};
 use crate::peers::smtp::{Exchange, Offers, Record, Server};
@@ -127,9 +128,9 @@ impl Director {
                 let why = format!("the recipient in RCPT TO is not the one that the program was told: {to}");
                 return Some((format!("RCPT TO:<{to}>"), format!("RCPT TO:<{}>", mail.to.join(">, <")), why));
             }
-            let came = judge::describe(&mail.content);
+            let came = shown::describe(&mail.content);
             if let Some(text) = &text {
-                let expected = format!("a message with {} in it", judge::describe(text));
+                let expected = format!("a message with {} in it", shown::describe(text));
                 let is_header_wanted = step.header || step.charset;
                 match message::holds(&mail.content, text) {
                     Held::Lacks(_) if message::is_another(&mail.content, text) => own_text = true,
@@ -174,7 +175,7 @@ fn course(record: &Record) -> String {
     let words = |exchange: &Exchange| match exchange.moment {
         Some(Moment::Connection) => format!("greeting → {}", exchange.code),
         Some(Moment::Text) => format!("text and dot → {}", exchange.code),
-        _ => format!("{} → {}", judge::quote(judge::beginning(exchange.said.as_bytes(), 60)), exchange.code),
+        _ => format!("{} → {}", shown::quote(shown::beginning(exchange.said.as_bytes(), 60)), exchange.code),
     };
     let mut in_tls = false;
     let marked = |exchange: &Exchange| {
@@ -206,7 +207,7 @@ fn incomplete(record: &Record) -> Option<Failure> {
 
 /// A command as a reader wants to see it.
 fn quoted(exchange: &Exchange) -> String {
-    judge::quote(judge::beginning(exchange.said.as_bytes(), 60))
+    shown::quote(shown::beginning(exchange.said.as_bytes(), 60))
 }
 
 fn in_clear(record: &Record, encryption: Option<&Encryption>) -> Option<Failure> {
@@ -245,7 +246,7 @@ fn not_logged_in(record: &Record, user: Option<&String>, password: Option<&Strin
             (course.clone(), format!("{why}: {course}"))
         }
         Some(it) if user.is_some_and(|user| *user != it.login.user) => {
-            let came = judge::quote(it.login.user.as_bytes());
+            let came = shown::quote(it.login.user.as_bytes());
             (format!("the name {came}"), format!("the name in AUTH is not the one that the program was told: {came}"))
         }
         // What came instead may be a password, too.
@@ -284,11 +285,11 @@ fn impatient(record: &Record) -> Option<Failure> {
     let left =
         record.conduct.left_before_reply_to.as_ref().filter(|open| !open.to_ascii_uppercase().starts_with("QUIT"));
     let (said, open) = match (&record.conduct.early, left) {
-        (Some((line, open)), _) => (judge::quote(judge::beginning(line.as_bytes(), 60)), open),
+        (Some((line, open)), _) => (shown::quote(shown::beginning(line.as_bytes(), 60)), open),
         (None, Some(open)) => ("the end of the connection".to_owned(), open),
         (None, None) => return None,
     };
-    let open = judge::quote(judge::beginning(open.as_bytes(), 60));
+    let open = shown::quote(shown::beginning(open.as_bytes(), 60));
     Some(Failure {
         expected,
         actual: format!("{said} before the reply to {open}"),
@@ -298,7 +299,7 @@ fn impatient(record: &Record) -> Option<Failure> {
 
 fn bare(record: &Record) -> Option<Failure> {
     let line = record.conduct.bare.as_ref()?;
-    let line = judge::quote(judge::beginning(line.as_bytes(), 60));
+    let line = shown::quote(shown::beginning(line.as_bytes(), 60));
     Some(Failure {
         expected: "lines that end in CR LF, and neither of the two anywhere else".to_owned(),
         actual: format!("the line {line} with another end, or with a CR in it"),
@@ -331,7 +332,7 @@ fn not_whole(text: &[u8], missing: &str) -> String {
     };
     let shown = match missing {
         "" => "an empty line".to_owned(),
-        line => judge::quote(judge::beginning(line.as_bytes(), 60)),
+        line => shown::quote(shown::beginning(line.as_bytes(), 60)),
     };
     format!("the text did not arrive whole: {place} is missing, or not in its place ({shown})")
 }

@@ -1,8 +1,9 @@
 //! A peer that keeps a mailbox to be read, and what is expected of the session.
 
+use harness_judging::shown;
+
 use super::super::actors::Peer;
 use super::super::event::What;
-use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
 use crate::peers::dialogue::Refusal;
@@ -36,10 +37,10 @@ impl Session {
     /// The session in one line.
     pub(super) fn course(&self) -> String {
         let words = |exchange: &Exchange| {
-            let reply = judge::quote(judge::beginning(exchange.reply.as_bytes(), 60));
+            let reply = shown::quote(shown::beginning(exchange.reply.as_bytes(), 60));
             match exchange.asked {
                 Some(Asked::Connection) => format!("greeting → {reply}"),
-                _ => format!("{} → {reply}", judge::quote(judge::beginning(exchange.said.as_bytes(), 60))),
+                _ => format!("{} → {reply}", shown::quote(shown::beginning(exchange.said.as_bytes(), 60))),
             }
         };
         let all: Vec<String> = self.record.exchanges.iter().take(SHOWN).map(words).collect();
@@ -84,7 +85,7 @@ impl Director {
             self.log.hide("password", secret);
         }
         if let Some((line, open)) = &record.conduct.early {
-            let (line, open) = (judge::quote(line.as_bytes()), judge::quote(open.as_bytes()));
+            let (line, open) = (shown::quote(line.as_bytes()), shown::quote(open.as_bytes()));
             self.note("harness", What::Finding(format!("{line} came before the server had replied to {open}")));
         }
         let spoke = record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
@@ -156,7 +157,7 @@ fn not_logged_in(session: &Session, user: Option<&String>, password: Option<&Str
     let (actual, reason) = match &session.record.login {
         None => (course.clone(), format!("nobody has logged in: {course}")),
         Some((came, _)) if user.is_some_and(|user| user != came) => {
-            let (came, name) = (judge::quote(came.as_bytes()), words.name);
+            let (came, name) = (shown::quote(came.as_bytes()), words.name);
             (format!("{name} {came}"), format!("the name in {name} is not the one that the program was told: {came}"))
         }
         // What came instead may be a password, too.

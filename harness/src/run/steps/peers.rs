@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown;
+
 use super::super::actors::Peer;
 use super::super::event::{Socket, What, With};
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Connection, DatagramEnd, Listener};
 use super::super::{Director, Done, Failure, Halt};
-use crate::run::judge;
 use crate::scenario::model::{Accept, Connect, Family, Listen, TransportName};
 
 const USUAL: Duration = Duration::from_secs(5);
@@ -185,7 +186,7 @@ impl Director {
             .programs
             .iter()
             .filter(|(_, actor)| actor.program.ended().is_some() && !actor.program.stderr().borrow().bytes.is_empty())
-            .map(|(name, actor)| format!("{name} said {}", judge::describe(&actor.program.stderr().borrow().bytes)))
+            .map(|(name, actor)| format!("{name} said {}", shown::describe(&actor.program.stderr().borrow().bytes)))
             .collect();
         let words = if words.is_empty() { String::new() } else { format!("; {}", words.join("; ")) };
         Failure {

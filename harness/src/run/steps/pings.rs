@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use harness_judging::round_trips::{self, Summary};
+use harness_judging::{closely, shown};
+
 use super::super::actors::{Peer, Pinged};
 use super::super::event::{Excerpt, What};
-use super::super::judge;
 use super::super::patience::{GaveUp, Patience};
-use super::super::round_trips::{self, Summary};
 use super::super::{Director, Done, Failure, Halt};
 use crate::scenario::model::{AnswerPings, ExpectPace, ExpectRoundTrips, ExpectStatistics, Ping};
 
@@ -123,13 +124,13 @@ impl Director {
                 self.note(name, What::Received(Excerpt::of(&bytes)));
                 let stranger = peers.iter().find(|(other, _)| {
                     other != name
-                        && judge::contains(&bytes, other.as_bytes(), true)
-                        && !judge::contains(&bytes, name.as_bytes(), true)
+                        && closely::contains(&bytes, other.as_bytes(), true)
+                        && !closely::contains(&bytes, name.as_bytes(), true)
                 });
                 if let Some((other, _)) = stranger {
                     return Err(Failure {
                         expected: format!("the pong of {name}'s ping"),
-                        actual: judge::describe(&bytes),
+                        actual: shown::describe(&bytes),
                         reason: format!("{name} received the pong of {other}'s ping"),
                     }
                     .into());

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown;
+
 use super::super::actors::ProgramActor;
 use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
@@ -13,7 +15,6 @@ use super::super::stage::{Launch, LaunchError};
 use super::super::{Director, Done, Failure, Halt, KILLED, consent};
 use crate::catalogue::model::RoleKind;
 use crate::peers::sasl;
-use crate::run::judge;
 use crate::scenario::duration::Limit;
 use crate::scenario::model::{ProgramRef, Ready, Restart, Settle, SignalName, SignalStep, Start, Type};
 
@@ -192,7 +193,7 @@ impl Director {
             let stdout = actor.program.stdout().borrow();
             let text = if stderr.bytes.is_empty() { &stdout.bytes } else { &stderr.bytes };
             let tail = &text[text.len().saturating_sub(400)..];
-            if tail.is_empty() { String::new() } else { format!("; its last words: {}", judge::quote(tail)) }
+            if tail.is_empty() { String::new() } else { format!("; its last words: {}", shown::quote(tail)) }
         };
         match found {
             Ok(Ok(address)) => {

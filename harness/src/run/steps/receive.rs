@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use harness_judging::shown::counted;
+use harness_judging::{
+    closely::{self, Compared},
+    loosely, shown,
+};
 use tokio::io::AsyncReadExt;
 
 use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
-use super::super::judge::{self, Compared};
-use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::{Director, Done, Failure, Halt};
 use super::begins_alike;
-use crate::diagnose::counted;
 use crate::scenario::model::{ExpectClosed, ExpectSilence, ExpectTurnedAway, Receive};
 
 const USUAL: Duration = Duration::from_secs(5);
@@ -63,7 +65,7 @@ impl Unwanted {
     fn describe(&self) -> String {
         match self {
             Self::Anything => "nothing".to_owned(),
-            Self::Text(text, _) => format!("nothing with {} in it", judge::describe(text)),
+            Self::Text(text, _) => format!("nothing with {} in it", shown::describe(text)),
             Self::Number(number) => format!("no answer that says {number}"),
         }
     }
@@ -99,7 +101,7 @@ impl Wanted<'_> {
                 (false, false) if expected.starts_with(received) => Progress::More,
                 _ => Progress::Wrong,
             },
-            Self::Bytes { expected, step } => match judge::compare(received, expected, step.ignoring_case) {
+            Self::Bytes { expected, step } => match closely::compare(received, expected, step.ignoring_case) {
                 // The last line end may be on its way.
                 Compared::Equal(Some(_)) if !over && received.len() < expected.len() => Progress::More,
                 Compared::Equal(finding) => Progress::Enough(finding),
@@ -109,7 +111,7 @@ impl Wanted<'_> {
             Self::Contained { expected, step } => {
                 let found = match step.loosely {
                     true => loosely::contains(received, expected, step.ignoring_case),
-                    false => judge::contains(received, expected, step.ignoring_case),
+                    false => closely::contains(received, expected, step.ignoring_case),
                 };
                 // That it does not come again is sure only when nothing more comes.
                 if found && step.once {
@@ -149,10 +151,10 @@ impl Wanted<'_> {
 
     fn describe(&self) -> String {
         match self {
-            Self::Bytes { expected, .. } => judge::describe(expected),
+            Self::Bytes { expected, .. } => shown::describe(expected),
             Self::Contained { expected, step } => {
                 let once = if step.once { ", once" } else { "" };
-                format!("bytes with {} in them{once}", judge::describe(expected))
+                format!("bytes with {} in them{once}", shown::describe(expected))
             }
             Self::Number(number) => format!("an answer that says {number}"),
             Self::OnlyNumber(number) => format!("one line that is {number} and nothing else"),
@@ -177,11 +179,11 @@ impl Wanted<'_> {
 
     fn difference(&self, received: &[u8]) -> String {
         match self {
-            Self::Bytes { expected, .. } => judge::first_difference(received, expected),
+            Self::Bytes { expected, .. } => shown::first_difference(received, expected),
             Self::Each(messages) => match each_once(received, messages) {
                 Ok(()) => String::new(),
-                Err(Uneven::Missing(text)) => format!("{} is not there", judge::quote(&text)),
-                Err(Uneven::Repeated(text, times)) => format!("{} is there {times} times", judge::quote(&text)),
+                Err(Uneven::Missing(text)) => format!("{} is not there", shown::quote(&text)),
+                Err(Uneven::Repeated(text, times)) => format!("{} is there {times} times", shown::quote(&text)),
             },
             _ => String::new(),
         }
@@ -364,7 +366,7 @@ impl Director {
         let difference = if difference.is_empty() { String::new() } else { format!(" ({difference})") };
         Failure {
             expected: wanted.describe(),
-            actual: judge::describe(&peer.received),
+            actual: shown::describe(&peer.received),
             reason: match peer.received.len() {
                 0 => format!("{name} received nothing{how}"),
                 count => {
@@ -441,7 +443,7 @@ impl Director {
         loop {
             let came = unwanted.is_in(&peer.borrow().received);
             if came {
-                let came = judge::describe(&peer.borrow().received);
+                let came = shown::describe(&peer.borrow().received);
                 return Err(Failure {
                     expected: format!("{name} gets {}", unwanted.describe()),
                     reason: format!("{name} received {came}, which it must not get"),
@@ -494,7 +496,7 @@ impl Director {
                     ),
                     actual: format!(
                         "the connection stays open and {name} received {}",
-                        judge::describe(&peer.received)
+                        shown::describe(&peer.received)
                     ),
                     reason: format!("{name} is neither served nor turned away: it waits without a word"),
                 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::complaint::{claims_success, is_complaint, says_no, says_no_room, without_emptiness};
-use super::super::judge;
+use harness_judging::complaint::Refused;
+use harness_judging::complaint::{claims_success, is_complaint, says_no, says_no_room, without_emptiness};
+use harness_judging::{closely, complaint, shown};
+
 use super::super::{Director, Done, Failure, Halt};
-use crate::peers::dialogue::{Refusal, Refused};
+use crate::peers::dialogue::Refusal;
 use crate::scenario::model::ExpectRefusalTold;
 
 /// What matters of a dialogue where something was refused.
@@ -49,22 +51,22 @@ impl Director {
             self.note_said(&name, &stdout, &stderr);
             let said = [stdout.as_slice(), b"\n", stderr.as_slice()].concat();
             let own = without_echo(&said, &replies);
-            let shown = judge::contains(&said, refused.mark.as_bytes(), false);
+            let shown = closely::contains(&said, refused.mark.as_bytes(), false);
             let claim = claims_success(&own, refused.what);
             let in_vain = refused.went_on && refused.what == Refused::Login;
             let own = if in_vain { without_emptiness(&own) } else { own };
             let lacks_room = refused.what == Refused::File && says_no_room(&own);
             // Who went on and fell over what came next did not tell of the refusal, but of a line of its own.
-            let fell = refused.went_on && !shown && judge::is_traceback(&stderr);
+            let fell = refused.went_on && !shown && complaint::is_traceback(&stderr);
             let told = if fell {
                 says_no(&without_echo(&stdout, &replies))
             } else {
                 says_no(&own) || is_complaint(&stderr) || lacks_room || shown && !refused.went_on
             };
-            let what = judge::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
+            let what = shown::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
                 Some(line) => {
-                    format!("the server refused with {what}, and the {name} says {}", judge::quote(line.as_bytes()))
+                    format!("the server refused with {what}, and the {name} says {}", shown::quote(line.as_bytes()))
                 }
                 None if told => continue,
                 None if shown => format!(
@@ -78,7 +80,7 @@ impl Director {
             };
             return Err(Failure {
                 expected: format!("the {name} says that {}", refused.what.meaning()),
-                actual: judge::describe(&said),
+                actual: shown::describe(&said),
                 reason,
             }
             .into());

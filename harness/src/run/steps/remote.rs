@@ -3,12 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::complaint::says_no;
+use harness_judging::{complaint, loosely, shown};
+
 use super::super::actors::ProgramActor;
-use super::super::complaint::says_no;
 use super::super::patience::Patience;
 use super::super::remote::Remote;
 use super::super::{Director, Done, Failure, Halt};
-use super::super::{complaint, judge, loosely};
 use super::expect::last_words;
 use crate::peers::remote::figures::Figures;
 use crate::peers::remote::files::loads;
@@ -121,7 +122,7 @@ impl Director {
                     "an output with a figure of the remote machine's {what}: {}",
                     in_words(figures, step.of)
                 ),
-                actual: judge::describe(&stdout),
+                actual: shown::describe(&stdout),
                 reason: match ran {
                     true => format!("{name}'s output: nothing in it is a figure of the remote machine's {what}{end}"),
                     false => format!(
@@ -201,7 +202,7 @@ impl Director {
                 _ => None,
             };
             if let Some((expected, reason)) = failed {
-                let actual = format!("{course}; the {name} says {}", judge::describe(&said));
+                let actual = format!("{course}; the {name} says {}", shown::describe(&said));
                 return Err(Failure { expected: expected.to_owned(), actual, reason }.into());
             }
         }

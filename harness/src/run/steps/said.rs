@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::complaint::says_no;
+use harness_judging::{complaint, loosely, shown};
+
 use super::super::actors::ProgramActor;
-use super::super::complaint::says_no;
 use super::super::event::{Excerpt, What};
-use super::super::judge;
-use super::super::loosely;
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
@@ -95,15 +95,15 @@ impl Director {
             self.note_said(&name, &stdout, &stderr);
             let found = in_order(&stdout, &texts);
             let Some(missing) = texts.get(found) else { continue };
-            let missing = judge::quote(missing);
+            let missing = shown::quote(missing);
             let what = match found.checked_sub(1) {
                 None => format!("{missing} is not in it"),
-                Some(before) => format!("after {} there is no {missing}", judge::quote(&texts[before])),
+                Some(before) => format!("after {} there is no {missing}", shown::quote(&texts[before])),
             };
-            let wanted: Vec<String> = texts.iter().map(|text| judge::quote(text)).collect();
+            let wanted: Vec<String> = texts.iter().map(|text| shown::quote(text)).collect();
             return Err(Halt::of_output(Failure {
                 expected: format!("an output with {} in this order", wanted.join(", ")),
-                actual: judge::describe(&stdout),
+                actual: shown::describe(&stdout),
                 reason: format!("{name}'s output: {what}{}", last_words(&actor)),
             }));
         }
@@ -120,13 +120,13 @@ impl Director {
             if has_line(&stdout, &end, before) {
                 continue;
             }
-            let end = judge::quote(&end);
+            let end = shown::quote(&end);
             let but =
-                step.not_after.as_ref().map(|before| format!(" without {} before it", judge::quote(before.as_bytes())));
+                step.not_after.as_ref().map(|before| format!(" without {} before it", shown::quote(before.as_bytes())));
             let but = but.unwrap_or_default();
             return Err(Halt::of_output(Failure {
                 expected: format!("a line that ends in {end}{but}"),
-                actual: judge::describe(&stdout),
+                actual: shown::describe(&stdout),
                 reason: format!("{name}'s output: no line ends in {end}{but}{}", last_words(&actor)),
             }));
         }
@@ -140,10 +140,10 @@ impl Director {
             let (stdout, stderr) = self.said(&actor, limit, |said| missing_line(said, &text).is_none()).await;
             self.note_said(&name, &stdout, &stderr);
             let Some(missing) = missing_line(&stdout, &text) else { continue };
-            let missing = judge::quote(judge::beginning(missing.trim_ascii_end(), 80));
+            let missing = shown::quote(shown::beginning(missing.trim_ascii_end(), 80));
             return Err(Halt::of_output(Failure {
-                expected: format!("an output with every line of {}", judge::describe(&text)),
-                actual: judge::describe(&stdout),
+                expected: format!("an output with every line of {}", shown::describe(&text)),
+                actual: shown::describe(&stdout),
                 reason: format!(
                     "{name}'s output: the text is not there whole: the line {missing} is missing, or is not as it was \
                      written, or not in its place{}",
@@ -160,7 +160,7 @@ impl Director {
             // A traceback comes in pieces: what kind of no it is can be told when all is said.
             let (stdout, stderr) = self.said(&actor, limit, |_| false).await;
             self.note_said(&name, &stdout, &stderr);
-            let bare = judge::is_traceback(&stderr) || judge::is_traceback(&stdout);
+            let bare = complaint::is_traceback(&stderr) || complaint::is_traceback(&stdout);
             if bare && !step.not_a_traceback {
                 self.note("harness", What::Finding(format!("the {name} says what is wrong only by a traceback")));
             }
@@ -178,8 +178,8 @@ impl Director {
                 expected: format!("the {name} says in words that there is none, or that it does not work"),
                 actual: format!(
                     "on standard output {}, on standard error {}",
-                    judge::describe(&stdout),
-                    judge::describe(&stderr)
+                    shown::describe(&stdout),
+                    shown::describe(&stderr)
                 ),
                 reason,
             }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use harness_judging::loosely;
+use harness_judging::shown::counted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
-use super::super::loosely;
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::Connection;
 use super::super::{Director, Done, Failure, Halt};
 use super::peers::is_the_machines;
 use super::receive::Came;
-use crate::diagnose::counted;
 use crate::scenario::bytes::Cut;
 use crate::scenario::model::{AwaitRead, MessageEnd, PeerRef, Send, Stall};
 use crate::submission::Framing;

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use harness_judging::shown;
+use harness_judging::shown::counted;
+
 use super::super::actors::Peer;
 use super::super::event::What;
-use super::super::judge;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
-use crate::diagnose::counted;
 use crate::peers::aside::{Door, Moved};
 use crate::peers::dialogue::Refusal;
 use crate::peers::ftp::{Exchange, Record, Server, Site, Transfer};
@@ -34,7 +35,7 @@ impl Depot {
             Some(FileMoment::Connection) => format!("greeting → {}", exchange.code()),
             Some(FileMoment::Stored) => format!("{} → {}", exchange.said, exchange.code()),
             _ => {
-                let said = judge::quote(judge::beginning(exchange.said.as_bytes(), 60));
+                let said = shown::quote(shown::beginning(exchange.said.as_bytes(), 60));
                 format!("{said} → {}", exchange.code())
             }
         };
@@ -118,7 +119,7 @@ impl Director {
 fn findings(record: &Record, file: Option<&str>) -> Vec<String> {
     let mut found = Vec::new();
     if let Some((line, open)) = &record.conduct.early {
-        let (line, open) = (judge::quote(line.as_bytes()), judge::quote(open.as_bytes()));
+        let (line, open) = (shown::quote(line.as_bytes()), shown::quote(open.as_bytes()));
         found.push(format!("{line} came before the server had replied to {open}"));
     }
     if record.strange_address {
@@ -128,7 +129,7 @@ fn findings(record: &Record, file: Option<&str>) -> Vec<String> {
     let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let others = record.files.keys().map(|path| base(path)).filter(|name| file.is_some_and(|file| base(file) != *name));
     found
-        .extend(others.map(|name| format!("the file is stored under another name: {}", judge::quote(name.as_bytes()))));
+        .extend(others.map(|name| format!("the file is stored under another name: {}", shown::quote(name.as_bytes()))));
     if record.transfers.iter().any(|transfer| transfer.ascii) {
         found.push("a file came in ASCII mode, in which line ends are translated on the way".to_owned());
     }
@@ -141,7 +142,7 @@ fn not_stored<'d>(depot: &'d Depot, content: &[u8]) -> Option<(Option<&'d Vec<u8
     if record.files.values().any(|kept| kept == content) {
         return None;
     }
-    let expected = format!("a file with {}", judge::describe(content));
+    let expected = format!("a file with {}", shown::describe(content));
     let course = depot.course();
     let Some(transfer) = record.transfers.iter().rfind(|transfer| record.files.contains_key(&transfer.name)) else {
         let reason = match record.transfers.last() {
@@ -153,13 +154,13 @@ fn not_stored<'d>(depot: &'d Depot, content: &[u8]) -> Option<(Option<&'d Vec<u8
         return Some((None, Failure { expected, actual: course, reason }));
     };
     let came = record.files.get(&transfer.name)?;
-    let difference = judge::first_difference(came, content);
+    let difference = shown::first_difference(came, content);
     let mode = match transfer.ascii {
         true => "; it came in ASCII mode (no TYPE I), in which CR LF is the end of a line and is kept as LF",
         false => "",
     };
     let reason = format!("the file is stored, but is another one: {difference}{mode}");
-    Some((Some(came), Failure { expected, actual: judge::describe(came), reason }))
+    Some((Some(came), Failure { expected, actual: shown::describe(came), reason }))
 }
 
 /// What was wrong with the connection for data.

@@ -4,8 +4,6 @@
 //! word counts only as a whole one (`number` has no `err` in it, `download` no `down`), and what a runtime prints of
 //! itself is not the program's.
 
-use crate::peers::dialogue::Refused;
-
 /// Words and phrases by language, in small letters, without punctuation. `*` stands for any beginning or ending.
 const WORDS: &[(&str, &str)] = &[
     (
@@ -91,6 +89,28 @@ const ANYWHERE: &[(&str, &str)] = &[
     ("Korean", "오류, 실패, 없습니다, 거부, 잘못, 사용 중, 사용법"),
     ("Hindi", "त्रुटि, विफल, असफल, नहीं, अमान्य, गलत, ग़लत, अस्वीकार, पहले से, समय समाप्त, अज्ञात, चेतावनी"),
 ];
+
+/// What a server can refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// To take a mail.
+    Mail,
+    /// To let somebody in.
+    Login,
+    /// To keep a file.
+    File,
+}
+
+impl Refused {
+    /// What it means for who waits for the program.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Mail => "the mail was not sent",
+            Self::Login => "the login was refused",
+            Self::File => "the file was not stored",
+        }
+    }
+}
 
 /// Whether a program says that something is wrong.
 pub fn is_complaint(text: &[u8]) -> bool {
@@ -224,6 +244,49 @@ pub fn own(text: &[u8]) -> String {
         }
     }
     own
+}
+
+/// Whether what was printed is a bare traceback of a language's runtime.
+pub fn is_traceback(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let text = without_logs(&text);
+    [
+        "Traceback (most recent call last)",
+        "Exception in thread",
+        "goroutine 1 [",
+        "    at ",
+        "thread 'main' panicked",
+        "panicked at",
+        "Uncaught",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+/// A text without the tracebacks that Paramiko logs of its own thread before it raises an exception in the program's. What
+/// nobody has caught there comes without its heading.
+fn without_logs(text: &str) -> String {
+    const HEADINGS: [&str; 2] = ["Exception (client): ", "Exception (server): "];
+    let mut left = String::new();
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        if !HEADINGS.iter().any(|heading| line.starts_with(heading)) {
+            left.push_str(line);
+            continue;
+        }
+        // One traceback, or several of which each says that it came of the one before: calls, the exception, an empty line.
+        while lines.next_if(|line| line.starts_with("Traceback (most recent call last)")).is_some() {
+            while lines.next_if(|line| line.starts_with(' ')).is_some() {}
+            lines.next();
+            lines.next_if(|line| line.trim().is_empty());
+            if lines.next_if(|line| line.starts_with("During handling of") || line.starts_with("The above")).is_some() {
+                lines.next_if(|line| line.trim().is_empty());
+            } else {
+                break;
+            }
+        }
+    }
+    left
 }
 
 #[cfg(test)]
@@ -452,5 +515,38 @@ mod tests {
     #[case("not allowed", "not allowed")]
     fn to_find_nothing_is_no_reason(#[case] said: &str, #[case] left: &str) {
         assert_eq!(String::from_utf8(without_emptiness(said.as_bytes())).unwrap(), left);
+    }
+
+    #[rstest]
+    #[case::options_of_java("Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nready\n", "ready\n")]
+    #[case::not_of_java("Picked up 3 letters\n", "Picked up 3 letters\n")]
+    #[case::of_its_own("set the OPTIONS\n", "set the OPTIONS\n")]
+    #[case::a_warning_with_its_line("a.py:3: DeprecationWarning: old\n  import asyncore\nready\n", "ready\n")]
+    #[case::a_warning_alone("a.py:3: DeprecationWarning: old\nready\n  indented\n", "ready\n  indented\n")]
+    #[case::the_program_warns("Warning: file lost\n  at once\n", "Warning: file lost\n  at once\n")]
+    fn what_runtimes_say_is_left_out(#[case] text: &str, #[case] left: &str) {
+        assert_eq!(own(text.as_bytes()), left);
+    }
+
+    #[rstest]
+    #[case(Refused::Mail, "the mail was not sent")]
+    #[case(Refused::Login, "the login was refused")]
+    #[case(Refused::File, "the file was not stored")]
+    fn a_refusal_means_something(#[case] what: Refused, #[case] meaning: &str) {
+        assert_eq!(what.meaning(), meaning);
+    }
+
+    const RAISED: &str =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1\n    go()\n    ^^^^\nSSHException: none\n";
+
+    #[rstest]
+    #[case(RAISED.to_owned(), true)]
+    #[case(format!("Exception (client): none\n{RAISED}\nError: no SSH server there\n"), false)]
+    #[case(format!("Exception (client): none\n{RAISED}\nDuring handling of it, another\n\n{RAISED}\n"), false)]
+    #[case(format!("Exception (client): none\n{RAISED}\n{RAISED}"), true)]
+    #[case(format!("cannot connect\n{RAISED}"), true)]
+    #[case("no SSH server there\n".to_owned(), false)]
+    fn a_log_of_a_library_is_no_bare_traceback(#[case] said: String, #[case] bare: bool) {
+        assert_eq!(is_traceback(said.as_bytes()), bare);
     }
 }

@@ -1,5 +1,5 @@
 //! Lenient reading of what programs say: numbers in sentences, colour, blanks round a bar.
-//! What is let pass here is form; substance is compared by [`super::judge`].
+//! What is let pass here is form; substance is compared by [`super::closely`].
 
 /// What was said without what only form adds: colour and other terminal sequences, carriage
 /// returns, zero bytes, blanks round a bar, runs of blanks.
@@ -160,7 +160,7 @@ pub fn contains(hay: &[u8], text: &[u8], ignoring_case: bool) -> bool {
     let core = text.strip_suffix(b"\n").filter(|core| !core.is_empty()).unwrap_or(&text);
     match as_number(core) {
         Some(number) => holds_number(&hay, core, number),
-        None => super::judge::contains(&hay, core, ignoring_case),
+        None => super::closely::contains(&hay, core, ignoring_case),
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use super::Failure;
-use super::judge;
-use super::loosely::{self, Token};
+use harness_verdict::Failure;
+
+use crate::loosely::{self, Token};
+use crate::shown;
 
 /// Units of time as programs write them, longest names first.
 const UNITS: &[(&str, f64)] = &[
@@ -113,7 +114,7 @@ pub fn judge(printed: &[u8], trips: &[Option<Duration>]) -> Result<(), Failure> 
     let milliseconds = trip.as_secs_f64() * 1e3;
     Err(Failure {
         expected: format!("for ping {} a round-trip time of about {milliseconds} ms", at + 1),
-        actual: judge::describe(printed),
+        actual: shown::describe(printed),
         reason: format!(
             "the round-trip time of ping {} was {milliseconds} ms, and no such time is printed for it, in any unit that the output names",
             at + 1
@@ -222,8 +223,8 @@ fn about(text: &str, words: &[&str]) -> Vec<String> {
 
 fn missing_figure(what: &str, value: &str, said: &[String], printed: &[u8]) -> Failure {
     let actual = match said {
-        [] => format!("no line about it in {}", judge::describe(printed)),
-        lines => judge::describe(lines.join("\n").as_bytes()),
+        [] => format!("no line about it in {}", shown::describe(printed)),
+        lines => shown::describe(lines.join("\n").as_bytes()),
     };
     Failure {
         expected: format!("the summary's {what}: {value}"),
