@@ -4,11 +4,11 @@ use harness_judging::{closely, shown};
 
 use super::super::event::What;
 use super::super::{Director, Done, Failure, Halt};
-use super::mail::Mailbox;
+use super::mail::{Mailbox, insists};
 use crate::peers::attachment::{self, LONGEST_LINE, Piece};
 use crate::peers::dialogue::LARGEST;
-use crate::peers::smtp::{Mail, Record};
-use crate::scenario::model::{ExpectAttachments, ExpectRecipients, Moment};
+use crate::peers::smtp::Mail;
+use crate::scenario::model::{ExpectAttachments, ExpectRecipients};
 use crate::submission::parts_of;
 
 impl Director {
@@ -37,10 +37,8 @@ impl Director {
 
     /// The messages that came, one at least.
     pub(super) fn mails_of(&self, peer: &str) -> Result<Vec<Mail>, Halt> {
-        let (mails, course, wants) = self.with_mailbox(peer, |mailbox: &Mailbox| {
-            let record = mailbox.record();
-            (record.mails.clone(), mailbox.course(), wants(record))
-        })?;
+        let (mails, course) =
+            self.with_mailbox(peer, |mailbox: &Mailbox| (mailbox.record().mails.clone(), mailbox.course()))?;
         if mails.iter().any(|mail| mail.content.len() >= LARGEST) {
             let size = LARGEST >> 20;
             return Err(Halt::skipped(format!("the message has {size} MiB or more, and the peer keeps no more of it")));
@@ -49,11 +47,8 @@ impl Director {
             return Ok(mails);
         }
         let said: String = self.actors.programs.values().map(|actor| super::expect::last_words(actor)).collect();
-        let wants = wants.or_else(|| ["STARTTLS", "AUTH extension"].into_iter().find(|word| said.contains(word)));
-        if let Some(wants) = wants {
-            let why = "the server of this scenario offers neither encryption nor a login, and the program insists on it \
-                       (a program that looks at what EHLO is answered with can do without)";
-            return Err(Halt::skipped(format!("{why}: {wants}")));
+        if let Some(wants) = ["STARTTLS", "AUTH extension"].into_iter().find(|word| said.contains(word)) {
+            return Err(insists(&format!("its library says {wants}")));
         }
         let reason = format!("no message came: {course}{said}");
         Err(Failure { expected: "a message".to_owned(), actual: "none".to_owned(), reason }.into())
@@ -175,20 +170,6 @@ impl Director {
 pub(super) fn is_same(came: &[u8], wanted: &[u8]) -> bool {
     let is_text = !wanted.contains(&0) && std::str::from_utf8(wanted).is_ok();
     came == wanted || is_text && matches!(closely::compare(came, wanted, false), closely::Compared::Equal(_))
-}
-
-/// What a program has asked for that the server does not have.
-fn wants(record: &Record) -> Option<&'static str> {
-    let said =
-        |word: &str| record.exchanges.iter().any(|it| it.said.trim_start().to_ascii_uppercase().starts_with(word));
-    let is_encrypted = record.conduct.is_encrypted;
-    match record.accepted(Moment::Mail) {
-        true => None,
-        _ if is_encrypted => Some("it speaks TLS from the first byte on"),
-        _ if said("STARTTLS") => Some("STARTTLS"),
-        _ if said("AUTH") => Some("AUTH"),
-        _ => None,
-    }
 }
 
 fn parses(content: &[u8]) -> Done {

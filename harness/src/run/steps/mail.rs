@@ -48,6 +48,7 @@ const FURTHER: Duration = Duration::from_secs(10);
 impl Director {
     pub(super) async fn serve_mail(&mut self, step: &ServeMail) -> Done {
         let peer = self.actors.peer(&step.peer);
+        let has_tls = peer.borrow().encryption.is_some();
         let starttls = peer.borrow().encryption.as_ref().is_some_and(|it| it.outcome.is_none());
         let manner = Manner {
             peer: &step.peer,
@@ -67,6 +68,9 @@ impl Director {
         }
         for secret in &mailbox.record.secrets {
             self.log.hide("password", secret);
+        }
+        if let Some(wants) = wants(&mailbox.record, has_tls, !step.auth.is_empty()) {
+            return Err(insists(wants));
         }
         let spoke = mailbox.record.exchanges.iter().any(|it| it.encrypted && !it.said.is_empty());
         self.actors.peer(&step.peer).borrow_mut().mailbox = Some(mailbox);
@@ -210,6 +214,26 @@ fn quoted(exchange: &Exchange) -> String {
     shown::quote(shown::beginning(exchange.said.as_bytes(), 60))
 }
 
+/// What a program has asked for that the server does not have, and without which it hands nothing over.
+fn wants(record: &Record, has_tls: bool, has_logins: bool) -> Option<&'static str> {
+    let said =
+        |word: &str| record.exchanges.iter().any(|it| it.said.trim_start().to_ascii_uppercase().starts_with(word));
+    match record.accepted(Moment::Mail) {
+        true => None,
+        _ if !has_tls && record.conduct.is_encrypted => Some("it speaks TLS from the first byte on"),
+        _ if !has_tls && said("STARTTLS") => Some("it says STARTTLS"),
+        _ if !has_logins && said("AUTH") => Some("it says AUTH"),
+        _ => None,
+    }
+}
+
+/// A program that cannot be judged here, since it insists on what the sheet does not ask for.
+pub(super) fn insists(how: &str) -> Halt {
+    let why = "the server of this scenario offers neither encryption nor a login, and the program insists on it \
+               (a program that looks at what EHLO is answered with can do without)";
+    Halt::skipped(format!("{why}: {how}"))
+}
+
 fn in_clear(record: &Record, encryption: Option<&Encryption>) -> Option<Failure> {
     const HARMLESS: [&str; 6] = ["HELO", "EHLO", "STARTTLS", "NOOP", "RSET", "QUIT"];
     let expected = "TLS, and before it nothing but EHLO and STARTTLS".to_owned();
@@ -335,4 +359,26 @@ fn not_whole(text: &[u8], missing: &str) -> String {
         line => shown::quote(shown::beginning(line.as_bytes(), 60)),
     };
     format!("the text did not arrive whole: {place} is missing, or not in its place ({shown})")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::peers::dialogue;
+
+    #[rstest]
+    #[case::asks_for_tls("HELO a\r\nSTARTTLS\r\n\u{16}\u{3}\u{1}", Some("it says STARTTLS"))]
+    #[case::begins_with_tls("\u{16}\u{3}\u{1}\r\n", Some("it speaks TLS from the first byte on"))]
+    #[case::asks_for_a_login("EHLO a\r\nAUTH LOGIN\r\n", Some("it says AUTH"))]
+    #[case::does_without("EHLO a\r\nSTARTTLS\r\nMAIL FROM:<a@b.example>\r\n", None)]
+    #[case::asks_for_neither("EHLO a\r\nRCPT TO:<a@b.example>\r\n", None)]
+    fn who_insists_on_what_is_not_offered_is_known(#[case] said: &str, #[case] wanted: Option<&str>) {
+        let mut server = Server::new(Vec::new(), Offers::default());
+        dialogue::play(&mut server, said.as_bytes(), 1000);
+        let record = server.into_record();
+        assert_eq!(wants(&record, false, false), wanted);
+        assert_eq!(wants(&record, true, true), None);
+    }
 }
