@@ -204,6 +204,7 @@ mod tests {
     #[case("0.25", ".25", true)]
     #[case("-42", "5 - 47 = -42", true)]
     #[case("good day", "a good  day to you", true)]
+    #[case("good day\n", "a good day to you", true)]
     fn numbers_are_looked_for_as_numbers(#[case] text: &str, #[case] hay: &str, #[case] there: bool) {
         assert_eq!(contains(hay.as_bytes(), text.as_bytes(), false), there);
     }
@@ -268,6 +269,23 @@ mod tests {
     #[case("\u{1b}[32m7\u{1b}[0m\n", 7.0, false, true)]
     fn hears_a_number(#[case] text: &str, #[case] number: f64, #[case] complete: bool, #[case] said: bool) {
         assert_eq!(says_number(text.as_bytes(), number, complete), said);
+    }
+
+    #[rstest]
+    #[case(1e9, 1e9 + 100.0, true)]
+    #[case(1e9, 1e9 + 2000.0, false)]
+    #[case(1.0, 1.001, false)]
+    #[case(0.0, 1e-7, true)]
+    fn same_is_nearly_the_same(#[case] a: f64, #[case] b: f64, #[case] same: bool) {
+        assert_eq!(same_number(a, b), same);
+    }
+
+    #[rstest]
+    #[case("one, One and  one", "one\n", false, 2)]
+    #[case("one, One and  one", "one", true, 3)]
+    #[case("one\n", "\n", false, 0)]
+    fn says_how_often(#[case] hay: &str, #[case] text: &str, #[case] ignoring_case: bool, #[case] times: usize) {
+        assert_eq!(count(hay.as_bytes(), text.as_bytes(), ignoring_case), times);
     }
 
     proptest! {

@@ -192,9 +192,10 @@ impl Summary {
         let right = |line: &String| {
             let percent = line.contains('%') || line.contains("percent");
             figures_of(line).iter().any(|figure| {
-                (figure.value - share).abs() <= 1.0 && (percent || share >= 1.0 || self.lost == 0)
-                    || (figure.value * 100.0 - share).abs() <= 1.0
-                    || !percent && figure.value == self.lost as f64
+                let is_share = (figure.value - share).abs() <= 1.0;
+                let is_part = (figure.value * 100.0 - share).abs() <= 1.0;
+                let is_count = figure.value == self.lost as f64;
+                if percent { is_share } else { is_share && share >= 1.0 || is_part || is_count }
             })
         };
         if !said.iter().any(right) {
@@ -254,6 +255,11 @@ mod tests {
     #[case("Reply 1 0.0203\nReply 2 0.0604\nmin 20.3 ms", &[20, 60], true)]
     #[case("RTT (ms): 0.0203\nRTT (ms): 0.0604\n", &[20, 60], false)]
     #[case("all lost", &[0, 0], true)]
+    #[case("Ping 1 0.0203 s of 1000 ms", &[20], true)]
+    #[case("times in ms\nPing 1 20.3\nPing 2 60.1", &[20, 60], true)]
+    #[case("Ping 1 20.3\nPing 2 60.1", &[20, 60], true)]
+    #[case("RTT 2.9 ms", &[2], true)]
+    #[case("RTT 3.6 ms", &[2], false)]
     fn reads_round_trips(#[case] printed: &str, #[case] milliseconds: &[u64], #[case] right: bool) {
         assert_eq!(judge(printed.as_bytes(), &trips(milliseconds)).is_ok(), right);
     }
@@ -263,6 +269,56 @@ mod tests {
         let printed = "Ping 1 0.7 ms\nPing 2 0.7 ms\nmin/avg/max 0.7/0.7/0.7";
         let failure = judge(printed.as_bytes(), &trips(&[700, 700])).unwrap_err();
         assert!(failure.reason.contains("ping 1 was 700 ms"), "{}", failure.reason);
+    }
+
+    #[test]
+    fn a_later_ping_is_named_too() {
+        let printed = "Ping 1 700 ms\nPing 2 0.7 ms\nmax 900 ms";
+        let failure = judge(printed.as_bytes(), &trips(&[700, 700])).unwrap_err();
+        assert!(failure.reason.contains("ping 2 was 700 ms"), "{}", failure.reason);
+    }
+
+    #[rstest]
+    #[case::percent("loss 33.3 %", true)]
+    #[case::percent_in_words("33 percent loss", true)]
+    #[case::bare("loss: 33.3", true)]
+    #[case::part("loss rate: 0.333", true)]
+    #[case::count("packets lost: 2", true)]
+    #[case::a_part_as_percent("loss 0.333 %", false)]
+    #[case::a_count_as_percent("loss 2 %", false)]
+    #[case::another_count("packets lost: 5", false)]
+    #[case::another_share("loss 40 %", false)]
+    fn reads_a_loss_of_two_in_six(#[case] printed: &str, #[case] right: bool) {
+        let printed = format!("min 10 ms, avg 25 ms, max 40 ms\n{printed}");
+        let outcome = Summary::of(&trips(&[10, 0, 20, 30, 0, 40])).judge(printed.as_bytes());
+        assert_eq!(outcome.is_ok(), right, "{outcome:?}");
+    }
+
+    #[rstest]
+    #[case::none_lost("lost: 0", &[10, 10], true)]
+    #[case::none_lost_and_one_said("lost: 1", &[10, 10], false)]
+    #[case::few_lost("loss: 0.5 %", &[[10; 199].as_slice(), &[0]].concat(), true)]
+    #[case::few_lost_and_none_said("lost: 0", &[[10; 49].as_slice(), &[0]].concat(), false)]
+    fn reads_a_small_loss(#[case] printed: &str, #[case] milliseconds: &[u64], #[case] right: bool) {
+        let printed = format!("min 10 ms, avg 10 ms, max 10 ms\n{printed}");
+        let outcome = Summary::of(&trips(milliseconds)).judge(printed.as_bytes());
+        assert_eq!(outcome.is_ok(), right, "{outcome:?}");
+    }
+
+    #[rstest]
+    #[case("min 1.3 ms, avg 1.1 ms, max 0.7 ms, loss 0 %", true)]
+    #[case("min 1.6 ms, avg 1.6 ms, max 1.6 ms, loss 0 %", false)]
+    fn figures_of_a_summary_are_near(#[case] printed: &str, #[case] right: bool) {
+        assert_eq!(Summary::of(&trips(&[1])).judge(printed.as_bytes()).is_ok(), right);
+    }
+
+    #[test]
+    fn a_missing_figure_is_told_with_its_value() {
+        let failure = Summary::of(&trips(&[10, 20])).judge(b"min 10 ms, max 20 ms\naverage: 3 ms").unwrap_err();
+        assert_eq!(failure.reason, "the summary does not give the mean, 15 ms");
+        assert_eq!(failure.actual, "\"average: 3 ms \" (14 bytes)");
+        let failure = Summary::of(&trips(&[10])).judge(b"").unwrap_err();
+        assert_eq!(failure.actual, "no line about it in nothing");
     }
 
     #[rstest]

@@ -171,6 +171,61 @@ mod tests {
     }
 
     #[rstest]
+    #[case(1, "1 byte is")]
+    #[case(2, "2 bytes are")]
+    fn counts_with_a_verb(#[case] count: usize, #[case] said: &str) {
+        assert_eq!(counted_are(count, "byte"), said);
+    }
+
+    #[rstest]
+    #[case::nothing("", "nothing")]
+    #[case::short("abc", "\"abc\" (3 bytes)")]
+    #[case::all_of_it(&"x".repeat(200), &format!("\"{}\" (200 bytes)", "x".repeat(200)))]
+    #[case::its_ends(
+        &format!("a{}z", "x".repeat(200)),
+        &format!("202 bytes, beginning \"a{}\", ending \"{}z\"", "x".repeat(59), "x".repeat(59)),
+    )]
+    fn describes(#[case] bytes: &str, #[case] said: &str) {
+        assert_eq!(describe(bytes.as_bytes()), said);
+    }
+
+    #[rstest]
+    #[case::all("abc", 5, "abc")]
+    #[case::exactly("abc", 3, "abc")]
+    #[case::cut("abcdef", 2, "ab")]
+    #[case::in_mid_number("port 4217 x", 7, "port 4217")]
+    #[case::before_a_number("port 4217 x", 5, "port ")]
+    #[case::behind_a_number("port 4217 x", 9, "port 4217")]
+    #[case::a_long_number("12345678901234567890", 3, "12345678901")]
+    #[case::nothing("123", 0, "")]
+    fn begins_with_whole_numbers(#[case] bytes: &str, #[case] length: usize, #[case] beginning: &str) {
+        assert_eq!(super::beginning(bytes.as_bytes(), length), beginning.as_bytes());
+    }
+
+    #[rstest]
+    #[case::too_short_to_tell(b"\x00\x01\x02\x03\x04\x05\x06", r#""\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}""#)]
+    #[case::eight(b"\x00\x01\x02\x03\x04\x05\x06\x07", "<00 01 02 03 04 05 06 07>")]
+    #[case::a_quarter(b"abcdef\x00\x01", r#""abcdef\u{0}\u{1}""#)]
+    #[case::more_than_a_quarter(b"abcde\x00\x01\xff", "<61 62 63 64 65 00 01 ff>")]
+    #[case::of_both_kinds(b"abcdef\x00\xff\xff", "<61 62 63 64 65 66 00 ff ff>")]
+    #[case::lines_are_text(b"\n\r\t\n\r\t\n\r", r#""\n\r\t\n\r\t\n\r""#)]
+    #[case::long(&[0xff; 30], "<ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff and 6 more>")]
+    #[case::as_long_as_is_shown(&[0xfe; 24], "<fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe fe>")]
+    fn shows_binary_data_as_figures(#[case] bytes: &[u8], #[case] shown: &str) {
+        assert_eq!(quote(bytes), shown);
+    }
+
+    #[rstest]
+    #[case("ab", "abcd", "the first 2 bytes are right, the other 2 are missing")]
+    #[case("a", "ab", "the first 1 byte is right, the other 1 is missing")]
+    #[case("abc", "a", "all 1 byte is there, and then 2 more: \"bc\"")]
+    #[case("abc", "axc", "from byte 2 on: expected \"xc\", got \"bc\"")]
+    #[case("abc", "abc", "from byte 4 on: expected the end, got the end")]
+    fn tells_the_first_difference(#[case] actual: &str, #[case] expected: &str, #[case] said: &str) {
+        assert_eq!(first_difference(actual.as_bytes(), expected.as_bytes()), said);
+    }
+
+    #[rstest]
     #[case(0, "task", "0 tasks")]
     #[case(1, "task", "1 task")]
     #[case(2, "task", "2 tasks")]
