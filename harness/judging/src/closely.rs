@@ -89,6 +89,13 @@ pub fn stands_with<'w>(output: &[u8], text: &[u8], words: &'w [String]) -> Optio
     Some(owners.find(|word| *word != words[0]).filter(|_| first == words[0]).unwrap_or(first))
 }
 
+/// Whether bytes begin like those that were expected, so that it makes sense to lay them side by side.
+pub fn begins_alike(expected: &[u8], came: &[u8]) -> bool {
+    const ALIKE: usize = 4;
+    let alike = expected.iter().zip(came).take_while(|(a, b)| a == b).count();
+    !came.is_empty() && alike >= ALIKE.min(expected.len()).min(came.len())
+}
+
 /// Where `needle` begins in `hay`. Needles of megabytes are found by their beginning: preparing
 /// a search for the whole would cost more than the comparison.
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
@@ -178,6 +185,17 @@ mod tests {
     #[case("abd", "abc", false, Compared::Different)]
     fn compares(#[case] actual: &str, #[case] expected: &str, #[case] ignoring_case: bool, #[case] outcome: Compared) {
         assert_eq!(compare(actual.as_bytes(), expected.as_bytes(), ignoring_case), outcome);
+    }
+
+    #[rstest]
+    #[case("one", "one and more", true)]
+    #[case("a sentence", "a sent word", true)]
+    #[case("a sentence", "a s", true)]
+    #[case("a sentence", "a stone", false)]
+    #[case("a sentence", "a sound", false)]
+    #[case("a sentence", "", false)]
+    fn what_begins_alike_is_laid_side_by_side(#[case] expected: &str, #[case] came: &str, #[case] alike: bool) {
+        assert_eq!(begins_alike(expected.as_bytes(), came.as_bytes()), alike);
     }
 
     #[rstest]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Did these bytes come? | [`closely`] |
 //! | Was this number or text said, however it is laid out? | [`loosely`] |
+//! | Does an output show what it must? | [`output`] |
 //! | Does the program say what is wrong? | [`complaint`] |
 //! | Are the round-trip times those of the network? | [`round_trips`] |
 //! | How does a sentence show what came? | [`shown`] |
@@ -11,5 +12,6 @@
 pub mod closely;
 pub mod complaint;
 pub mod loosely;
+pub mod output;
 pub mod round_trips;
 pub mod shown;

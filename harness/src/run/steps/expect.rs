@@ -3,43 +3,20 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use harness_judging::shown::{counted, counted_are};
-use harness_judging::{
-    closely::{self, Compared, Messages},
-    complaint, loosely, shown,
-};
+use harness_judging::output::{Look, Wanted};
+use harness_judging::{complaint, loosely, shown};
 
 use super::super::actors::ProgramActor;
 use super::super::event::What;
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Ended, Output};
 use super::super::{Director, Done, Failure, Halt};
-use super::begins_alike;
 use crate::scenario::model::{
     ExitExpected, ExpectAddress, ExpectComplaint, ExpectExit, ExpectNotListening, ExpectOutput, ExpectRunning,
     ExpectToldApart, Stream,
 };
 
 const USUAL: Duration = Duration::from_secs(5);
-
-/// So many bytes in one piece are no coincidence: they are the beginning of what was expected.
-const TELLING: usize = 16;
-
-/// What an output must show, bytes ready.
-enum Shown {
-    Contains { text: Vec<u8>, loosely: bool, of: Vec<String> },
-    Number(f64),
-    Lacks(Vec<u8>),
-    Equals(Vec<u8>),
-    OneLine(Vec<u8>),
-    Messages { messages: Vec<Vec<u8>>, nothing_else: bool },
-}
-
-enum Look {
-    Right(Option<&'static str>),
-    NotYet,
-    Wrong(String),
-}
 
 impl Director {
     pub(super) async fn expect_exit(&mut self, step: &ExpectExit) -> Done {
@@ -271,29 +248,33 @@ impl Director {
     pub(super) async fn expect_output(&mut self, step: &ExpectOutput) -> Done {
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (index, (name, actor)) in self.actors.programs_named(&step.program).into_iter().enumerate() {
-            let shown = self.shown(step, index as u64)?;
-            self.expect_shown(&name, &actor, step, &shown, limit).await?;
+            let wanted = self.wanted(step, index as u64)?;
+            self.expect_shown(&name, &actor, step, &wanted, limit).await?;
         }
         Ok(())
     }
 
-    fn shown(&self, step: &ExpectOutput, index: u64) -> Result<Shown, Halt> {
+    fn wanted(&self, step: &ExpectOutput, index: u64) -> Result<Wanted, Halt> {
         let bytes = |payload: &crate::scenario::bytes::Payload| self.bytes(payload, index);
         Ok(if let Some(payload) = &step.contains {
-            Shown::Contains { text: bytes(payload)?, loosely: step.loosely, of: step.of.clone() }
+            match bytes(payload)? {
+                text if step.loosely => Wanted::Says(text),
+                text if step.of.is_empty() => Wanted::Contains(text),
+                text => Wanted::StandsWith(text, step.of.clone()),
+            }
         } else if let Some(number) = step.number {
-            Shown::Number(number)
+            Wanted::Number(number)
         } else if let Some(payload) = &step.lacks {
-            Shown::Lacks(bytes(payload)?)
+            Wanted::Lacks(bytes(payload)?)
         } else if let Some(payload) = &step.equals {
-            Shown::Equals(bytes(payload)?)
+            Wanted::Equals(bytes(payload)?)
         } else if let Some(payload) = &step.one_line {
-            Shown::OneLine(bytes(payload)?)
+            Wanted::OneLine(bytes(payload)?)
         } else {
             let names = step.messages_from.iter().flatten();
             let peers = names.flat_map(|name| self.actors.peers_named(name));
             let messages = peers.map(|(_, peer)| peer.borrow().sent.clone()).collect();
-            Shown::Messages { messages, nothing_else: step.nothing_else }
+            Wanted::Messages { messages, nothing_else: step.nothing_else }
         })
     }
 
@@ -302,7 +283,7 @@ impl Director {
         name: &str,
         actor: &Rc<ProgramActor>,
         step: &ExpectOutput,
-        shown: &Shown,
+        wanted: &Wanted,
         limit: Duration,
     ) -> Done {
         let mut patience = Patience::new(&*self.stage, limit);
@@ -317,20 +298,17 @@ impl Director {
                 seen = length;
                 let done = ended || over.is_some();
                 let look =
-                    with_output(actor, step, |bytes, prompt| shown.look(bytes, prompt, step.ignoring_case, done));
-                match (look, done) {
-                    (Look::Right(finding), _) => {
+                    with_output(actor, step, |bytes, prompt| wanted.look(bytes, prompt, step.ignoring_case, done));
+                match look {
+                    Look::Right(finding) => {
                         if let Some(finding) = finding {
                             self.note("harness", What::Finding(format!("{name}'s output: {finding}")));
                         }
                         self.note_output(name, actor, step.stream);
                         return Ok(());
                     }
-                    (Look::Wrong(what), _) if over.is_some() || ended || shown.is_final(&what) => {
-                        return Err(self.not_shown(name, actor, step, shown, what, over.as_ref()));
-                    }
-                    (Look::NotYet, true) => {
-                        return Err(self.not_shown(name, actor, step, shown, String::new(), over.as_ref()));
+                    Look::Wrong(what) if done || wanted.is_final() => {
+                        return Err(self.not_shown(name, actor, step, wanted, &what, over.as_ref()));
                     }
                     _ => {}
                 }
@@ -357,8 +335,8 @@ impl Director {
         name: &str,
         actor: &ProgramActor,
         step: &ExpectOutput,
-        shown: &Shown,
-        what: String,
+        wanted: &Wanted,
+        what: &str,
         over: Option<&GaveUp>,
     ) -> Halt {
         self.note_output(name, actor, step.stream);
@@ -369,186 +347,16 @@ impl Director {
             (None, None) => String::new(),
         };
         with_output(actor, step, |bytes, _| {
-            if let Some(expected) = shown.whole(bytes) {
+            if let Some(expected) = wanted.whole(bytes) {
                 self.differed(expected, bytes);
             }
         });
         let actual = with_output(actor, step, |bytes, _| shown::describe(bytes));
-        let what = if what.is_empty() { with_output(actor, step, |bytes, _| shown.lack(bytes)) } else { what };
-        Halt::of_output(Failure { expected: shown.describe(), actual, reason: format!("{name}'s output: {what}{how}") })
-    }
-}
-
-impl Shown {
-    /// Judges what is there; `done` says that no more will come.
-    fn look(&self, bytes: &[u8], prompt: usize, ignoring_case: bool, done: bool) -> Look {
-        let once = |right: bool| if right { Look::Right(None) } else { Look::NotYet };
-        match self {
-            Self::Contains { text, loosely: true, .. } => once(loosely::contains(bytes, text, ignoring_case)),
-            Self::Contains { text, of, .. } if !of.is_empty() => match closely::stands_with(bytes, text, of) {
-                Some(word) if word == of[0] => Look::Right(None),
-                Some(word) => {
-                    Look::Wrong(format!("{} stands with {word}, and belongs to {}", shown::quote(text), of[0]))
-                }
-                None if closely::contains(bytes, text, true) => {
-                    Look::Wrong(format!("{} stands without {}", shown::quote(text), of[0]))
-                }
-                None => Look::NotYet,
-            },
-            Self::Contains { text, .. } => {
-                once(bytes.len() >= text.len() && contains_line_ends(bytes, text, ignoring_case))
-            }
-            Self::Number(number) => once(loosely::says_number(bytes, *number, done)),
-            Self::Lacks(text) if loosely::contains(bytes, text, ignoring_case) => {
-                Look::Wrong(format!("{} is in it, and should not be", shown::quote(text)))
-            }
-            // Only when no more will come is it sure that it does not come.
-            Self::Lacks(_) => once(done),
-            Self::Equals(expected) => match closely::compare(bytes, expected, ignoring_case) {
-                Compared::Equal(finding) => Look::Right(finding),
-                Compared::Beginning => Look::NotYet,
-                Compared::Different => Look::Wrong(shown::first_difference(bytes, expected)),
-            },
-            Self::OneLine(expected) => one_line(bytes, prompt, expected, ignoring_case),
-            Self::Messages { messages, nothing_else } => {
-                let total: usize = messages.iter().map(|message| message.len().saturating_sub(1)).sum();
-                if bytes.len() < total {
-                    return Look::NotYet;
-                }
-                match closely::messages(bytes, messages) {
-                    Messages::Whole(rest) if *nothing_else && !rest.is_empty() => {
-                        Look::Wrong(format!("besides the messages there is {}", shown::describe(&rest)))
-                    }
-                    Messages::Whole(_) => Look::Right(None),
-                    Messages::Missing(_) => Look::NotYet,
-                    Messages::Twice(index) => Look::Wrong(format!("message {} is there twice", index + 1)),
-                }
-            }
-        }
-    }
-
-    /// Whether more output could not mend it.
-    fn is_final(&self, _what: &str) -> bool {
-        matches!(self, Self::Equals(_) | Self::Lacks(_))
-    }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::Contains { text, .. } => format!("an output with {} in it", shown::describe(text)),
-            Self::Number(number) => format!("an output that says {number}"),
-            Self::Lacks(text) => format!("an output without {} in it", shown::describe(text)),
-            Self::Equals(expected) => shown::describe(expected),
-            Self::OneLine(expected) => format!("one line that ends in {}", shown::describe(expected)),
-            Self::Messages { messages, nothing_else } => {
-                let sizes: usize = messages.iter().map(Vec::len).sum();
-                let only = if *nothing_else { ", and nothing else" } else { "" };
-                match messages.as_slice() {
-                    [one] => format!("the message: {}{only}", shown::describe(one)),
-                    many => {
-                        format!(
-                            "{} messages, {} together, each whole, in one piece, once{only}",
-                            many.len(),
-                            counted(sizes, "byte")
-                        )
-                    }
-                }
-            }
-        }
-    }
-
-    /// What can be laid beside all that was printed.
-    fn whole(&self, bytes: &[u8]) -> Option<&[u8]> {
-        match self {
-            Self::Equals(expected) => Some(expected),
-            Self::Messages { messages, nothing_else } => match messages.as_slice() {
-                [one] if *nothing_else || begins_alike(one, bytes) => Some(one),
-                _ => None,
-            },
-            Self::Contains { text, loosely: false, .. } if begins_alike(text, bytes) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn lack(&self, bytes: &[u8]) -> String {
-        match self {
-            Self::Contains { .. } if bytes.is_empty() => "there is none".to_owned(),
-            Self::Contains { text, .. } if text.starts_with(bytes) => {
-                format!("only the first {} of {} were printed", bytes.len(), counted(text.len(), "byte"))
-            }
-            Self::Number(number) => format!("it does not say {number}"),
-            Self::Lacks(text) => format!("{} is in it", shown::quote(text)),
-            Self::Contains { text, .. } => match longest_prefix(bytes, text) {
-                there if there >= TELLING => {
-                    format!("only the first {there} of {} are there in one piece", counted(text.len(), "byte"))
-                }
-                _ => format!("{} is not in it", shown::quote(shown::beginning(text, 60))),
-            },
-            Self::Equals(expected) => shown::first_difference(bytes, expected),
-            Self::OneLine(_) => "there is no such line".to_owned(),
-            Self::Messages { messages, .. } => match closely::messages(bytes, messages) {
-                Messages::Missing(index) => {
-                    let message = &messages[index];
-                    let there = longest_prefix(bytes, message);
-                    match (messages.len(), there) {
-                        (1, there) => format!(
-                            "only the first {there} of the message's {} there in one piece",
-                            counted_are(message.len(), "byte")
-                        ),
-                        (_, there) => format!(
-                            "of message {} only the first {there} of {} there in one piece",
-                            index + 1,
-                            counted_are(message.len(), "byte")
-                        ),
-                    }
-                }
-                Messages::Twice(index) => format!("message {} is there twice", index + 1),
-                Messages::Whole(rest) => format!("besides the messages there is {}", shown::describe(&rest)),
-            },
-        }
-    }
-}
-
-/// Length of the longest beginning of `message` that stands in `bytes`.
-fn longest_prefix(bytes: &[u8], message: &[u8]) -> usize {
-    let (mut low, mut high) = (0, message.len());
-    while low < high {
-        let middle = (low + high).div_ceil(2);
-        if closely::contains(bytes, &message[..middle], false) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    low
-}
-
-/// `contains`, with CRLF let pass for LF and a missing last line end let pass.
-fn contains_line_ends(bytes: &[u8], expected: &[u8], ignoring_case: bool) -> bool {
-    let core = expected.strip_suffix(b"\n").filter(|core| !core.is_empty()).unwrap_or(expected);
-    closely::contains(bytes, core, ignoring_case)
-}
-
-/// After the prompt: exactly one line, which ends in what is expected.
-fn one_line(bytes: &[u8], prompt: usize, expected: &[u8], ignoring_case: bool) -> Look {
-    let after = &bytes[prompt.min(bytes.len())..];
-    // A prompt that was still in the program's buffer stands before the reply on its line.
-    let text: Vec<u8> = after.iter().copied().filter(|byte| *byte != b'\r').collect();
-    let trimmed = text.strip_suffix(b"\n").unwrap_or(&text);
-    let lines: Vec<&[u8]> = trimmed.split(|byte| *byte == b'\n').collect();
-    let ends = |line: &[u8]| {
-        line.len() >= expected.len() && {
-            let tail = &line[line.len() - expected.len()..];
-            if ignoring_case { tail.eq_ignore_ascii_case(expected) } else { tail == expected }
-        }
-    };
-    let lines: Vec<&[u8]> = lines.into_iter().skip_while(|line| line.is_empty()).collect();
-    match lines.as_slice() {
-        [] => Look::NotYet,
-        [line] if ends(line) && text.ends_with(b"\n") => Look::Right(None),
-        // The line end may be on its way.
-        [line] if ends(line) => Look::Wrong("the line is not ended".to_owned()),
-        [_] => Look::NotYet,
-        many => Look::Wrong(format!("there are {} lines where one was expected", many.len())),
+        Halt::of_output(Failure {
+            expected: wanted.describe(),
+            actual,
+            reason: format!("{name}'s output: {what}{how}"),
+        })
     }
 }
 

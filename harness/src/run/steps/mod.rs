@@ -149,10 +149,3 @@ impl Director {
         Ok(())
     }
 }
-
-/// Whether bytes begin like those that were expected, so that it makes sense to lay them side by side.
-fn begins_alike(expected: &[u8], came: &[u8]) -> bool {
-    const ALIKE: usize = 4;
-    let alike = expected.iter().zip(came).take_while(|(a, b)| a == b).count();
-    !came.is_empty() && alike >= ALIKE.min(expected.len()).min(came.len())
-}

@@ -13,7 +13,6 @@ use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
 use super::super::{Director, Done, Failure, Halt};
-use super::begins_alike;
 use crate::scenario::model::{ExpectClosed, ExpectSilence, ExpectTurnedAway, Receive};
 
 const USUAL: Duration = Duration::from_secs(5);
@@ -171,7 +170,7 @@ impl Wanted<'_> {
         match self {
             Self::Bytes { expected, .. } => Some(expected),
             Self::Contained { expected, .. } => {
-                Some(expected.as_slice()).filter(|expected| begins_alike(expected, received))
+                Some(expected.as_slice()).filter(|expected| closely::begins_alike(expected, received))
             }
             _ => None,
         }
