@@ -170,6 +170,15 @@ mod tests {
         assert_eq!(quote(bytes), text);
     }
 
+    #[test]
+    fn paths_begin_where_the_program_runs() {
+        let run = std::env::temp_dir().join("run-aB3dE9");
+        let said = |text: &str| without_folder(&text.replace("RUN", &run.display().to_string()));
+        assert_eq!(said("File \"RUN/work/server.py\", RUN/notes.txt"), "File \"server.py\", notes.txt");
+        assert_eq!(said("in RUN/work and RUN"), "in . and .");
+        assert_eq!(said("/tmp/other"), "/tmp/other");
+    }
+
     #[rstest]
     #[case(1, "1 byte is")]
     #[case(2, "2 bytes are")]

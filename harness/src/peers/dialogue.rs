@@ -163,8 +163,7 @@ pub fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(&line[..line.len().min(KEPT)]).trim_end_matches('\r').to_owned()
 }
 
-/// All that a server says to a dialogue that comes in pieces of this size.
-#[cfg(test)]
+/// All that a server says to a dialogue that comes in pieces of this size, with nothing between them: for tests.
 pub fn play(server: &mut dyn Server, dialogue: &[u8], size: usize) -> Vec<u8> {
     let mut said = server.greeting().bytes;
     server.turns().answered();

@@ -36,6 +36,8 @@ pub struct Script {
     pub refuses: Option<&'static str>,
     /// What it has printed by now.
     pub prints: Of<&'static str>,
+    /// What it has said on standard error.
+    pub complains: &'static str,
     /// How it has ended by now, if it has.
     pub ends: Of<Option<Ended>>,
     /// What it answers to what has come in one write.
@@ -50,6 +52,7 @@ impl Default for Script {
             listens: true,
             refuses: None,
             prints: Box::new(|_| ""),
+            complains: "",
             ends: Box::new(|_| None),
             answers: |_| Vec::new(),
             takes: usize::MAX,
@@ -204,6 +207,8 @@ impl Program for FakeProgram {
 
     fn stderr(&self) -> &RefCell<Output> {
         if let Ok(mut output) = self.stderr.try_borrow_mut() {
+            let known = output.bytes.len();
+            output.push(&self.script.complains.as_bytes()[known..], Duration::ZERO);
             output.ended = self.ended().is_some();
         }
         &self.stderr

@@ -239,6 +239,142 @@ fn a_program_is_judged(#[case] script: Script, #[case] first: &str, #[case] then
     assert_eq!(word(&record), said, "{:?}", record.end);
 }
 
+/// Why a run failed, or that it held.
+fn reason(record: &Record) -> &str {
+    match &record.end {
+        End::Failed(failure) => &failure.reason,
+        End::Played => "held",
+        other => panic!("{other:?}"),
+    }
+}
+
+#[rstest]
+#[case::with_0(Some(Ended::Status(0)), "zero", "held")]
+#[case::with_1(
+    Some(Ended::Status(1)),
+    "zero",
+    "the server ended with exit status 1; it last said on standard error \"no\""
+)]
+#[case::with_0_where_it_should_not(
+    Some(Ended::Status(0)),
+    "non-zero",
+    "the server ended with exit status 0; it last said on standard error \"no\""
+)]
+#[case::with_1_as_it_should(Some(Ended::Status(1)), "non-zero", "held")]
+#[case::with_any(Some(Ended::Status(7)), "any", "held")]
+#[case::by_a_signal(
+    Some(Ended::Signal(11)),
+    "any",
+    "the server ended with killed by SIGSEGV (segmentation fault); it last said on standard error \"no\""
+)]
+#[case::by_a_signal_where_that_will_do(Some(Ended::Signal(11)), "any-end", "held")]
+#[case::not_at_all(None, "any-end", "the server should have ended by now, but still runs: server is running")]
+fn a_program_ends_as_it_must(#[case] ended: Option<Ended>, #[case] status: &str, #[case] said: &str) {
+    let ends = move |now| ended.filter(|_| now >= ms(40));
+    let script = Script { ends: Box::new(ends), complains: "no", ..Script::default() };
+    let record =
+        played(script, &format!("{START} {{ expect-exit = {{ program = \"server\", status = \"{status}\" }} }}"));
+    assert_eq!(reason(&record), said);
+}
+
+const TRACEBACK: &str = "Traceback (most recent call last):\nOSError: [Errno 98] Address already in use\n";
+
+#[rstest]
+#[case::on_stderr("", "port in use", true, "", "held")]
+#[case::anything_on_stderr("", "abc", true, "", "held")]
+#[case::on_stdout("port in use", "", true, "", "held")]
+#[case::anything_on_stdout(
+    "abc",
+    "",
+    true,
+    "",
+    "the server ended (exit status 1) and printed no message about what is wrong"
+)]
+#[case::nothing("", "", true, "", "the server ended (exit status 1) and printed no message about what is wrong")]
+#[case::nothing_and_runs("", "", false, "", "the server prints no message about what is wrong: server is running")]
+#[case::said_and_runs("", "port in use", false, "", "held")]
+#[case::on_the_other_stream(
+    "port in use",
+    "",
+    true,
+    ", stream = \"stderr\"",
+    "the server says what is wrong on standard output, and nothing on standard error"
+)]
+#[case::something_on_the_other_stream(
+    "abc",
+    "",
+    true,
+    ", stream = \"stderr\"",
+    "the server ended (exit status 1) and printed no message on standard error about what is wrong: what it printed is on \
+     standard output"
+)]
+#[case::on_stderr_where_stdout_is_asked(
+    "",
+    "port in use",
+    true,
+    ", stream = \"stdout\"",
+    "the server says what is wrong on standard error, and nothing on standard output"
+)]
+#[case::on_stdout_where_it_is_asked("port in use", "", true, ", stream = \"stdout\"", "held")]
+#[case::on_neither(
+    "",
+    "",
+    true,
+    ", stream = \"stdout\"",
+    "the server ended (exit status 1) and printed no message on standard output about what is wrong"
+)]
+#[case::by_a_traceback("", TRACEBACK, true, "", "held")]
+#[case::by_a_bare_traceback(
+    "",
+    TRACEBACK,
+    true,
+    ", not-a-traceback = true",
+    "the server printed the traceback of an exception, and no sentence of its own about what is wrong"
+)]
+#[case::by_a_traceback_on_stdout(
+    TRACEBACK,
+    "",
+    true,
+    ", not-a-traceback = true",
+    "the server printed the traceback of an exception, and no sentence of its own about what is wrong"
+)]
+#[case::in_words("", "port in use", true, ", not-a-traceback = true", "held")]
+fn a_program_says_what_is_wrong(
+    #[case] prints: &'static str,
+    #[case] complains: &'static str,
+    #[case] ends: bool,
+    #[case] how: &str,
+    #[case] said: &str,
+) {
+    let ends = move |now| (ends && now >= ms(40)).then_some(Ended::Status(1));
+    let script = Script { prints: Box::new(move |_| prints), complains, ends: Box::new(ends), ..Script::default() };
+    let record = played(script, &format!("{START} {{ expect-complaint = {{ program = \"server\"{how} }} }}"));
+    assert_eq!(reason(&record), said);
+}
+
+/// The fake program is one, and says the same each time.
+#[rstest]
+#[case::both_run("it took 4 ms", None, "", "neither has ended")]
+#[case::both_ended(
+    "",
+    Some(Ended::Status(0)),
+    "{ expect-exit = { program = \"other\" } },",
+    "both end with exit status 0"
+)]
+fn outcomes_that_look_alike_are_not_told_apart(
+    #[case] prints: &'static str,
+    #[case] ended: Option<Ended>,
+    #[case] until: &str,
+    #[case] said: &str,
+) {
+    let ends = move |now| ended.filter(|_| now >= ms(100));
+    let script = Script { prints: Box::new(move |_| prints), ends: Box::new(ends), ..Script::default() };
+    let other = "{ start = { program = \"server\", as = \"other\" } },";
+    let apart = "{ expect-told-apart = { programs = [\"server\", \"other\"] } }";
+    let record = played(script, &format!("{START} {other} {until} {apart}"));
+    assert_eq!(reason(&record), format!("nothing tells the two outcomes apart: {said}, and they say the same"));
+}
+
 const LONG: &str = "{ send = { peer = \"p\", data = { repeat = { text = \"0123456789abcdef\", times = 4096 } } } },";
 
 /// A program that has read once and closed has not read what was sent: the connection ends in a reset, and not in an end.

@@ -1,0 +1,18 @@
+//! A rubric.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use harness::catalogue::Catalogue;
+use harness::grade::Rubric;
+use harness::scenario::problem::Source;
+use libfuzzer_sys::fuzz_target;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().expect("the built-in catalogue"));
+
+fuzz_target!(|text: &str| {
+    if let Err(problems) = Rubric::parse(&Source::new("rubric.toml", text), &CATALOGUE) {
+        drop(problems.render(false));
+    }
+});
