@@ -100,6 +100,13 @@ impl WireListener {
     }
 }
 
+impl Drop for WireListener {
+    /// A child that another thread is just starting may still hold a copy, at which clients would be let in.
+    fn drop(&mut self) {
+        let _ = socket2::SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
+    }
+}
+
 impl Listener for WireListener {
     fn accept(&self) -> Task<'_, io::Result<Box<dyn Connection>>> {
         Box::pin(async {

@@ -505,6 +505,21 @@ mod tests {
         WireStage::new(0, None, guard, folder.path().to_owned(), false)
     }
 
+    #[tokio::test]
+    async fn a_copy_of_a_listener_that_is_gone_lets_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = stage(&folder).guard.sent();
+        let listener = bind(0, None).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // As a child has it between fork and exec.
+        let copy = std::os::fd::AsFd::as_fd(&listener).try_clone_to_owned().unwrap();
+        drop(WireListener::new(listener, &Rc::new(None), sent));
+        let refused = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(bind(port, None).is_ok(), "the port can be had again");
+        drop(copy);
+    }
+
     async fn has_come(listener: &TcpListener) -> bool {
         tokio::select! {
             biased;
