@@ -176,7 +176,7 @@ mod tests {
         let said = |text: &str| without_folder(&text.replace("RUN", &run.display().to_string()));
         assert_eq!(said("File \"RUN/work/server.py\", RUN/notes.txt"), "File \"server.py\", notes.txt");
         assert_eq!(said("in RUN/work and RUN"), "in . and .");
-        assert_eq!(said("/tmp/other"), "/tmp/other");
+        assert_eq!(said("the folder lib/other"), "the folder lib/other");
     }
 
     #[rstest]
