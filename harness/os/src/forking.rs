@@ -11,7 +11,7 @@ static UNDER_WAY: RwLock<()> = RwLock::new(());
 
 /// To be kept while a program is being started, until it has executed.
 #[must_use = "the start is announced only as long as this is kept"]
-pub fn begin() -> RwLockReadGuard<'static, ()> {
+pub(crate) fn begin() -> RwLockReadGuard<'static, ()> {
     // Nothing is guarded but the time itself: a holder that panicked has left nothing broken.
     UNDER_WAY.read().unwrap_or_else(PoisonError::into_inner)
 }

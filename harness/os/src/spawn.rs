@@ -1,10 +1,11 @@
 //! Starting a program with everything about it said: nothing is inherited by accident.
 //!
 //! Owns: the request ([`Launch`]), its preparation and its errors. What runs between clone and exec is in
-//! `spawn/between.rs`, the running program in `spawn/child.rs`. It never filters system calls (see `trap`).
+//! `spawn/between.rs`, the running program in `spawn/child.rs`, tools that are run to their end in `spawn/tool.rs`. It never filters system calls (see `trap`).
 
 mod between;
 mod child;
+mod tool;
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -23,6 +24,7 @@ use crate::error::describe;
 pub use crate::exit_status::ExitStatus;
 use crate::forking;
 pub use child::{Child, Signal};
+pub use tool::output;
 
 /// A program to start.
 #[derive(Debug)]

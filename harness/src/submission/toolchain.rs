@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, OnceLock};
+
+use harness_os::spawn::output;
 
 /// Finds a program as a shell would: by path if it has a `/`, else along `PATH`.
 pub fn find(word: &str, cwd: &Path) -> Option<PathBuf> {
@@ -28,13 +30,7 @@ pub fn has(need: &str) -> bool {
         } else {
             ["-c".to_owned(), format!("import {module}")]
         };
-        let tried = Command::new(tool)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        tried.is_ok_and(|status| status.success())
+        output(Command::new(tool).args(arguments)).is_ok_and(|ended| ended.status.success())
     })
 }
 
@@ -94,15 +90,7 @@ fn resolve_used(word: &str) -> Option<PathBuf> {
     if !starts_as_script {
         return Some(found);
     }
-    let mut question = Command::new(&found);
-    question.args(["-c", "import sys; print(sys.executable)"]);
-    question.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // Until it has executed, it holds copies of what runs beside this one close.
-    let asked = {
-        let _under_way = harness_os::forking::begin();
-        question.spawn()
-    };
-    let asked = asked.and_then(std::process::Child::wait_with_output).ok()?;
+    let asked = output(Command::new(&found).args(["-c", "import sys; print(sys.executable)"])).ok()?;
     let path = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
     if asked.status.success() && path.exists() { Some(path) } else { None }
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use harness_os::pipe::pipe;
-use harness_os::spawn::{Child, ExitStatus, Launch, Limits, Phase, Signal, SpawnError, spawn};
+use harness_os::spawn::{Child, ExitStatus, Launch, Limits, Phase, Signal, SpawnError, output, spawn};
 use harness_os::terminal::Pty;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -269,4 +269,19 @@ fn a_program_just_written_starts_while_others_do() {
             scope.spawn(move || write_and_run(thread));
         }
     });
+}
+
+#[test]
+fn a_tool_is_run_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "pwd; echo $TOLD; cat; echo no >&2; exit 7";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script]).env("TOLD", "yes").env_remove("HOME").current_dir(folder.path());
+    let ended = output(&command).unwrap();
+    assert_eq!(String::from_utf8(ended.stdout).unwrap(), format!("{}\nyes\n", folder.path().display()));
+    assert_eq!((ended.stderr, ended.status.code()), (b"no\n".to_vec(), Some(7)));
+    let killed = output(std::process::Command::new("sh").args(["-c", "kill -9 $$"])).unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&killed.status), Some(libc::SIGKILL));
+    let missing = output(&std::process::Command::new("no-such-tool")).unwrap_err();
+    assert!(matches!(missing, SpawnError::NotFound { .. }), "{missing}");
 }

@@ -32,7 +32,7 @@ fn native(program: &Path) -> Option<String> {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         interfaces::make("eth0", &[(address("10.0.0.1"), 16), (address("fd00::1"), 64)], true)
             .map_err(|error| error.to_string())?;
-        Ok(String::from_utf8(finished(&mut Command::new(program)).stdout).unwrap())
+        Ok(String::from_utf8(finished(&Command::new(program)).stdout).unwrap())
     };
     let seen = std::thread::spawn(look).join().unwrap();
     seen.map_err(|why| println!("skipped: {why}")).ok()

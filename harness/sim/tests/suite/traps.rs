@@ -5,9 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{collect, compiled, launch, pair, python};
+use crate::common::{collect, compiled, finished, launch, pair, python};
 use harness_sim::net::{TcpListener, any};
 use harness_sim::{Config, EPOCH_SECONDS, Exit, Outcome, SimError, Simulation, Stdio, Sys};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -367,6 +368,29 @@ fn helpers_are_told_from_the_program_itself() {
         sim.calls().into_iter().filter(|call| call.socket.is_some()).map(|call| call.process).collect();
     assert!(!on_sockets.is_empty() && on_sockets.iter().all(|process| *process == 0), "{on_sockets:?}");
     assert!(sim.calls().iter().any(|call| call.process > 0), "the helpers' calls are recorded as theirs");
+}
+
+#[test]
+fn what_starts_beside_a_run_keeps_nothing_of_it_open() {
+    // A child of another thread has copies of this process's descriptors for a while. A socket that the program has closed
+    // would live on in them, and its number would still be taken for the socket's.
+    let program = compiled("numbers", &[]);
+    let path = program.to_str().unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                finished(&Command::new("true"));
+            }
+        });
+        let mut sim = Simulation::new(Config::default()).unwrap();
+        let host = sim.add_host("alone").unwrap();
+        let handle = sim.handle();
+        let program = sim.spawn(host, launch(&program, &[path])).unwrap();
+        let seen = sim.run(collect(handle, program));
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(seen.unwrap(), (Exit::Status(0), b"done\n".to_vec()));
+    });
 }
 
 #[test]

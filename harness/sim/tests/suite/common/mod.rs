@@ -6,7 +6,7 @@
 pub mod link;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio as Pipe};
+use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
 use harness_sim::{Config, Exit, Handle, Launch, ProgramId, SimError, Simulation, Stdio, Stream};
@@ -26,21 +26,16 @@ pub fn compiled(name: &str, flags: &[&str]) -> PathBuf {
     if !done.contains(&target) {
         let mut command = Command::new("cc");
         command.args(["-O1", "-pthread", "-o"]).arg(&target).arg(source(&format!("{name}.c"))).args(flags);
-        let made = finished(&mut command);
+        let made = finished(&command);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         done.push(target.clone());
     }
     target
 }
 
-/// Runs a tool to its end. Until it has executed it holds copies of the descriptors of simulations in other threads,
-/// which have to know.
-pub fn finished(command: &mut Command) -> std::process::Output {
-    let child = {
-        let _under_way = harness_os::forking::begin();
-        command.stdin(Pipe::null()).stdout(Pipe::piped()).stderr(Pipe::piped()).spawn().unwrap()
-    };
-    child.wait_with_output().unwrap()
+/// Runs a tool to its end, beside the simulations of other threads.
+pub fn finished(command: &Command) -> std::process::Output {
+    harness_os::spawn::output(command).unwrap()
 }
 
 /// The interpreter itself: a wrapper of a version manager would be part of every run.
