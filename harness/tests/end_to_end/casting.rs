@@ -163,3 +163,17 @@ fn a_pair_with_a_language_of_its_own_is_found_by_its_conversation() {
     let json = report(&mut command, 0);
     assert_eq!(cast(&json), ["uppercase-tcp client aclient.py", "uppercase-tcp server aserver.py"]);
 }
+
+/// It hands back what it is told, from the end to the beginning: what it says about two forms of one sum, read as one text,
+/// is not the result.
+#[test]
+fn a_server_that_reverses_lines_is_no_calculator() {
+    let folder = folder();
+    let serve = "import socket\n\nl = socket.create_server(('', 7222))\nwhile True:\n    s, _ = l.accept()\n    \
+                 while data := s.recv(1024):\n        s.sendall(data[::-1])\n    s.close()\n";
+    write(&folder.path().join("lab"), "server.py", serve);
+    let mut command = harness(folder.path());
+    command.args(["--target", "lab", "--task", "calc-single", "--requirement", "calc-single.one-at-a-time"]);
+    let told = stderr(&run(&mut command, 4));
+    assert!(told.contains("which program is the server of calc-single?"), "{told}");
+}
