@@ -1,10 +1,11 @@
 //! Names in a run's own world: every name leads to the machine that the run is played on, and who asked for
 //! which is remembered. A program with `mail.example.com` built in meets the harness's peer, and nothing of it
-//! reaches the real one.
+//! reaches the real one. Once a program of the run is told where to go, no other name is known, as on the simulated
+//! network: who goes elsewhere finds nobody.
 //!
 //! This is the name server; `resolver.rs` makes the programs ask it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -22,6 +23,9 @@ const LONGEST: usize = 512;
 /// Seconds for which an answer holds.
 const LIFETIME: u32 = 60;
 
+/// "No such name" (RFC 1035, section 4.1.1).
+const NO_SUCH_NAME: u8 = 3;
+
 /// Record types (RFC 1035, section 3.2.2; RFC 3596, section 2.1).
 const A: u16 = 1;
 const AAAA: u16 = 28;
@@ -30,6 +34,7 @@ const AAAA: u16 = 28;
 #[derive(Default)]
 pub struct Names {
     asked: Rc<RefCell<Vec<String>>>,
+    told: Rc<Cell<bool>>,
     serving: RefCell<Option<(JoinHandle<()>, Rc<UdpSocket>)>>,
 }
 
@@ -44,12 +49,12 @@ impl Names {
         socket.set_nonblocking(true)?;
         let socket = Rc::new(UdpSocket::from_std(socket)?);
         let names = Self::default();
-        let (asked, asking) = (Rc::clone(&names.asked), Rc::clone(&socket));
+        let (asked, told, asking) = (Rc::clone(&names.asked), Rc::clone(&names.told), Rc::clone(&socket));
         let serving = tokio::task::spawn_local(async move {
             let mut buffer = [0; LONGEST];
             let mut by_ipv4 = BTreeSet::new();
             while let Ok((length, from)) = asking.recv_from(&mut buffer).await {
-                if let Some(reply) = answer(&buffer[..length], &mut by_ipv4, &asked) {
+                if let Some(reply) = answer(&buffer[..length], told.get(), &mut by_ipv4, &asked) {
                     let _ = asking.send_to(&reply, from).await;
                 }
             }
@@ -68,17 +73,27 @@ impl Names {
         Rc::into_inner(socket)
     }
 
+    /// A program has been told where to go.
+    pub fn told(&self) {
+        self.told.set(true);
+    }
+
     /// Names that addresses were asked for, each once, in the order they were; without the machine's own.
     pub fn asked(&self) -> Vec<String> {
-        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let foreign = |name: &&String| !name.eq_ignore_ascii_case(own.trim()) && *name != "localhost";
-        self.asked.borrow().iter().filter(foreign).cloned().collect()
+        self.asked.borrow().iter().filter(|name| !is_own(name)).cloned().collect()
     }
 }
 
+/// Whether a name is this machine's.
+fn is_own(name: &str) -> bool {
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.eq_ignore_ascii_case(own.trim()) || name == "localhost"
+}
+
 /// The answer to a query, if it is one: this machine's address. Who asks for both kinds of address, as most
-/// resolvers do, is given the IPv4 one alone, because that is where most servers of a lab listen.
-fn answer(query: &[u8], by_ipv4: &mut BTreeSet<String>, asked: &RefCell<Vec<String>>) -> Option<Vec<u8>> {
+/// resolvers do, is given the IPv4 one alone, because that is where most servers of a lab listen. Where somebody was
+/// `told` where to go, there is no name but the machine's own.
+fn answer(query: &[u8], told: bool, by_ipv4: &mut BTreeSet<String>, asked: &RefCell<Vec<String>>) -> Option<Vec<u8>> {
     let name = dns_question(query)?;
     let mut end = 12;
     while query[end] != 0 {
@@ -87,7 +102,9 @@ fn answer(query: &[u8], by_ipv4: &mut BTreeSet<String>, asked: &RefCell<Vec<Stri
     end += 1;
     let question = query.get(12..end + 4)?;
     let kind = u16::from_be_bytes([query[end], query[end + 1]]);
+    let known = !told || is_own(&name);
     let address = match kind {
+        _ if !known => None,
         A => {
             by_ipv4.insert(name.clone());
             Some(Ipv4Addr::LOCALHOST.octets().to_vec())
@@ -99,8 +116,8 @@ fn answer(query: &[u8], by_ipv4: &mut BTreeSet<String>, asked: &RefCell<Vec<Stri
         asked.borrow_mut().push(name);
     }
     let mut reply = query[..2].to_vec();
-    // An answer, recursion as desired and available, no error (RFC 1035, section 4.1.1).
-    reply.extend([0x80 | query[2] & 0x01, 0x80]);
+    // An answer, recursion as desired and available (RFC 1035, section 4.1.1).
+    reply.extend([0x80 | query[2] & 0x01, 0x80 | if known { 0 } else { NO_SUCH_NAME }]);
     reply.extend([0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0]);
     reply.extend_from_slice(question);
     if let Some(address) = address {
@@ -135,17 +152,28 @@ mod tests {
     #[test]
     fn every_name_leads_here() {
         let (mut seen, asked) = (BTreeSet::new(), RefCell::default());
-        let reply = answer(&query("mail.example.com", A), &mut seen, &asked).unwrap();
+        let reply = answer(&query("mail.example.com", A), false, &mut seen, &asked).unwrap();
         assert_eq!(reply[..12], [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
         assert_eq!(reply[reply.len() - 4..], [127, 0, 0, 1]);
         // The other kind: no error, and no address.
-        let reply = answer(&query("mail.example.com", AAAA), &mut seen, &asked).unwrap();
+        let reply = answer(&query("mail.example.com", AAAA), false, &mut seen, &asked).unwrap();
         assert_eq!(reply[3] & 0x0f, 0);
         assert_eq!(reply[7], 0);
         // Who asks for IPv6 only gets it.
-        let reply = answer(&query("six.example.com", AAAA), &mut seen, &asked).unwrap();
+        let reply = answer(&query("six.example.com", AAAA), false, &mut seen, &asked).unwrap();
         assert_eq!(reply[reply.len() - 16..], Ipv6Addr::LOCALHOST.octets());
         assert_eq!(asked.into_inner(), ["mail.example.com", "six.example.com"]);
+    }
+
+    #[test]
+    fn who_was_told_where_to_go_finds_nobody_elsewhere() {
+        let (mut seen, asked) = (BTreeSet::new(), RefCell::default());
+        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        for (name, error, answers) in [("mail.example.com", NO_SUCH_NAME, 0), ("localhost", 0, 1), (own.trim(), 0, 1)] {
+            let reply = answer(&query(name, A), true, &mut seen, &asked).unwrap();
+            assert_eq!((reply[3] & 0x0f, reply[7]), (error, answers), "{name}");
+        }
+        assert_eq!(asked.borrow()[0], "mail.example.com", "it was asked for all the same");
     }
 
     #[rstest]
@@ -153,6 +181,6 @@ mod tests {
     #[case::cut_off(&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 4, b'm'])]
     #[case::an_answer(&[0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1])]
     fn what_is_no_query_is_left_alone(#[case] packet: &[u8]) {
-        assert_eq!(answer(packet, &mut BTreeSet::new(), &RefCell::default()), None);
+        assert_eq!(answer(packet, false, &mut BTreeSet::new(), &RefCell::default()), None);
     }
 }

@@ -72,6 +72,8 @@ pub struct WireStage {
     elsewhere: Cell<bool>,
     names: Names,
     private_names: bool,
+    /// Programs are judged here, and not met.
+    judges: Cell<bool>,
     attention: Cell<Attention>,
 }
 
@@ -104,6 +106,7 @@ impl WireStage {
             // A port that is taken would be the harness's own doing: names are then unknown, as without a network.
             names: namespace.and_then(|_| Names::serve().ok()).unwrap_or_default(),
             private_names: false,
+            judges: Cell::new(false),
             attention: Cell::default(),
         }
     }
@@ -112,6 +115,11 @@ impl WireStage {
     #[must_use]
     pub fn with_private_names(self, private_names: bool) -> Self {
         Self { private_names, ..self }
+    }
+
+    /// From now on programs are judged, and no more just met: who goes elsewhere than it was told finds nobody.
+    pub fn judge(&self) {
+        self.judges.set(true);
     }
 
     /// From now on the programs are looked at like this.
@@ -247,6 +255,9 @@ impl Stage for WireStage {
             if let Some(address) = launch.attached {
                 self.elsewhere.set(true);
                 return Ok(Rc::new(Elsewhere::new(address)) as Rc<dyn Program>);
+            }
+            if self.judges.get() && launch.invocation.names_host {
+                self.names.told();
             }
             let program = Rc::new(WireProgram::launch(
                 launch,
