@@ -50,6 +50,9 @@ const COUNT: &str = "10";
 
 /// What an argument is that is called like this.
 fn meaning(word: &str) -> Option<&'static str> {
+    if [".txt", ".eml", ".dat", ".bin"].iter().any(|ending| word.to_lowercase().ends_with(ending)) {
+        return Some("{file}");
+    }
     let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
     let is = |words: &[&str]| words.contains(&word.as_str());
@@ -80,7 +83,7 @@ fn meaning(word: &str) -> Option<&'static str> {
     if has(&["from", "sender"]) {
         return Some("{from}");
     }
-    if has(&["recipient", "receiver"]) || is(&["to"]) {
+    if has(&["recipient", "receiver", "reciever"]) || is(&["to"]) {
         return Some("{to}");
     }
     is(&["count", "num", "number", "times", "pings", "packets"]).then_some(COUNT)
@@ -454,6 +457,7 @@ mod tests {
     #[case("usage: python3 client.py HOST PORT NAME   (PORT is 1 to 65535)", &["{host} {port} {name}"])]
     #[case("usage: mail.py HOST PORT FROM TO < FILE", &["{host} {port} {from} {to}"])]
     #[case("usage: ask < host > < port >", &["{host} {port}"])]
+    #[case("Usage: send.py <server> <port> <username> <password> <sender> <reciever> <message.txt>", &["{host} {port} {name} {password} {from} {to} {file}"])]
     #[case("Usage: ./forward LOCAL_PORT HOST PORT", &["{local-port} {host} {port}"])]
     #[case(
         "usage: f.py [-h] --lport LPORT --dport DPORT --target TARGET\n            --server SERVER\n\noptions:",
