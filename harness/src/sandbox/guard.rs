@@ -70,11 +70,11 @@ impl Limits {
     };
 
     /// For a first meeting, where nothing large is asked for.
-    pub const MEETING: Self = Self { bytes: 16 << 20, ..Self::PATIENT };
+    pub const MEETING: Self = Self { bytes: 1 << 20, ..Self::PATIENT };
 
     /// For a conversation that shows who a program is. One that spins is bounded by what it uses, which does not depend on
     /// what else the machine does.
-    pub const BRIEF: Self = Self { run: Duration::from_secs(60), processor: Duration::from_secs(10), ..Self::MEETING };
+    pub const BRIEF: Self = Self { run: Duration::from_secs(60), processor: Duration::from_secs(4), ..Self::MEETING };
 }
 
 impl Default for Limits {

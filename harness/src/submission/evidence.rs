@@ -16,8 +16,8 @@ use super::survey::{self, Met, Seen};
 use super::{casting, forms, ways};
 use crate::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
 use crate::catalogue::{Catalogue, Task};
-use crate::run::End;
 use crate::run::stage::Attention;
+use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;
 use crate::scenario::Scenario;
 use crate::scenario::model::BackendName;
@@ -312,18 +312,24 @@ pub fn play_together(setup: &Setup, task: &Task, cast: &Cast) -> Result<Option<S
 /// The title of a scenario if these programs get through it.
 fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Option<String>, String> {
     let scenario = Scenario { limit: scenario.limit.min(CONVERSATION), ..scenario.clone() };
-    let record = if scenario.backends.contains(&BackendName::Sim) && simulates() {
-        crate::simulated::play(&scenario, cast, 1, false, Attention::None, &Limits::BRIEF).record
-    } else if scenario.backends.contains(&BackendName::Wire) {
-        crate::wire::play(setup, &scenario, cast, 1, Attention::None, &Limits::BRIEF).0
-    } else {
-        return Ok(None);
-    };
+    let Some(record) = play_briefly(setup, &scenario, cast, 1) else { return Ok(None) };
     let succeeds = record.facts().succeeds();
     if let End::Harness(why) = record.end {
         return Err(why);
     }
     Ok(succeeds.then(|| scenario.title.clone()))
+}
+
+/// Plays a conversation that is to show who a program is: in virtual time, where that is possible, so that nobody waits
+/// while a program waits. `None` where it cannot be played here.
+pub(super) fn play_briefly(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> Option<Record> {
+    if scenario.backends.contains(&BackendName::Sim) && simulates() {
+        Some(crate::simulated::play(scenario, cast, seed, false, Attention::None, &Limits::BRIEF).record)
+    } else if scenario.backends.contains(&BackendName::Wire) {
+        Some(crate::wire::play(setup, scenario, cast, seed, Attention::None, &Limits::BRIEF).0)
+    } else {
+        None
+    }
 }
 
 /// Whether programs can be played on the simulated network here.

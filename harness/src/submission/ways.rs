@@ -9,13 +9,11 @@ use harness_judging::shown;
 use regex::Regex;
 
 use super::cast::{Cast, Command, Documents, Framing};
-use super::{discover, forms};
+use super::{discover, evidence, forms};
 use crate::catalogue::Meeting;
 use crate::catalogue::model::UrlForm;
 use crate::run::End;
 use crate::run::event::What;
-use crate::run::stage::Attention;
-use crate::sandbox::guard::Limits;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Step, TransportName};
 use crate::wire::Setup;
@@ -77,7 +75,7 @@ pub(super) fn converse(
             part.meeting.documents = way.documents.clone();
             part.meeting.values.extend(way.values.clone());
         }
-        let (record, _) = crate::wire::play(setup, &meeting.scenario, cast, 1, Attention::None, &Limits::MEETING);
+        let Some(record) = evidence::play_briefly(setup, &meeting.scenario, cast, 1) else { return Ok(true) };
         match record.end {
             End::Played => {
                 let found = findings(meeting, role, &way);
@@ -138,7 +136,7 @@ fn answers_its_other_half(meeting: &Meeting, cast: &Cast, role: &str, setup: &Se
     let scenario = Scenario { steps: steps.into_values().flatten().collect(), ..meeting.scenario.clone() };
     // A server may leave some datagrams unanswered, as the textbook's does.
     for seed in 1..=TRIES {
-        let (record, _) = crate::wire::play(setup, &scenario, cast, seed, Attention::None, &Limits::MEETING);
+        let Some(record) = evidence::play_briefly(setup, &scenario, cast, seed) else { return Ok(None) };
         match record.end {
             End::Played => return Ok(Some(true)),
             End::Harness(why) => return Err(why),
