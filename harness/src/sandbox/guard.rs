@@ -70,11 +70,17 @@ impl Limits {
     };
 
     /// For a first meeting, where nothing large is asked for.
-    pub const MEETING: Self = Self { bytes: 1 << 20, ..Self::PATIENT };
+    pub const MEETING: Self = Self { bytes: 16 << 20, ..Self::PATIENT };
 
     /// For a conversation that shows who a program is. One that spins is bounded by what it uses, which does not depend on
     /// what else the machine does.
-    pub const BRIEF: Self = Self { run: Duration::from_secs(60), processor: Duration::from_secs(4), ..Self::MEETING };
+    pub const BRIEF: Self = Self {
+        run: Duration::from_secs(60),
+        processor: Duration::from_secs(4),
+        // Where each write is looked at, 16 MiB of short lines take ten seconds.
+        bytes: 1 << 20,
+        ..Self::PATIENT
+    };
 }
 
 impl Default for Limits {

@@ -282,7 +282,7 @@ impl<'t> Talks<'t> {
         let Some(part) = self.met(task, role)? else { return Ok(None) };
         let mut cast = Cast { root: self.root.to_owned(), parts: BTreeMap::from([(role.name.clone(), part)]) };
         if let Some(meeting) = task.meetings().get(&role.name) {
-            let met = ways::converse(meeting, &mut cast, &role.name, &role.arguments, self.setup)?;
+            let met = ways::converse(meeting, &mut cast, &role.name, &role.arguments, self.setup, play_briefly)?;
             if sign.scenario == MEETING {
                 return Ok(met.then(|| meeting.scenario.title.clone()));
             }
@@ -320,9 +320,12 @@ fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Optio
     Ok(succeeds.then(|| scenario.title.clone()))
 }
 
+/// How a conversation is played.
+pub(super) type Stage = fn(&Setup, &Scenario, &Cast, u64) -> Option<Record>;
+
 /// Plays a conversation that is to show who a program is: in virtual time, where that is possible, so that nobody waits
 /// while a program waits. `None` where it cannot be played here.
-pub(super) fn play_briefly(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> Option<Record> {
+fn play_briefly(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> Option<Record> {
     if scenario.backends.contains(&BackendName::Sim) && simulates() {
         Some(crate::simulated::play(scenario, cast, seed, false, Attention::None, &Limits::BRIEF).record)
     } else if scenario.backends.contains(&BackendName::Wire) {

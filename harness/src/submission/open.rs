@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::archive::{self, Refused};
 use super::cast::{Cast, Command, Part};
-use super::evidence;
+use super::evidence::{self, Stage};
 use super::findings::{self, Asked, Findings};
 use super::folder::{self, Ask};
 use super::manifest::{self, Manifest};
@@ -24,6 +24,7 @@ use crate::catalogue::model::Role;
 use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::remains::Remains;
+use crate::run::stage::Attention;
 use crate::sandbox;
 use crate::sandbox::guard::Limits;
 use crate::scenario::problem::{Problems, Source, suggestion};
@@ -628,7 +629,10 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
         for (role, meeting) in task.meetings() {
             if cast.parts.contains_key(role) && !opened.unmet.contains_key(&(id.clone(), role.clone())) {
                 let form = task.role(role).map_or("", |role| &role.arguments);
-                ways::converse(meeting, cast, role, form, setup).map_err(OpenError::Machine)?;
+                let real: Stage = |setup, scenario, cast, seed| {
+                    Some(crate::wire::play(setup, scenario, cast, seed, Attention::None, &Limits::MEETING).0)
+                };
+                ways::converse(meeting, cast, role, form, setup, real).map_err(OpenError::Machine)?;
             }
         }
         ways::share_private_framing(cast);

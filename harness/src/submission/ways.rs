@@ -9,7 +9,8 @@ use harness_judging::shown;
 use regex::Regex;
 
 use super::cast::{Cast, Command, Documents, Framing};
-use super::{discover, evidence, forms};
+use super::evidence::Stage;
+use super::{discover, forms};
 use crate::catalogue::Meeting;
 use crate::catalogue::model::UrlForm;
 use crate::run::End;
@@ -59,6 +60,7 @@ pub(super) fn converse(
     role: &str,
     form: &str,
     setup: &Setup,
+    play: Stage,
 ) -> Result<bool, String> {
     if cast.parts[role].attached.is_some() {
         return Ok(true);
@@ -75,7 +77,7 @@ pub(super) fn converse(
             part.meeting.documents = way.documents.clone();
             part.meeting.values.extend(way.values.clone());
         }
-        let Some(record) = evidence::play_briefly(setup, &meeting.scenario, cast, 1) else { return Ok(true) };
+        let Some(record) = play(setup, &meeting.scenario, cast, 1) else { return Ok(true) };
         match record.end {
             End::Played => {
                 let found = findings(meeting, role, &way);
@@ -111,7 +113,7 @@ pub(super) fn converse(
         }
         part.meeting.mute = true;
     }
-    if cast.parts.len() > 1 && answers_its_other_half(meeting, cast, role, setup)? != Some(false) {
+    if cast.parts.len() > 1 && answers_its_other_half(meeting, cast, role, setup, play)? != Some(false) {
         let why = format!("in plain text the {role} cannot be talked to: {why_not}");
         cast.parts.entry(role.to_owned()).and_modify(|part| part.meeting.private = Some(why));
     }
@@ -120,7 +122,13 @@ pub(super) fn converse(
 
 /// Whether a server answers the very datagram that the submission's own client sends first; nothing if there is none. On a
 /// connection silence shows nothing: the client may have more to say.
-fn answers_its_other_half(meeting: &Meeting, cast: &Cast, role: &str, setup: &Setup) -> Result<Option<bool>, String> {
+fn answers_its_other_half(
+    meeting: &Meeting,
+    cast: &Cast,
+    role: &str,
+    setup: &Setup,
+    play: Stage,
+) -> Result<Option<bool>, String> {
     let others = cast.parts.iter().filter(|(name, part)| *name != role && part.transport == TransportName::Udp);
     let Some(sent) = others.map(|(_, part)| &part.meeting.sent).find(|sent| !sent.is_empty()) else { return Ok(None) };
     let hex: String = sent.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -136,7 +144,7 @@ fn answers_its_other_half(meeting: &Meeting, cast: &Cast, role: &str, setup: &Se
     let scenario = Scenario { steps: steps.into_values().flatten().collect(), ..meeting.scenario.clone() };
     // A server may leave some datagrams unanswered, as the textbook's does.
     for seed in 1..=TRIES {
-        let Some(record) = evidence::play_briefly(setup, &scenario, cast, seed) else { return Ok(None) };
+        let Some(record) = play(setup, &scenario, cast, seed) else { return Ok(None) };
         match record.end {
             End::Played => return Ok(Some(true)),
             End::Harness(why) => return Err(why),
