@@ -569,3 +569,43 @@ fn dialogues(folder: &Folder, source: &Arc<Source>, file: &TaskFile, common: &Co
     }
     Ok(Dialogues { scenarios: kept, meetings })
 }
+
+#[cfg(test)]
+mod tests {
+    use harness_judging::loosely;
+
+    use super::*;
+    use crate::scenario::model::Step;
+
+    /// Several answers of a calculator are read as one text. What a server sends back as it came, or from its end, must not
+    /// hold a result by that.
+    #[test]
+    fn no_echo_is_the_result_of_a_sum() {
+        let catalogue = Catalogue::built_in().expect("the catalogue");
+        let calculators = catalogue.tasks.iter().filter(|task| task.id().starts_with("calc-"));
+        let mut looked_at = 0;
+        for scenario in calculators.flat_map(Task::scenarios).filter(|scenario| scenario.role == "server") {
+            let mut sent: BTreeMap<&str, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
+            for step in &scenario.steps {
+                match step {
+                    Step::Send(send) => {
+                        let text = send.data.bytes(0).expect("bytes");
+                        let (echo, mirror) = sent.entry(send.peer.as_str()).or_default();
+                        mirror.extend(text.iter().rev());
+                        echo.extend(text);
+                    }
+                    Step::Receive(receive) if receive.contains.is_some() => {
+                        let result =
+                            receive.contains.as_ref().map(|it| it.bytes(0).expect("bytes")).unwrap_or_default();
+                        let (echo, mirror) = sent.get(receive.peer.as_str()).cloned().unwrap_or_default();
+                        let holds = |text: &[u8]| loosely::contains(text, &result, false);
+                        assert!(!holds(&echo) && !holds(&mirror), "{}", scenario.run_id());
+                        looked_at += 1;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert!(looked_at > 100, "{looked_at}");
+    }
+}
