@@ -1,7 +1,8 @@
 //! Starting a program with everything about it said: nothing is inherited by accident.
 //!
 //! Owns: the request ([`Launch`]), its preparation and its errors. What runs between clone and exec is in
-//! `spawn/between.rs`, the running program in `spawn/child.rs`, tools that are run to their end in `spawn/tool.rs`. It never filters system calls (see `trap`).
+//! `spawn/between.rs`, the running program in `spawn/child.rs`, tools that are run to their end in `spawn/tool.rs`. It
+//! never filters system calls (see `trap`).
 
 mod between;
 mod child;

@@ -311,8 +311,16 @@ pub fn play_together(setup: &Setup, task: &Task, cast: &Cast) -> Result<Option<S
 
 /// The title of a scenario if these programs get through it.
 fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Option<String>, String> {
+    let possible = |backend: &BackendName| match backend {
+        BackendName::Wire => true,
+        BackendName::Sim => simulates(),
+        BackendName::Turmoil => false,
+    };
+    if !scenario.backends.iter().any(possible) {
+        return Ok(None);
+    }
     let scenario = Scenario { limit: scenario.limit.min(CONVERSATION), ..scenario.clone() };
-    let Some(record) = play_briefly(setup, &scenario, cast, 1) else { return Ok(None) };
+    let record = play_briefly(setup, &scenario, cast, 1);
     let succeeds = record.facts().succeeds();
     if let End::Harness(why) = record.end {
         return Err(why);
@@ -321,17 +329,15 @@ fn gets_through(scenario: &Scenario, cast: &Cast, setup: &Setup) -> Result<Optio
 }
 
 /// How a conversation is played.
-pub(super) type Stage = fn(&Setup, &Scenario, &Cast, u64) -> Option<Record>;
+pub(super) type Play = fn(&Setup, &Scenario, &Cast, u64) -> Record;
 
 /// Plays a conversation that is to show who a program is: in virtual time, where that is possible, so that nobody waits
-/// while a program waits. `None` where it cannot be played here.
-fn play_briefly(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> Option<Record> {
+/// while a program waits.
+fn play_briefly(setup: &Setup, scenario: &Scenario, cast: &Cast, seed: u64) -> Record {
     if scenario.backends.contains(&BackendName::Sim) && simulates() {
-        Some(crate::simulated::play(scenario, cast, seed, false, Attention::None, &Limits::BRIEF).record)
-    } else if scenario.backends.contains(&BackendName::Wire) {
-        Some(crate::wire::play(setup, scenario, cast, seed, Attention::None, &Limits::BRIEF).0)
+        crate::simulated::play(scenario, cast, seed, false, Attention::None, &Limits::BRIEF).record
     } else {
-        None
+        crate::wire::play(setup, scenario, cast, seed, Attention::None, &Limits::BRIEF).0
     }
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::archive::{self, Refused};
 use super::cast::{Cast, Command, Part};
-use super::evidence::{self, Stage};
+use super::evidence::{self, Play};
 use super::findings::{self, Asked, Findings};
 use super::folder::{self, Ask};
 use super::manifest::{self, Manifest};
@@ -629,8 +629,9 @@ fn meet_all(catalogue: &Catalogue, setup: &Setup, opened: &mut Opened) -> Result
         for (role, meeting) in task.meetings() {
             if cast.parts.contains_key(role) && !opened.unmet.contains_key(&(id.clone(), role.clone())) {
                 let form = task.role(role).map_or("", |role| &role.arguments);
-                let real: Stage = |setup, scenario, cast, seed| {
-                    Some(crate::wire::play(setup, scenario, cast, seed, Attention::None, &Limits::MEETING).0)
+                // A program that is graded meets the real network, whose limits it does not reach by printing alone.
+                let real: Play = |setup, scenario, cast, seed| {
+                    crate::wire::play(setup, scenario, cast, seed, Attention::None, &Limits::MEETING).0
                 };
                 ways::converse(meeting, cast, role, form, setup, real).map_err(OpenError::Machine)?;
             }

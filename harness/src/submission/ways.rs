@@ -9,7 +9,7 @@ use harness_judging::shown;
 use regex::Regex;
 
 use super::cast::{Cast, Command, Documents, Framing};
-use super::evidence::Stage;
+use super::evidence::Play;
 use super::{discover, forms};
 use crate::catalogue::Meeting;
 use crate::catalogue::model::UrlForm;
@@ -60,7 +60,7 @@ pub(super) fn converse(
     role: &str,
     form: &str,
     setup: &Setup,
-    play: Stage,
+    play: Play,
 ) -> Result<bool, String> {
     if cast.parts[role].attached.is_some() {
         return Ok(true);
@@ -77,7 +77,7 @@ pub(super) fn converse(
             part.meeting.documents = way.documents.clone();
             part.meeting.values.extend(way.values.clone());
         }
-        let Some(record) = play(setup, &meeting.scenario, cast, 1) else { return Ok(true) };
+        let record = play(setup, &meeting.scenario, cast, 1);
         match record.end {
             End::Played => {
                 let found = findings(meeting, role, &way);
@@ -127,7 +127,7 @@ fn answers_its_other_half(
     cast: &Cast,
     role: &str,
     setup: &Setup,
-    play: Stage,
+    play: Play,
 ) -> Result<Option<bool>, String> {
     let others = cast.parts.iter().filter(|(name, part)| *name != role && part.transport == TransportName::Udp);
     let Some(sent) = others.map(|(_, part)| &part.meeting.sent).find(|sent| !sent.is_empty()) else { return Ok(None) };
@@ -144,8 +144,7 @@ fn answers_its_other_half(
     let scenario = Scenario { steps: steps.into_values().flatten().collect(), ..meeting.scenario.clone() };
     // A server may leave some datagrams unanswered, as the textbook's does.
     for seed in 1..=TRIES {
-        let Some(record) = play(setup, &scenario, cast, seed) else { return Ok(None) };
-        match record.end {
+        match play(setup, &scenario, cast, seed).end {
             End::Played => return Ok(Some(true)),
             End::Harness(why) => return Err(why),
             End::Failed(_) | End::NotGradable(_) | End::Skipped(_) => {}

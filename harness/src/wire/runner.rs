@@ -48,7 +48,7 @@ pub fn play(
         let frames = &mut frames;
         Box::pin(async move {
             stage.attend(attention);
-            stage.judge();
+            stage.play();
             if let Err(error) = machine::write_files(scenario, cast, stage.scratch()) {
                 return failed(format!("cannot write the scenario's files: {error}"));
             }

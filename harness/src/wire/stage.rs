@@ -72,8 +72,8 @@ pub struct WireStage {
     elsewhere: Cell<bool>,
     names: Names,
     private_names: bool,
-    /// Programs are judged here, and not met.
-    judges: Cell<bool>,
+    /// A scenario is played: nobody is led to where a program was not told to go.
+    plays: Cell<bool>,
     attention: Cell<Attention>,
 }
 
@@ -106,7 +106,7 @@ impl WireStage {
             // A port that is taken would be the harness's own doing: names are then unknown, as without a network.
             names: namespace.and_then(|_| Names::serve().ok()).unwrap_or_default(),
             private_names: false,
-            judges: Cell::new(false),
+            plays: Cell::new(false),
             attention: Cell::default(),
         }
     }
@@ -117,9 +117,10 @@ impl WireStage {
         Self { private_names, ..self }
     }
 
-    /// From now on programs are judged, and no more just met: who goes elsewhere than it was told finds nobody.
-    pub fn judge(&self) {
-        self.judges.set(true);
+    /// From now on a scenario is played: who goes elsewhere than it was told finds nobody. Where a program is only looked at,
+    /// every name leads here, so that it is seen where it goes.
+    pub fn play(&self) {
+        self.plays.set(true);
     }
 
     /// From now on the programs are looked at like this.
@@ -256,7 +257,7 @@ impl Stage for WireStage {
                 self.elsewhere.set(true);
                 return Ok(Rc::new(Elsewhere::new(address)) as Rc<dyn Program>);
             }
-            if self.judges.get() && launch.invocation.names_host {
+            if self.plays.get() && launch.invocation.names_host {
                 self.names.told();
             }
             let program = Rc::new(WireProgram::launch(

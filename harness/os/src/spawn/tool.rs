@@ -1,5 +1,6 @@
 //! Tools of the machine, run to their end: interpreters that are asked where they are, compilers.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::process::ExitStatusExt;
@@ -11,9 +12,9 @@ use crate::trap::file_of;
 
 /// Runs what `command` describes to its end, with nothing to read, and gives what it printed.
 ///
-/// Its environment is this process's with the command's changes; `env_clear` is not seen. Standard library's own way to
-/// start it would not do beside runs: it returns while the child may still have copies of this process's descriptors,
-/// and a socket that a program of a run has closed would live on in them.
+/// Its environment is this process's with the command's changes; `env_clear` is not seen. The standard library starts a
+/// program in another way, which does not do beside runs: it returns while the child may still have copies of this
+/// process's descriptors, and a socket that a program of a run has closed would live on in them.
 ///
 /// # Errors
 /// When it cannot be started.
@@ -29,7 +30,7 @@ pub fn output(command: &Command) -> Result<Output, SpawnError> {
     let other =
         |source: io::Error| SpawnError::Other { program: program.clone(), phase: super::Phase::Prepare, source };
     let (stdin, stdout, stderr, printed, complained, cwd) = files().map_err(other)?;
-    let mut env: std::collections::BTreeMap<_, _> = std::env::vars_os().collect();
+    let mut env: BTreeMap<_, _> = std::env::vars_os().collect();
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => env.insert(name.to_owned(), value.to_owned()),
