@@ -61,6 +61,9 @@ pub struct Config {
     /// A name that is another one in every run, such as that of a temporary folder. Where it is sent, it does not
     /// count for what identifies the run; its length does.
     pub unnamed: String,
+    /// The run stops when this call is to be answered, counted from 0 in the record ([`crate::Simulation::calls`]), and
+    /// leaves it unanswered: whoever made it can be looked at in it.
+    pub stop_at: Option<usize>,
 }
 
 impl Default for Config {
@@ -81,6 +84,7 @@ impl Default for Config {
             one_processor: true,
             keep_packets: true,
             unnamed: String::new(),
+            stop_at: None,
         }
     }
 }

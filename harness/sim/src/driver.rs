@@ -11,6 +11,9 @@ use crate::world::World;
 /// Calls in a row that may have moved something, or nothing, beyond which each costs virtual time.
 const UNCLEAR: u32 = 5_000;
 
+/// Virtual time for which the call at which a run stops is left unanswered.
+const LEFT: Duration = Duration::from_secs(3600);
+
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -22,6 +25,9 @@ pub(crate) enum Step {
 
 impl World {
     pub fn step(&mut self) -> Result<Step, SimError> {
+        if let Some(program) = self.stopped.take() {
+            return Err(SimError::Stopped { program });
+        }
         self.settle()?;
         if let Some(key) = self.fresh.pop_first() {
             self.begin(key);
@@ -97,7 +103,12 @@ impl World {
     /// Answers, at a price in virtual time when the program goes round without getting anywhere: without it a
     /// loop over a non-blocking call would never end.
     fn finish(&mut self, key: ThreadKey, mut held: crate::process::Held, reply: Reply) {
-        let price = self.price(key, &held, &reply);
+        let mut price = self.price(key, &held, &reply);
+        if price.is_none() && self.stops_at(&held, &reply) {
+            self.net.config.stop_at = None;
+            self.stopped = Some(held.record.program);
+            price = Some(LEFT);
+        }
         if let Some(price) = price {
             held.deadline = Some(self.net.now + price);
             held.watching.clear();

@@ -63,6 +63,12 @@ pub enum SimError {
         /// Virtual time, which stood still.
         at: VirtualTime,
     },
+    /// The call at which the run was to stop was reached.
+    #[error("program {} reached the call at which the run stops", .program.0)]
+    Stopped {
+        /// The program that made it.
+        program: ProgramId,
+    },
 }
 
 fn list(blocked: &[Blocked]) -> String {

@@ -72,6 +72,7 @@ impl Simulation {
             traps: 0,
             slips: 0,
             closed: None,
+            stopped: None,
             signals_expected: false,
             output_expected: false,
             touched: false,

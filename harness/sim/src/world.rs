@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub slips: u64,
     /// How far the record goes, if it is closed.
     pub closed: Option<crate::insight::Closed>,
+    /// Who made the call at which the run stops, when it is reached.
+    pub stopped: Option<ProgramId>,
     /// A program sent a signal: calls that are held may be void.
     pub signals_expected: bool,
     /// A program wrote to something real, or ended: an output that is read here may have changed.
@@ -181,30 +183,16 @@ impl World {
         self.show_time(process);
         let Some(program) = self.programs.get(held.record.program.0) else { return };
         let listener = &program.listener;
-        let outcome = match reply {
-            Reply::Value(value) => {
+        let mut outcome = reply.outcome();
+        match reply {
+            Reply::Value(value) | Reply::Done(value) => {
                 listener.answer(held.note.id, Answer::Value(value));
-                Outcome::Value(value)
             }
             Reply::Errno(errno) => {
                 listener.answer(held.note.id, Answer::Errno(errno));
-                Outcome::Errno(errno)
             }
-            Reply::Native => {
+            Reply::Native | Reply::Broken | Reply::Unknown => {
                 listener.answer(held.note.id, Answer::Continue);
-                Outcome::Native
-            }
-            Reply::Done(value) => {
-                listener.answer(held.note.id, Answer::Value(value));
-                Outcome::Native
-            }
-            Reply::Broken => {
-                listener.answer(held.note.id, Answer::Continue);
-                Outcome::Errno(libc::EPIPE)
-            }
-            Reply::Unknown => {
-                listener.answer(held.note.id, Answer::Continue);
-                Outcome::Unknown
             }
             Reply::Descriptor { descriptor, close_on_exec } => {
                 use std::os::fd::AsFd;
@@ -215,21 +203,30 @@ impl World {
                 match given {
                     Ok(number) => {
                         self.forget_number(held.record.program, number);
-                        Outcome::Value(i64::from(number))
+                        outcome = Outcome::Value(i64::from(number));
                     }
                     Err(errno) => {
                         listener.answer(held.note.id, Answer::Errno(errno));
-                        Outcome::Errno(errno)
+                        outcome = Outcome::Errno(errno);
                     }
                 }
             }
-        };
+        }
         self.running.insert(key);
-        if self.calls.len() < CALLS_KEPT && held.record.worth_keeping(&outcome) {
+        if self.is_kept(&held, &outcome) {
             held.record.outcome = outcome;
             held.record.answered = self.net.now;
             self.calls.push(held.record);
         }
+    }
+
+    fn is_kept(&self, held: &Held, outcome: &Outcome) -> bool {
+        self.calls.len() < CALLS_KEPT && held.record.worth_keeping(outcome)
+    }
+
+    /// Whether the run stops at this call.
+    pub fn stops_at(&self, held: &Held, reply: &Reply) -> bool {
+        self.net.config.stop_at == Some(self.calls.len()) && self.is_kept(held, &reply.outcome())
     }
 
     /// As `expect_signal`, for every process.

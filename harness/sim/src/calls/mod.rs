@@ -52,6 +52,20 @@ pub(crate) enum Reply {
     },
 }
 
+impl Reply {
+    /// What the record says of it; of a descriptor, that there is one.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Value(value) => Outcome::Value(*value),
+            Self::Errno(errno) => Outcome::Errno(*errno),
+            Self::Native | Self::Done(_) => Outcome::Native,
+            Self::Broken => Outcome::Errno(libc::EPIPE),
+            Self::Unknown => Outcome::Unknown,
+            Self::Descriptor { .. } => Outcome::Value(0),
+        }
+    }
+}
+
 impl From<Result<i64, i32>> for Reply {
     fn from(result: Result<i64, i32>) -> Self {
         match result {

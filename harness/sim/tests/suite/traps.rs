@@ -43,6 +43,27 @@ fn who_makes_a_thread_or_a_process_comes_to_rest_before_that_begins(#[values(tru
     assert_eq!(sim.slips(), 0);
 }
 
+/// The call of a record is the same one when the run stops at it: it is in no record then, and who made it waits in it.
+#[test]
+fn a_run_stops_at_a_call_and_leaves_it_unanswered() {
+    let script = "import socket\n\
+                  one, other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+                  other.bind(('127.0.0.1', 5000))\n\
+                  one.sendto(b'first', ('127.0.0.1', 5000))\n\
+                  one.sendto(b'second', ('127.0.0.1', 5000))\n\
+                  print(other.recv(10), other.recv(10))\n";
+    let (seen, sim) = alone(Config::default(), script);
+    assert_eq!(seen.unwrap().1, "b'first' b'second'\n");
+    let calls = sim.calls();
+    let number = calls.iter().position(|call| call.call == Sys::Sendto && call.asked == 6).unwrap();
+    drop(sim);
+    let (seen, sim) = alone(Config { stop_at: Some(number), ..Config::default() }, script);
+    assert!(matches!(seen, Err(SimError::Stopped { .. })), "{seen:?}");
+    assert_eq!(sim.calls(), calls[..number]);
+    let waits: Vec<&str> = sim.handle().blocked().iter().map(|it| it.call.name).collect();
+    assert_eq!(waits, ["sendto"]);
+}
+
 // Asleep is not idle.
 
 #[test]
