@@ -179,6 +179,10 @@ fn malformed(bytes: &[u8], kind: Kind, error: httparse::Error) -> String {
                 None => "a header line has bytes that no header may have".to_owned(),
             }
         }
+        httparse::Error::NewLine if lines(bytes).any(|line| line.contains(&b'\r')) => {
+            let torn = lines(bytes).find(|line| line.contains(&b'\r')).unwrap_or_default();
+            format!("in its head a carriage return (\\r) has no line feed (\\n) behind it: {}", quoted(torn))
+        }
         httparse::Error::TooManyHeaders => format!("it has more than {MOST_FIELDS} header lines"),
         _ => match kind {
             Kind::Response { .. } => {

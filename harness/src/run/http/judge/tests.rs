@@ -60,6 +60,12 @@ const PAGE: &str = "HTTP/1.0 200 Fine\nContent-Type: text/html; charset=utf-8\n\
 #[case("response = { or-closed = true, status = [\"4xx\"] }", "<h1>What?</h1>", Stream::Ended, "")]
 #[case("response = { or-closed = true, status = [\"4xx\"] }", "", Stream::Silent, "stays open")]
 #[case("response = { or-closed = true, with-status-line = true }", "", Stream::Ended, "")]
+#[case(
+    "response = { status = [200] }",
+    "HTTP/1.1 200 OK\r\nA: b\r\n\rtext",
+    Stream::Open,
+    "no line feed (\\n) behind it: \"\\rtext\""
+)]
 #[case("response = { or-closed = true, with-status-line = true }", "<h1>What?</h1>", Stream::Ended, "status line")]
 #[case(
     "response = { shows-lines = 2 }",
