@@ -238,12 +238,22 @@ impl Run<'_> {
                 return Some(why.clone());
             }
             let parts = subject.casts.get(&self.scenario.task).map(|cast| &cast.parts);
-            let private = parts.and_then(|parts| parts.get(role)).and_then(|part| part.meeting.private.as_ref());
+            let meeting = parts.and_then(|parts| parts.get(role)).map(|part| &part.meeting);
             let alone = parts.is_none_or(|parts| parts.len() == 1);
-            if let (Some(why), Pairing::Harness, true) = (private, self.scenario.pairing, self.scenario.converses()) {
+            let Some(meeting) = meeting.filter(|_| self.scenario.pairing == Pairing::Harness) else { continue };
+            if !self.scenario.converses() {
+                continue;
+            }
+            if let Some(why) = &meeting.private {
                 let why = format!("speaks only to its own other half: {why}");
                 let by = if alone { Undecided::OtherHalf } else { Undecided::OwnProtocol };
                 return Some(End::Skipped(Skip { by, why }));
+            }
+            if let Some(folder) = &meeting.elsewhere {
+                return Some(End::Skipped(Skip::situation(format!(
+                    "the {role} looks for its documents in {folder}, where there are none in a run: make it a folder \
+                     beside the program, as in \"www\", or the folder that it is started in"
+                ))));
             }
         }
         None

@@ -224,6 +224,8 @@ pub struct Meeting {
     pub target: Option<SocketAddr>,
     /// Where its documents are, if not where it works (a server).
     pub documents: Option<Documents>,
+    /// The folder outside of what was handed in where it looks for them (a server).
+    pub elsewhere: Option<String>,
     /// Names that it looked up.
     pub names: Vec<String>,
     /// In which way it does not keep to the address that it was given.

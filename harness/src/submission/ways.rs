@@ -111,7 +111,10 @@ pub(super) fn converse(
             part.meeting.lacks.extend(unknown);
             return Ok(false);
         }
-        part.meeting.mute = true;
+        if meeting.documents && part.command.documents.is_none() {
+            part.meeting.elsewhere = elsewhere(&texts(&cast.root, &part.command));
+        }
+        part.meeting.mute = part.meeting.elsewhere.is_none();
     }
     if cast.parts.len() > 1 && answers_its_other_half(meeting, cast, role, setup, play)? != Some(false) {
         let why = format!("in plain text the {role} cannot be talked to: {why_not}");
@@ -312,6 +315,14 @@ fn folders(home: &Path, texts: &[Text]) -> Vec<PathBuf> {
     found
 }
 
+/// The folder outside of what was handed in that a program names as that of its documents: there are none in a run.
+fn elsewhere(texts: &[Text]) -> Option<String> {
+    const HOMES: [&str; 8] = ["/var/", "/srv/", "/home/", "/root/", "/Users/", "/usr/", "/opt/", "/mnt/"];
+    let is_drive = |text: &str| text.get(1..3).is_some_and(|it| it == ":/" || it == ":\\");
+    let names_it = |text: &str| HOMES.iter().any(|home| text.starts_with(home)) || is_drive(text);
+    texts.iter().map(|(text, _)| text).find(|text| names_it(text) && !text.contains(char::is_whitespace)).cloned()
+}
+
 /// A framing that one half has of its own is the other half's, too, unless that one was seen to speak in plain text.
 pub(super) fn share_private_framing(cast: &mut Cast) {
     if cast.parts.len() < 2 {
@@ -339,6 +350,18 @@ mod tests {
 
     fn command(words: &[&str]) -> Command {
         Command { words: words.iter().map(|word| (*word).to_owned()).collect(), ..Command::default() }
+    }
+
+    #[rstest]
+    #[case::of_the_system("root = '/var/www/html'", Some("/var/www/html"))]
+    #[case::of_its_author("#define ROOT \"/home/anna/www\"", Some("/home/anna/www"))]
+    #[case::of_a_drive("root = \"C:/sites\"", Some("C:/sites"))]
+    #[case::a_url_and_a_folder_of_its_own("a = '/index.html'; b = './www'; c = 'Content-Type: /var/ of text'", None)]
+    fn documents_that_are_elsewhere(#[case] source: &str, #[case] folder: Option<&str>) {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("server.py"), source).unwrap();
+        let texts = texts(home.path(), &command(&["server.py"]));
+        assert_eq!(elsewhere(&texts).as_deref(), folder);
     }
 
     #[rstest]

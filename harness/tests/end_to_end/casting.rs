@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{fixture, folder, harness, installed, report, run, stderr, write};
+use crate::common::{fixture, folder, harness, installed, report, run, stderr, stdout, write};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -176,4 +176,25 @@ fn a_server_that_reverses_lines_is_no_calculator() {
     command.args(["--target", "lab", "--task", "calc-single", "--requirement", "calc-single.one-at-a-time"]);
     let told = stderr(&run(&mut command, 4));
     assert!(told.contains("which program is the server of calc-single?"), "{told}");
+}
+
+/// What it answers without its documents is no verdict; with them it would be right.
+#[test]
+fn a_server_whose_documents_lie_elsewhere_is_not_judged_without_them() {
+    let serve = "import os, socket, sys\n\nROOT = '/srv/of-nobody/www'\nl = socket.create_server(('', int(sys.argv[1])))\n\
+                 while True:\n    s, _ = l.accept()\n    with s:\n        words = s.recv(4096).decode().split()\n        \
+                 path = ROOT + words[1] if len(words) > 1 else ''\n        if os.path.isfile(path):\n            \
+                 body = open(path, 'rb').read()\n            \
+                 s.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(body) + body)\n        else:\n            \
+                 s.sendall(b'HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n')\n";
+    let graded = |text: &str, status: i32| {
+        let folder = folder();
+        write(&folder.path().join("lab"), "server.py", text);
+        let mut command = harness(folder.path());
+        command.args(["--target", "lab", "--task", "web-server", "--requirement", "web-server.page", "--all"]);
+        stdout(&run(&mut command, status))
+    };
+    let told = graded(serve, 4);
+    assert!(told.contains("looks for its documents in /srv/of-nobody/www"), "{told}");
+    graded(&serve.replace("/srv/of-nobody/www", "."), 0);
 }
