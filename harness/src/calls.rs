@@ -7,6 +7,8 @@ use nix::errno::Errno;
 /// A call of a program on one of its sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
+    /// Its line in the record, counted from 0.
+    pub line: usize,
     /// When it was made, as the record writes it: `0.001030`.
     pub at: String,
     /// Which program made it, counted from 0 in the order of their start.
@@ -32,11 +34,11 @@ pub struct Call {
 /// The calls on sockets in a record. Lines of another form are passed over: the record also holds
 /// calls that have nothing to do with the network.
 pub fn read(record: &str) -> Vec<Call> {
-    record.lines().filter_map(call).collect()
+    record.lines().enumerate().filter_map(|(line, text)| call(line, text)).collect()
 }
 
-fn call(line: &str) -> Option<Call> {
-    let (head, answer) = line.split_once(" = ")?;
+fn call(line: usize, text: &str) -> Option<Call> {
+    let (head, answer) = text.split_once(" = ")?;
     let mut words = head.split(' ').peekable();
     let at = words.next()?.to_owned();
     if words.next()? != "s" {
@@ -45,6 +47,7 @@ fn call(line: &str) -> Option<Call> {
     let program = words.next()?.strip_prefix('p')?.split('.').next()?.parse().ok()?;
     let name = words.next()?.to_owned();
     let mut found = Call {
+        line,
         at,
         program,
         name,

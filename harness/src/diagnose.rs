@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::calls::Call;
+use crate::crash::Did;
 
 /// A signal, as a sentence names it.
 pub fn signal_name(number: i32) -> String {
@@ -45,28 +46,48 @@ pub struct Suspect<'s> {
 const TELLING: [&str; 8] =
     ["EPIPE", "ECONNRESET", "ECONNREFUSED", "EADDRINUSE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EMSGSIZE"];
 
-/// What a failed program's calls show, as part of a sentence; nothing if they show nothing unusual.
-pub fn of_calls(calls: &[Call], suspect: &Suspect<'_>) -> Option<String> {
+/// What calls show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown<'c> {
+    /// As part of a sentence.
+    pub words: String,
+    /// What the call did that shows it best.
+    pub did: Did,
+    /// That call.
+    pub call: &'c Call,
+}
+
+/// What a failed program's calls show; nothing if they show nothing unusual.
+pub fn of_calls<'c>(calls: &'c [Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let own: Vec<&Call> = calls.iter().filter(|call| call.program == suspect.program).collect();
     unsent(&own, suspect).or_else(|| failed(&own, suspect)).or_else(|| unread(&own, suspect))
 }
 
+/// A call that moved bytes, and how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Moved<'c> {
+    /// The call.
+    pub call: &'c Call,
+    /// The bytes.
+    pub count: u64,
+}
+
 /// Calls of one kind that moved bytes, by socket, in order.
-fn moved<'c>(calls: &[&'c Call], kind: fn(&Call) -> bool) -> BTreeMap<&'c str, Vec<(u64, u64)>> {
-    let mut by_socket: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
+pub fn moved<'c>(calls: &[&'c Call], kind: fn(&Call) -> bool) -> BTreeMap<&'c str, Vec<Moved<'c>>> {
+    let mut by_socket: BTreeMap<&str, Vec<Moved<'_>>> = BTreeMap::new();
     for call in calls.iter().filter(|call| kind(call)) {
         if let (Some(socket), Ok(count)) = (&call.socket, call.result)
             && let Ok(count) = u64::try_from(count)
             && count > 0
         {
-            by_socket.entry(socket).or_default().push((count, call.asked));
+            by_socket.entry(socket).or_default().push(Moved { call, count });
         }
     }
     by_socket
 }
 
 /// A short send whose rest was never sent.
-fn unsent(calls: &[&Call], suspect: &Suspect<'_>) -> Option<String> {
+fn unsent<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     if !suspect.ended {
         return None;
     }
@@ -77,31 +98,37 @@ fn unsent(calls: &[&Call], suspect: &Suspect<'_>) -> Option<String> {
     // Whoever was refused the rest did offer it.
     let whole = moved(calls, Call::is_send);
     for (_, sends) in whole.iter().filter(|(socket, _)| !broke(socket)) {
-        let (taken, asked) = sends.iter().fold((0, 0), |(taken, asked), one| (taken + one.0, asked + one.1));
-        let short: Vec<usize> = (0..sends.len()).filter(|index| sends[*index].0 < sends[*index].1).collect();
+        let (taken, asked) =
+            sends.iter().fold((0, 0), |(taken, asked), one| (taken + one.count, asked + one.call.asked));
+        let short: Vec<usize> =
+            (0..sends.len()).filter(|index| sends[*index].count < sends[*index].call.asked).collect();
         // Every byte was offered once, so that what was not taken was not offered again; or the
         // last offer was not taken whole, and there was none after it.
         let once = suspect.input == Some(asked) && taken < asked;
         let last = short.last().copied().filter(|index| index + 1 == sends.len());
         let index = if once { short.first().copied() } else { last };
-        let Some((index, (count, of))) = index.and_then(|index| Some((index, *sends.get(index)?))) else { continue };
+        let Some((index, Moved { call, count })) = index.and_then(|index| Some((index, *sends.get(index)?))) else {
+            continue;
+        };
+        let of = call.asked;
         let left = of - count;
         let were = if left == 1 { "byte was" } else { "bytes were" };
         let more = match short.len() - 1 {
             more if once && more > 0 => format!("; so with {more} more of its {} sends", sends.len()),
             _ => String::new(),
         };
-        return Some(format!(
+        let words = format!(
             "the {}'s {} send took {count} of {of} bytes, and the other {left} {were} never sent again{more}",
             suspect.name,
             ordinal(index + 1)
-        ));
+        );
+        return Some(Shown { words, did: Did::Sent, call });
     }
     None
 }
 
 /// The first call that failed in a way that a program has to deal with.
-fn failed(calls: &[&Call], suspect: &Suspect<'_>) -> Option<String> {
+fn failed<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let of_interest = |call: &&&Call| {
         let named = ["connect", "bind", "listen", "accept"].iter().any(|name| call.name.starts_with(name));
         named || call.is_send() || call.is_receive()
@@ -110,20 +137,24 @@ fn failed(calls: &[&Call], suspect: &Suspect<'_>) -> Option<String> {
     let number =
         calls.iter().take_while(|other| !std::ptr::eq(**other, *call)).filter(|it| it.name == call.name).count();
     let which = if number == 0 { String::new() } else { format!("{} ", ordinal(number + 1)) };
-    TELLING
-        .contains(&error.as_str())
-        .then(|| format!("the {}'s {which}{}() failed with {error}", suspect.name, call.name))
+    TELLING.contains(&error.as_str()).then(|| {
+        let words = format!("the {}'s {which}{}() failed with {error}", suspect.name, call.name);
+        Shown { words, did: Did::Failed, call }
+    })
 }
 
 /// Bytes that came and were not read.
-fn unread(calls: &[&Call], suspect: &Suspect<'_>) -> Option<String> {
+fn unread<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let reads = moved(calls, Call::is_receive);
     let mut connections = reads.values();
     let (Some(reads), None) = (connections.next(), connections.next()) else { return None };
-    let read: u64 = reads.iter().map(|(count, _)| count).sum();
+    let read: u64 = reads.iter().map(|it| it.count).sum();
+    let call = reads.last()?.call;
     let calls = if reads.len() == 1 { "one call".to_owned() } else { format!("{} calls", reads.len()) };
     (read < suspect.sent_to_it).then(|| {
-        format!("the {} read {read} of the {} bytes that it was sent, in {calls}", suspect.name, suspect.sent_to_it)
+        let sent = suspect.sent_to_it;
+        let words = format!("the {} read {read} of the {sent} bytes that it was sent, in {calls}", suspect.name);
+        Shown { words, did: Did::Read, call }
     })
 }
 
@@ -174,7 +205,7 @@ mod tests {
 
     fn said(record: &str, input: Option<u64>, sent_to_it: u64, ended: bool) -> String {
         let suspect = Suspect { name: "program", program: 0, input, sent_to_it, ended };
-        of_calls(&calls::read(record), &suspect).unwrap_or_else(|| "nothing".to_owned())
+        of_calls(&calls::read(record), &suspect).map_or_else(|| "nothing".to_owned(), |shown| shown.words)
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub struct Told {
 impl Told {
     fn of(cause: &Cause<'_>) -> Option<Self> {
         let (found, run) = (cause.failed.first()?, cause.run()?);
-        Some(Self { id: found.id.clone(), reason: run.reason.clone() })
+        Some(Self { id: found.id.clone(), reason: run.why() })
     }
 }
 

@@ -75,7 +75,7 @@ pub fn compare(before: &Report, after: &Report) -> Difference {
         let unmet = new.filter(|it| it.status != Status::Pass);
         let reason = unmet.and_then(|it| summary::telling_run(it)).map(|run| match &run.skip_reason {
             Some(why) if run.status == Status::Skip => why.clone(),
-            _ => run.reason.clone(),
+            _ => run.why(),
         });
         Some(Change { id: id.to_owned(), direction, before, after, reason: reason.unwrap_or_default() })
     };

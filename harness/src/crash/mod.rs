@@ -110,6 +110,52 @@ pub struct Wait {
     pub frames: Vec<Place>,
 }
 
+/// The call of a program that shows what it did wrong, and the line in which it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deed {
+    /// What the call did.
+    pub did: Did,
+    /// Where it was made.
+    pub at: Wait,
+}
+
+/// What a call did that shows what is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Did {
+    /// It sent what was not expected, or less than it was given.
+    Sent,
+    /// It was the last one that read, and something was left.
+    Read,
+    /// It failed.
+    Failed,
+}
+
+impl Deed {
+    /// The thread that made this call, among those that were looked at in it: the one that is in it, or the one whose
+    /// line says so. Nothing if it is not clear.
+    pub fn of(did: Did, call: &str, threads: &[Wait]) -> Option<Self> {
+        let name = plain(call);
+        // `send`, `sendall` and `sendto` are one to a reader, and a file of a socket is written.
+        let words: &[&str] = match did {
+            Did::Sent => &["send", "write", "print", "flush"],
+            Did::Read => &["recv", "read"],
+            Did::Failed => &[&name],
+        };
+        let only = |is_it: &dyn Fn(&Wait) -> bool| {
+            let mut found = threads.iter().filter(|wait| is_it(wait));
+            found.next().filter(|_| found.next().is_none())
+        };
+        let is_in_it = |wait: &Wait| wait.call.as_ref() == Some(&name);
+        let says_so = |wait: &Wait| {
+            let text = wait.place.text.to_lowercase();
+            words.iter().any(|word| text.contains(word))
+        };
+        let at = only(&is_in_it).or_else(|| only(&says_so))?.clone();
+        Some(Self { did, at: Wait { call: Some(name), ..at } })
+    }
+}
+
 /// Where a program stopped that made a run fail: what its author looks at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop<'r> {
@@ -185,6 +231,11 @@ impl Wait {
     /// Whether it waits for the next client, as a server between two of them does.
     pub fn is_idle(&self) -> bool {
         self.call.as_deref() == Some("accept")
+    }
+
+    /// Whether it waits for the first of many to have something for it, as a server of many clients does.
+    pub fn is_for_many(&self) -> bool {
+        matches!(self.call.as_deref(), Some("select" | "poll" | "epoll_wait"))
     }
 
     /// Changes every text of it that is the program's.
@@ -361,6 +412,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
     use std::path::Path;
 
     const TRACEBACK: &str = "Traceback (most recent call last):
@@ -368,6 +420,29 @@ mod tests {
     serve()
 TypeError: can't concat int to bytes
 ";
+
+    #[rstest]
+    #[case::in_it(Did::Sent, "sendto", &[(Some("recv"), "read(line)"), (Some("send"), "answer(line)")], Some(1))]
+    #[case::two_are(Did::Sent, "sendto", &[(Some("send"), "reply(a)"), (Some("send"), "connection.sendall(b)")], Some(1))]
+    #[case::not_clear(Did::Sent, "sendto", &[(Some("send"), "out.write(a)"), (Some("send"), "out.write(b)")], None)]
+    #[case::by_the_line(Did::Read, "recvfrom", &[(None, "listener.accept()"), (None, "data = one.recv(10)")], Some(1))]
+    #[case::of_another(Did::Failed, "connect", &[(Some("recv"), "data = one.recv(10)")], None)]
+    fn who_made_a_call(
+        #[case] did: Did,
+        #[case] call: &str,
+        #[case] threads: &[(Option<&str>, &str)],
+        #[case] made_it: Option<usize>,
+    ) {
+        let place =
+            |text: &str| Place { file: "server.py".into(), line: 1, function: String::new(), text: text.into() };
+        let wait = |(call, text): &(Option<&str>, &str)| {
+            let (program, role, call) = ("server".to_owned(), "server".to_owned(), call.map(str::to_owned));
+            Wait { program, role, call, place: place(text), frames: Vec::new() }
+        };
+        let threads: Vec<Wait> = threads.iter().map(wait).collect();
+        let found = Deed::of(did, call, &threads).map(|deed| deed.at.place);
+        assert_eq!(found, made_it.map(|index| threads[index].place.clone()));
+    }
 
     fn event(at: u64, who: &str, what: What) -> Event {
         Event { at: Duration::from_millis(at), who: who.to_owned(), what }

@@ -1,6 +1,6 @@
 //! The sentences about a crash. Parts for pages, and one line for everything else.
 
-use super::{Crash, Doing, Kind, Place, Stop, Wait};
+use super::{Crash, Did, Doing, Kind, Place, Stop, Wait};
 
 /// What happened, as in `The server crashed while it spoke with alice`.
 pub fn headline(crash: &Crash) -> String {
@@ -93,7 +93,16 @@ pub fn waits(wait: &Wait) -> String {
     format!("the {} {}: {}", wait.role, at(wait), waits_at(wait))
 }
 
-/// Where a program waits, as in `server.c:41 n = recv(fd, line, 80, 0) - serve() called at server.c:63`.
+/// What a call did, as a label before its line.
+pub fn did(did: Did) -> &'static str {
+    match did {
+        Did::Sent => "sent at",
+        Did::Read => "read at",
+        Did::Failed => "failed at",
+    }
+}
+
+/// Where a program waits, or made a call, as in `server.c:41 n = recv(fd, line, 80, 0) - serve() called at server.c:63`.
 pub fn waits_at(wait: &Wait) -> String {
     let Place { file, line, text, function } = &wait.place;
     let mut said = format!("{file}:{line} {text}").trim_end().to_owned();

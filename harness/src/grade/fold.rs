@@ -9,7 +9,7 @@ use harness_verdict::{Said, Skip, Undecided};
 use super::{Filter, Options, Played, Rubric, Run, blame};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
-use crate::crash::words;
+use crate::crash::{Did, words};
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
 use crate::run::{Failure, Record, transcript};
@@ -184,12 +184,18 @@ fn run_report(
     let status = said.status();
     let (mut failure, mut skip) =
         (Failure { expected: String::new(), actual: String::new(), reason: String::new() }, None);
+    let mut cause = None;
     match said {
         Said::Held => {}
         Said::Failed(found) => {
             failure = found;
-            let found = played.diagnosis.iter().chain(played.smallest.iter().map(|(_, words)| words));
-            found.for_each(|words| failure.reason.push_str(&format!("; {words}")));
+            let mut add = |words: &str| failure.reason.push_str(&format!("; {words}"));
+            // A call that failed may be the end of it and not the beginning.
+            let (shown, did) = played.diagnosis.as_ref().map(|(words, did)| (words.as_str(), *did)).unzip();
+            let is_cause = did.is_some_and(|did| did != Did::Failed);
+            shown.filter(|_| !is_cause).into_iter().for_each(&mut add);
+            played.smallest.iter().for_each(|(_, words)| add(words));
+            cause = shown.filter(|_| is_cause).map(str::to_owned);
         }
         Said::NotGradable(why) | Said::Broken(why) => failure.reason = why,
         Said::Nothing(found) => skip = Some(found),
@@ -198,6 +204,8 @@ fn run_report(
     let speaks = !matches!(status, Status::Pass | Status::Skip);
     let crash = blame::crash(run, &played.record, id).filter(|_| speaks).cloned();
     let waits = if status == Status::Fail { blame::waits(run, &played.record, id) } else { Vec::new() };
+    let deed = played.deed.as_ref().filter(|(_, decides)| decides.iter().any(|it| it == id));
+    let deed = deed.filter(|_| status == Status::Fail).map(|(deed, _)| deed.clone());
     if let Some(crash) = &crash {
         failure.reason = format!("{} ({})", words::sentence(crash), failure.reason);
     }
@@ -227,6 +235,7 @@ fn run_report(
         findings,
         unsteady: played.unsteady,
         reason: failure.reason,
+        cause,
         hint: if status == Status::Fail { requirement.look_at.clone() } else { String::new() },
         replay: format!("harness replay report.json '{run_id}'"),
         trace_sha256: played.record.trace_sha256.clone().unwrap_or_default(),
@@ -234,6 +243,7 @@ fn run_report(
         difference,
         crash,
         waits,
+        deed,
         programs: if speaks { blame::programs(&played.record) } else { Vec::new() },
         title: run.scenario.title.clone(),
         transcript: transcript::lines(&played.record.events, virtual_time),

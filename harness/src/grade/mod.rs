@@ -25,6 +25,7 @@ use harness_verdict::Skip;
 
 use crate::capture::Link;
 use crate::catalogue::{Catalogue, Task};
+use crate::crash::{Deed, Did};
 use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
 use crate::run::skip;
 use crate::run::stage::Attention;
@@ -110,8 +111,10 @@ pub struct Played {
     pub unsteady: Option<Unsteady>,
     /// What the smallest failing schedule shows, if one was looked for.
     pub smallest: Option<(cuts::Cuts, String)>,
-    /// What the program's calls show, if it failed.
-    pub diagnosis: Option<String>,
+    /// What the program's calls show, if it failed, and what the call did that shows it.
+    pub diagnosis: Option<(String, Did)>,
+    /// The call that shows it, of the failure of these requirements.
+    pub deed: Option<(Deed, Vec<String>)>,
 }
 
 impl Played {
@@ -128,6 +131,7 @@ impl Played {
             unsteady: None,
             smallest: None,
             diagnosis: None,
+            deed: None,
         }
     }
 }
@@ -326,13 +330,17 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
     let attention = if played.record.fell_unseen() { Attention::Deaths } else { Attention::Waits };
     let play = |run: &Run<'_>| play_keeping(run, subject, options, true, attention);
     let same = |played: &Played| fold::failed(run, &played.record) == wanted;
+    let mut run = run.clone();
     let remarks = std::mem::take(&mut played.remarks);
-    match shrink::smallest(run, options.seed, &play, &same) {
-        Some(found) => *played = Played { smallest: Some((found.cuts, found.words)), ..found.played },
+    match shrink::smallest(&run, options.seed, &play, &same) {
+        Some(found) => {
+            found.cuts.apply(run.scenario.to_mut());
+            *played = Played { smallest: Some((found.cuts, found.words)), ..found.played };
+        }
         // One that used the processor to the end has been looked at.
         None if played.record.spins() => {}
         None if played.calls.is_empty() || played.record.fell_unseen() => {
-            let again = play(run);
+            let again = play(&run);
             if same(&again) {
                 played.calls = again.calls;
                 played.record.programs = again.record.programs;
@@ -343,7 +351,13 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
         None => {}
     }
     played.remarks = remarks;
-    played.diagnosis = insight::diagnosis(run, played);
+    let (words, telling) = insight::look(&run, played);
+    played.diagnosis = words;
+    // Of a crash the line is known.
+    let crashed = played.record.programs.iter().any(|program| program.crash.is_some());
+    let cast = &subject.casts[&run.scenario.task];
+    let stopping = |attention| simulated::play(&run.scenario, cast, options.seed, false, attention, &options.limits);
+    played.deed = telling.filter(|_| !crashed).and_then(|telling| telling.deed(&stopping));
 }
 
 /// Said of a program that asks again and again instead of waiting.

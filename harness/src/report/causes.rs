@@ -62,7 +62,7 @@ impl<'r> Cause<'r> {
     fn explains(&self, found: &RequirementReport, run: Option<&RunReport>) -> bool {
         let (Some(own), Some(run)) = (self.run(), run) else { return false };
         let same_kind = (found.status == Status::NotGradable) == (self.kind == Kind::DoesNotRun);
-        same_kind && own.role == run.role && (own.reason == run.reason || is_same_crash(own, run))
+        same_kind && own.role == run.role && (own.why() == run.why() || is_same_crash(own, run))
     }
 }
 

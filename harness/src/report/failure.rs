@@ -112,6 +112,9 @@ impl Fields {
         self.text("reason", &run.told());
         self.text("mend", &run.stop().and_then(words::advice).unwrap_or_default());
         self.values(&run.expected, &run.actual);
+        if let Some(deed) = run.deed() {
+            self.text(words::did(deed.did), &words::waits_at(&deed.at));
+        }
         self.text("run", &terms(run));
     }
 
@@ -165,7 +168,7 @@ impl Fields {
         let others: Vec<&RunReport> =
             requirement.runs.iter().filter(|run| run.status == shown.status && run.id != shown.id).collect();
         let (alike, different): (Vec<&RunReport>, Vec<&RunReport>) =
-            others.into_iter().partition(|run| run.reason == shown.reason);
+            others.into_iter().partition(|run| run.why() == shown.why());
         let mut lines = Vec::new();
         let named: Vec<String> = alike.iter().take(OTHER_RUNS).map(|run| escape::line(&run.id)).collect();
         if !named.is_empty() {

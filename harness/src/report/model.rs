@@ -9,7 +9,7 @@ pub use harness_verdict::{Level, Status, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::crash::{Crash, Stop, Wait, words};
+use crate::crash::{Crash, Deed, Stop, Wait, words};
 use crate::run::event::Difference;
 use crate::submission::findings::Findings;
 
@@ -264,6 +264,9 @@ pub struct RunReport {
     pub unsteady: Option<Unsteady>,
     /// One sentence: why the verdict is what it is.
     pub reason: String,
+    /// What the program's calls show that makes it so, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What to look at.
     pub hint: String,
     /// The command that plays this run again.
@@ -278,6 +281,9 @@ pub struct RunReport {
     /// What the judged programs were at that ran on when something had failed, where that is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
+    /// The call that shows what a program did wrong that neither crashed nor waits, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deed: Option<Deed>,
     /// What the programs said and how they ended, where the run did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramReport>,
@@ -303,17 +309,32 @@ impl RunReport {
 
     /// What a program was at, if that and no crash explains the failure.
     pub fn wait(&self) -> Option<&Wait> {
-        self.waits.first().filter(|_| self.crash.is_none())
+        self.waits.first().filter(|wait| self.crash.is_none() && !self.is_past(wait))
     }
 
-    /// The reason together with the line that a program waits in.
+    /// Whether a wait says less than the call that shows what was wrong: for whoever comes next.
+    fn is_past(&self, wait: &Wait) -> bool {
+        self.deed.is_some() && (wait.is_idle() || wait.is_for_many())
+    }
+
+    /// What made it so, and the reason.
+    pub fn why(&self) -> String {
+        self.cause.as_ref().map_or_else(|| self.reason.clone(), |cause| format!("{cause}; {}", self.reason))
+    }
+
+    /// The same together with the line that a program waits in.
     pub fn told(&self) -> String {
-        self.wait().map_or_else(|| self.reason.clone(), |wait| format!("{}; {}", self.reason, words::waits(wait)))
+        self.wait().map_or_else(|| self.why(), |wait| format!("{}; {}", self.why(), words::waits(wait)))
+    }
+
+    /// The call that shows what a program did wrong, where no crash does.
+    pub fn deed(&self) -> Option<&Deed> {
+        self.deed.as_ref().filter(|_| self.crash.is_none())
     }
 
     /// Where a program stopped, if that made it fail.
     pub fn stop(&self) -> Option<Stop<'_>> {
-        let waits = self.waits.iter().find(|wait| !wait.is_idle());
+        let waits = self.waits.iter().find(|wait| !wait.is_idle() && !self.is_past(wait));
         self.crash.as_ref().map(Stop::Crash).or(waits.map(Stop::Wait))
     }
 }

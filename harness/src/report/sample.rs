@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::model::{Evidence, Report, RequirementReport, RunReport, SCHEMA, Status, TaskReport, Verdict};
 use super::settle;
 use crate::catalogue::model::Level;
-use crate::crash::{Crash, Doing, Kind, Place, Wait};
+use crate::crash::{Crash, Deed, Did, Doing, Kind, Place, Wait};
 
 /// A teaching text as it stands in a task file.
 pub const TEACH: &str = "\
@@ -82,6 +82,8 @@ pub fn stopped() -> Report {
     next.runs[0].reason = "anna received nothing".to_owned();
     others.runs[0].waits = vec![wait("accept", &place("server.py", 11, "", "connection, _ = listener.accept()"))];
     others.runs[0].reason = "alice received something else".to_owned();
+    let made = wait("send", &place("server.py", 14, "answer", "connection.sendall(line.title())"));
+    others.runs[0].deed = Some(Deed { did: Did::Sent, at: made });
     report(vec![task("uppercase-tcp", "Capital letters over TCP", vec![letters, form, next, others])], &[])
 }
 
@@ -346,6 +348,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         findings: Vec::new(),
         unsteady: None,
         reason: "as expected".to_owned(),
+        cause: None,
         hint: String::new(),
         replay: format!("harness replay report.json {id}"),
         trace_sha256: "a9c4".repeat(16),
@@ -353,6 +356,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         difference: None,
         crash: None,
         waits: Vec::new(),
+        deed: None,
         programs: Vec::new(),
         title: "one client after another".to_owned(),
         transcript: Vec::new(),

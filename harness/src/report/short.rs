@@ -81,6 +81,9 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
         field("tried", &tried, 1);
     }
     if cause.kind != Kind::DoesNotRun {
+        if run.cause.is_some() {
+            field("so", &prose::one_line(&run.reason), PROSE);
+        }
         if let Some((expected, came)) = values(run) {
             field("expected", &expected, 1);
             field("came", &came, PROSE);
@@ -88,6 +91,9 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
         if let Some(wait) = run.wait() {
             let label = if wait.call.is_some() { "waits at" } else { "runs at" };
             field(label, &words::waits_at(wait), PROSE);
+        }
+        if let Some(deed) = run.deed() {
+            field(words::did(deed.did), &words::waits_at(&deed.at), PROSE);
         }
         // A requirement's question leads astray from the line in which a program stopped.
         let advice = run.stop().and_then(words::advice);
@@ -108,7 +114,7 @@ fn headline(report: &Report, cause: &Cause<'_>, run: &RunReport, style: Style) -
         false => ids,
     };
     let mark = style.paint(Paint::Bad, "✗");
-    let reason = run.reason.trim();
+    let reason = run.cause.as_deref().unwrap_or_else(|| run.reason.trim());
     let mut texts = escape::lines(if reason.is_empty() { "no reason was given" } else { reason });
     let first = capital(&texts.remove(0));
     let room = style.columns().saturating_sub(TAG + 4).max(30);

@@ -111,9 +111,14 @@ pub fn telling_run(requirement: &RequirementReport) -> Option<&RunReport> {
     requirement.runs.iter().find(|run| run.status == requirement.status)
 }
 
-/// The line of the student's own code in which a program stopped, where that is why a requirement does not hold.
+/// The line of the student's own code in which a program stopped or did what was wrong, where that is why a requirement
+/// does not hold.
 pub fn place(requirement: &RequirementReport) -> Option<&Place> {
-    telling_run(requirement).and_then(|run| run.stop()?.place())
+    let run = telling_run(requirement)?;
+    match run.stop() {
+        Some(stop) => stop.place(),
+        None => run.deed().map(|deed| &deed.at.place),
+    }
 }
 
 /// Why a requirement was not decided (not escaped).

@@ -120,6 +120,11 @@ impl Halt {
         Self::Failed(failure, About::Output)
     }
 
+    /// A failure that is about what a peer has received; about nothing in particular, if that is nothing.
+    pub(crate) fn of_received(failure: Failure, received: &[u8]) -> Self {
+        Self::Failed(failure, if received.is_empty() { About::Conduct } else { About::Received })
+    }
+
     /// The situation could not be made.
     pub(crate) fn skipped(why: impl Into<String>) -> Self {
         Self::Skipped(Skip::situation(why))

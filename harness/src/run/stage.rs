@@ -32,6 +32,8 @@ pub enum Attention {
     Waits,
     /// They are traced, too, so that it is known where a signal ended them. That is for runs that are played again.
     Deaths,
+    /// The run stops at this call, counted from 0 in the record of a run that is played again, and they are asked there.
+    Call(usize),
 }
 
 /// A backend during one run.

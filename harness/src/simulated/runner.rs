@@ -41,11 +41,13 @@ pub struct Outcome {
     /// A program asked again and again instead of waiting, for which virtual time does not pass: it ran into its bound,
     /// and what it did is no evidence.
     pub polled: bool,
+    /// It was stopped at the call that was asked for ([`Attention::Call`]).
+    pub stopped: bool,
 }
 
 impl Outcome {
     fn of(end: End) -> Self {
-        Self { record: Record::empty(end), frames: Vec::new(), calls: String::new(), polled: false }
+        Self { record: Record::empty(end), frames: Vec::new(), calls: String::new(), polled: false, stopped: false }
     }
 }
 
@@ -105,29 +107,33 @@ fn simulate(
     // The folder of a run has a name of its own, and a scenario may ask for a file by its whole path.
     let whole = scratch.parent().and_then(Path::file_name).unwrap_or_default();
     let unnamed = whole.to_string_lossy().into_owned();
-    let config = Config { keep_packets: keep, unnamed, ..config(scenario, seed) };
+    let stop_at = if let Attention::Call(number) = attention { Some(number) } else { None };
+    let config = Config { keep_packets: keep, unnamed, stop_at, ..config(scenario, seed) };
     let mtu = config.mtu;
     let mut sim = Simulation::new(config)?;
     let stage = Rc::new(SimulatedStage::new(&mut sim, scenario, scratch.to_owned(), Rc::clone(guard), attention)?);
     let log = Log::default();
     let director = Director::new(Rc::clone(&stage) as Rc<dyn Stage>, scenario, cast, seed, log.clone());
     let result = sim.run(director.play());
+    let mut stopped = false;
     let mut record = match result {
         Ok(record) => record,
         Err(error) => {
             let end = match error {
-                SimError::CpuBudget { .. } => {
-                    stage.is_over();
-                    log.is_over();
-                    // What it says to that is not judged, and nothing of the run is left to be disturbed.
-                    let _ = sim.run(async {
-                        stage.drain_again();
-                        log.look(&*stage).await;
-                    });
-                    End::Failed(busy())
-                }
+                SimError::CpuBudget { .. } => End::Failed(busy()),
+                SimError::Stopped { .. } => End::Played,
                 other => End::Harness(format!("the simulation failed: {other}")),
             };
+            stopped = end == End::Played;
+            if !matches!(end, End::Harness(_)) {
+                stage.is_over();
+                log.is_over();
+                // What it says to that is not judged, and nothing of the run is left to be disturbed.
+                let _ = sim.run(async {
+                    stage.drain_again();
+                    log.look(&*stage).await;
+                });
+            }
             log.record(end, sim.now().since_start())
         }
     };
@@ -150,7 +156,7 @@ fn simulate(
             calls.push_str(&format!("{call}\n"));
         }
     }
-    Ok(Outcome { record, frames, calls, polled: false })
+    Ok(Outcome { record, frames, calls, polled: false, stopped })
 }
 
 fn busy() -> Failure {

@@ -158,7 +158,7 @@ fn verdicts(catalogue: &Catalogue, hand_in: &HandIn, opened: &Opened, options: &
         let run = requirement.runs.iter().find(|run| run.status == requirement.status);
         let why = run.map(|run| match &run.skip_reason {
             Some(why) => format!("{}: {why}", run.id),
-            None => format!("{}: {}", run.id, run.reason),
+            None => format!("{}: {}", run.id, run.why()),
         });
         let id = requirement.id.split_once('.').map_or(requirement.id.as_str(), |(_, id)| id).to_owned();
         (id, Verdict { level: requirement.level, status: requirement.status, why: why.unwrap_or_default() })

@@ -311,7 +311,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
             .runs
             .iter()
             .find(|run| run.status == Status::HarnessError)
-            .map(|run| format!("{}: {}", run.id, run.reason));
+            .map(|run| format!("{}: {}", run.id, run.why()));
         return Outcome::Harness(why.unwrap_or_else(|| broken.id.clone()));
     }
     // A `may` counts where the program is declared to fail it.
@@ -323,7 +323,7 @@ fn outcome(catalogue: &Catalogue, entry: &Entry, options: &Options, filter: &Fil
     }
     let reason = |it: &RequirementReport| {
         let run = it.runs.iter().find(|run| run.status == it.status);
-        run.map(|run| format!("{}: {}", run.id, run.reason)).unwrap_or_default()
+        run.map(|run| format!("{}: {}", run.id, run.why())).unwrap_or_default()
     };
     let reasons_of = |wanted: &dyn Fn(&RequirementReport) -> bool| -> BTreeMap<String, String> {
         let all = requirements.iter().filter(|it| counts(it) && wanted(it));

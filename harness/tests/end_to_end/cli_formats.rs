@@ -96,6 +96,12 @@ fn tap_counts_its_points() {
     assert_eq!((tap.matches("\nok ").count(), tap.matches("\nnot ok ").count()), (1, 2), "{tap}");
 }
 
+/// The first line of a file that holds this, from 1.
+fn text_line(file: &std::path::Path, text: &str) -> usize {
+    let source = std::fs::read_to_string(file).expect("a source");
+    1 + source.lines().position(|line| line.contains(text)).expect("such a line")
+}
+
 #[test]
 fn github_gets_annotations_and_a_step_summary() {
     let folder = folder();
@@ -105,7 +111,9 @@ fn github_gets_annotations_and_a_step_summary() {
     command.arg("--target").arg(fixture("student-bin")).args(["--task", "message", "--format", "github"]);
     command.args(["--requirement", "message.twenty-kb"]).env("GITHUB_STEP_SUMMARY", &summary);
     let commands = stdout(&run(&mut command, 1));
-    assert!(commands.starts_with("::error title=message.twenty-kb (must)::"), "{commands}");
+    let line = text_line(&fixture("student-bin"), "conn.recv(");
+    let wanted = format!("::error file=student-bin,line={line},title=message.twenty-kb (must)::");
+    assert!(commands.starts_with(&wanted), "{commands}");
     assert!(commands.lines().all(|line| line.starts_with("::")), "{commands}");
     let written = std::fs::read_to_string(&summary).unwrap();
     assert!(written.starts_with("before\n**`message`: ") && written.contains("`message.twenty-kb`"), "{written}");

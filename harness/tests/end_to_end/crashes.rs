@@ -1,4 +1,4 @@
-//! Servers that crash or wait for ever, as students write them: the report names the line. In every program the line is
+//! Servers that crash, wait for ever or answer something else, as students write them: the report names the line. In every program the line is
 //! marked by `HERE`. Some are played with every test; all of them with `HARNESS_CRASHES=all cargo test -p harness --test
 //! end_to_end crashes`, which takes some minutes: an endless loop is not one before it has gone on for a while.
 
@@ -54,6 +54,14 @@ const PROGRAMS: &[Program] = &[
     ("reads for ever", "rs", "let mut line = [0; 4096];\n    connection.read_exact(&mut line).unwrap(); // HERE", false),
     ("no function", "js", "connection.on('data', (data) => {\n    connection.write(data.toUpperCase()); // HERE\n  });", true),
     ("unhandled rejection", "js", "connection.on('data', async (data) => {\n    connection.write(JSON.parse(data)); // HERE\n  });", false),
+    ("other letters", "py", "data = connection.recv(100)\n    connection.sendall(data.capitalize())  # HERE", true),
+    ("other letters from a thread", "py", "import threading\n    def work():\n        data = connection.recv(100)\n        connection.sendall(data[::-1])  # HERE\n    one = threading.Thread(target=work)\n    one.start()\n    one.join()", true),
+    ("reads ten letters", "py", "data = connection.recv(10)  # HERE\n    connection.sendall(data.upper())", false),
+    ("other letters", "c", "int got = recv(fd, line, 80, 0);\n    send(fd, line, got, 0); // HERE", true),
+    ("other letters", "cpp", "std::string said(line, recv(fd, line, 80, 0));\n    send(fd, said.data(), said.size(), 0); // HERE", false),
+    ("other letters", "java", "byte[] line = new byte[80];\n        int count = connection.getInputStream().read(line);\n        connection.getOutputStream().write(line, 0, count); // HERE", true),
+    ("other letters", "go", "line := make([]byte, 80)\n\tcount, _ := connection.Read(line)\n\tconnection.Write(line[:count]) // HERE", false),
+    ("other letters", "rs", "let mut line = [0; 80];\n    let count = connection.read(&mut line).unwrap();\n    connection.write_all(&line[..count]).unwrap(); // HERE", false),
     ("missing file", "js", "connection.on('data', () => {\n    connection.end(require('fs').readFileSync('words.txt')); // HERE\n  });", false),
 ];
 
@@ -183,14 +191,17 @@ fn written(language: &str, body: &str) -> (String, &'static str, String) {
     (text, file, format!("{build}[uppercase-tcp]\nserver = \"{run}\"\n"))
 }
 
-/// The places that a report names for a failed run of this requirement: of the crash, else of what runs on.
+/// The places that a report names for a failed run of this requirement: of the crash, else of the call that shows what is
+/// wrong, else of what runs on.
 fn places(report: &Value) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     for run in runs(report).filter(|run| run["status"] != "pass") {
-        let waits = run["waits"].as_array().into_iter().flatten().map(|wait| &wait["place"]);
+        let wait = run["waits"].as_array().and_then(|waits| waits.first()).map(|wait| &wait["place"]);
         let crash = Some(&run["crash"]["place"]).filter(|place| !place.is_null());
-        let of_run = crash.into_iter().chain(waits.filter(|_| crash.is_none()));
-        found.extend(of_run.filter_map(|place| Some((place["file"].as_str()?.to_owned(), place["line"].as_u64()?))));
+        let first = crash.or(Some(&run["deed"]["at"]["place"]).filter(|place| !place.is_null()));
+        found.extend(
+            first.or(wait).and_then(|place| Some((place["file"].as_str()?.to_owned(), place["line"].as_u64()?))),
+        );
     }
     found.sort();
     found.dedup();
@@ -198,7 +209,7 @@ fn places(report: &Value) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_crash_or_a_wait_is_told_by_its_line() {
+fn what_goes_wrong_is_told_by_its_line() {
     let all = std::env::var("HARNESS_CRASHES").is_ok_and(|which| which == "all");
     let mut wrong = Vec::new();
     let mut told = 0;

@@ -87,6 +87,8 @@ pub enum About {
     Conduct,
     /// What a program has printed: it may be right on a pipe and wrong on a terminal.
     Output,
+    /// What a peer has received from it.
+    Received,
 }
 
 /// How a run ended.

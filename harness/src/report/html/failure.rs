@@ -6,6 +6,7 @@ use harness_judging::shown::counted;
 use maud::{Markup, html};
 
 use super::evidence::{self, files};
+use super::stop;
 use super::words::{Line, kit, kit_blocks, shortened};
 use super::{Runs, Seen, anchor, badge, compare};
 use crate::report::model::{Report, RequirementReport, RunReport};
@@ -56,6 +57,7 @@ impl Teller<'_> {
                 }
                 @if let Some(run) = run {
                     p.reason { (Line(&run.told())) }
+                    @if let Some(deed) = run.deed() { (stop::deed(deed)) }
                     (look_at(found, run))
                     @match difference {
                         Some(difference) => {
@@ -176,7 +178,7 @@ fn others(found: &RequirementReport, shown: Option<&RunReport>) -> Markup {
                             @for run in others.iter().take(OTHERS) {
                                 tr {
                                     th scope="row" { code { (Line(&run.id)) } }
-                                    td { (shortened(&run.reason, REASON)) }
+                                    td { (shortened(&run.why(), REASON)) }
                                     td { (files(run)) }
                                 }
                             }

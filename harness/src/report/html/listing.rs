@@ -56,16 +56,16 @@ fn entry(found: &RequirementReport) -> Markup {
 
 fn row(run: &RunReport) -> Markup {
     let remark = match (run.status, &run.skip_reason) {
-        (Status::Pass, _) => "",
-        (Status::Skip, Some(why)) => why,
-        _ => &run.reason,
+        (Status::Pass, _) => String::new(),
+        (Status::Skip, Some(why)) => why.clone(),
+        _ => run.why(),
     };
     html! {
         tr {
             td { (badge(run.status)) }
             th scope="row" {
                 code { (Line(&run.id)) }
-                @if !remark.is_empty() { p { (shortened(remark, REMARK)) } }
+                @if !remark.is_empty() { p { (shortened(&remark, REMARK)) } }
             }
             td { (files(run)) }
         }

@@ -58,7 +58,7 @@ pub fn render(report: &Report, transcript: &dyn Fn(&RunReport) -> Vec<String>) -
 
 /// What happened, without what follows from it.
 fn first_words(cause: &Cause<'_>) -> String {
-    let reason = cause.run().map(|run| run.reason.as_str()).unwrap_or_default();
+    let reason = cause.run().map(RunReport::why).unwrap_or_default();
     shortened(reason.lines().next().unwrap_or_default(), LINE)
 }
 
@@ -67,7 +67,7 @@ fn screen(cause: &Cause<'_>, transcript: &dyn Fn(&RunReport) -> Vec<String>) -> 
     let lines = transcript(run);
     let last = &lines[lines.len().saturating_sub(LAST)..];
     html! {
-        h2 { (shortened(&run.reason, VALUE)) }
+        h2 { (shortened(&run.why(), VALUE)) }
         @if !found.title.is_empty() { p.quiet { (kit(&found.title)) } }
         @if !run.expected.is_empty() || !run.actual.is_empty() {
             dl.sides {

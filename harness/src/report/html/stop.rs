@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::place;
 use super::words::{Line, shortened};
-use crate::crash::{Place, Stop, words};
+use crate::crash::{Deed, Place, Stop, words};
 use crate::report::causes;
 use crate::report::model::{Report, RequirementReport};
 
@@ -54,6 +54,14 @@ fn block(stop: Stop<'_>, failed: &[&RequirementReport]) -> Markup {
                 "."
             }
         }
+    }
+}
+
+/// The call that shows what a program did wrong, with the lines that led to it.
+pub fn deed(deed: &Deed) -> Markup {
+    html! {
+        p { (words::did(deed.did)) }
+        div.said { @for (index, at) in deed.at.frames.iter().enumerate() { (line(at, index > 0)) } }
     }
 }
 

@@ -114,6 +114,7 @@ impl Director {
             0 => format!("{name} received nothing{how}"),
             _ => format!("what {name} received is not what was expected: {why}{how}"),
         };
-        Failure { expected: wanted.describe(), actual: came, reason }.into()
+        let failure = Failure { expected: wanted.describe(), actual: came, reason };
+        Halt::of_received(failure, &peer.received)
     }
 }

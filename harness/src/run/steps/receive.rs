@@ -363,7 +363,7 @@ impl Director {
         }
         let difference = wanted.difference(&peer.received);
         let difference = if difference.is_empty() { String::new() } else { format!(" ({difference})") };
-        Failure {
+        let failure = Failure {
             expected: wanted.describe(),
             actual: shown::describe(&peer.received),
             reason: match peer.received.len() {
@@ -372,8 +372,8 @@ impl Director {
                     format!("{name} received {}, and not what was expected{difference}{how}", counted(count, "byte"))
                 }
             },
-        }
-        .into()
+        };
+        Halt::of_received(failure, &peer.received)
     }
 
     /// Reads what comes next.
