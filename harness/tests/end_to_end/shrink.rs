@@ -36,7 +36,8 @@ fn one_short_send_is_enough_for_a_client_that_ignores_its_result() {
     let reason = first_run(&first)["reason"].as_str().unwrap();
     assert!(reason.ends_with("it fails already when the 1st send takes 4095 of 4096 bytes"), "{reason}");
     let lost = "the client's 1st send took 4095 of 4096 bytes, and the other 1 byte was never sent again";
-    assert!(reason.contains(lost), "{reason}");
+    assert_eq!(first_run(&first)["cause"], lost);
+    assert_eq!(first_run(&first)["deed"]["did"], "sent");
     assert_eq!(first_run(&first)["schedule"], "send: 4095, rest");
     // The seed draws other lengths and does not change what is the least that fails.
     assert_eq!(first_run(&grade("2"))["schedule"], "send: 4095, rest");
@@ -128,7 +129,8 @@ fn the_calls_of_a_failed_run_say_why() {
         command.arg("--target").arg(fixture(&format!("submissions/{name}")));
         let found =
             report(command.args(["--backend", "sim", "--strict", "--scenario", scenario, "--format", "json"]), 1);
-        let reasons: Vec<&str> = crate::common::runs(&found).filter_map(|run| run["reason"].as_str()).collect();
+        let said = |run: &Value| [&run["cause"], &run["reason"]].map(|it| it.as_str().unwrap_or_default().to_owned());
+        let reasons: Vec<String> = crate::common::runs(&found).flat_map(said).collect();
         assert!(reasons.iter().any(|reason| reason.contains(expected)), "{name}: {reasons:#?}");
     }
 }
