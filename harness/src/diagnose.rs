@@ -38,6 +38,8 @@ pub struct Suspect<'s> {
     pub input: Option<u64>,
     /// Bytes that it was sent, over all connections.
     pub sent_to_it: u64,
+    /// Connections that anybody had.
+    pub connections: usize,
     /// Whether it has ended by itself: a call that is still waiting is in no record.
     pub ended: bool,
 }
@@ -51,6 +53,8 @@ const TELLING: [&str; 8] =
 pub struct Shown<'c> {
     /// As part of a sentence.
     pub words: String,
+    /// Whether that is why the run failed, and not what followed from it.
+    pub is_cause: bool,
     /// What the call did that shows it best.
     pub did: Did,
     /// That call.
@@ -60,7 +64,24 @@ pub struct Shown<'c> {
 /// What a failed program's calls show; nothing if they show nothing unusual.
 pub fn of_calls<'c>(calls: &'c [Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let own: Vec<&Call> = calls.iter().filter(|call| call.program == suspect.program).collect();
-    unsent(&own, suspect).or_else(|| failed(&own, suspect)).or_else(|| unread(&own, suspect))
+    let found = unsent(&own, suspect).or_else(|| reads_on(&own, suspect));
+    found.or_else(|| failed(&own, suspect)).or_else(|| unread(&own, suspect))
+}
+
+/// Reads that yield nothing, one after the other, before they are a loop: one more is no mistake.
+const LOOP: usize = 5;
+
+/// A loop that reads on at the end of a stream.
+fn reads_on<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
+    let last = calls.iter().rfind(|call| call.is_receive())?;
+    let of_it = calls.iter().rev().filter(|call| call.is_receive() && call.socket == last.socket);
+    let ends = of_it.take_while(|call| call.result == Ok(0) && call.asked > 0).count();
+    (ends >= LOOP).then(|| {
+        let name = crate::crash::plain(&last.name);
+        let words =
+            format!("the {} reads on at the end of the stream: {name}() returns 0 bytes again and again", suspect.name);
+        Shown { words, is_cause: true, did: Did::Read, call: last }
+    })
 }
 
 /// A call that moved bytes, and how many.
@@ -122,7 +143,7 @@ fn unsent<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
             suspect.name,
             ordinal(index + 1)
         );
-        return Some(Shown { words, did: Did::Sent, call });
+        return Some(Shown { words, is_cause: true, did: Did::Sent, call });
     }
     None
 }
@@ -139,7 +160,8 @@ fn failed<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let which = if number == 0 { String::new() } else { format!("{} ", ordinal(number + 1)) };
     TELLING.contains(&error.as_str()).then(|| {
         let words = format!("the {}'s {which}{}() failed with {error}", suspect.name, call.name);
-        Shown { words, did: Did::Failed, call }
+        // It may be the end of it, and not the beginning.
+        Shown { words, is_cause: false, did: Did::Failed, call }
     })
 }
 
@@ -150,11 +172,13 @@ fn unread<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let (Some(reads), None) = (connections.next(), connections.next()) else { return None };
     let read: u64 = reads.iter().map(|it| it.count).sum();
     let call = reads.last()?.call;
+    // In a dialogue that ends early something else came first.
+    let is_cause = reads.len() == 1 && suspect.connections <= 1;
     let calls = if reads.len() == 1 { "one call".to_owned() } else { format!("{} calls", reads.len()) };
     (read < suspect.sent_to_it).then(|| {
         let sent = suspect.sent_to_it;
         let words = format!("the {} read {read} of the {sent} bytes that it was sent, in {calls}", suspect.name);
-        Shown { words, did: Did::Read, call }
+        Shown { words, is_cause, did: Did::Read, call }
     })
 }
 
@@ -201,10 +225,11 @@ mod tests {
 0.0 s p0.0.0 accept4 fd 3 h0s1 127.0.0.1:42396 asked 0 = 4 after 1.03ms
 0.0 s p0.0.0 recvfrom fd 4 h0s3 asked 4096 = 44 (cut from 4096)
 ";
+    const AT_THE_END: &str = "0.0 s p0.0.0 recvfrom fd 3 h0s2 asked 4096 = 0\n";
     const NOT_YET: &str = "0.0 s p0.0.0 connect fd 3 h0s2 127.0.0.1:23456 asked 0 = errno 115\n";
 
     fn said(record: &str, input: Option<u64>, sent_to_it: u64, ended: bool) -> String {
-        let suspect = Suspect { name: "program", program: 0, input, sent_to_it, ended };
+        let suspect = Suspect { name: "program", program: 0, input, sent_to_it, connections: 1, ended };
         of_calls(&calls::read(record), &suspect).map_or_else(|| "nothing".to_owned(), |shown| shown.words)
     }
 
@@ -221,6 +246,8 @@ mod tests {
             ("reads once", said(ONE_RECV, None, 20_480, false)),
             ("reads all", said(ONE_RECV, None, 44, false)),
             ("a connection under way", said(NOT_YET, None, 0, true)),
+            ("reads on at the end", said(&AT_THE_END.repeat(5), None, 0, false)),
+            ("reads the end twice", said(&AT_THE_END.repeat(2), None, 0, false)),
             ("of another program", said(&IGNORES.replace("p0", "p1"), Some(12_288), 0, true)),
         ];
         let text: Vec<String> = cases.iter().map(|(name, said)| format!("{name}: {said}")).collect();

@@ -211,7 +211,7 @@ pub fn waits(name: &str, role: &str, mut threads: Vec<Stack>, own: &Own<'_>) -> 
 }
 
 /// A call as a program names it: the kernel has variants of its own.
-fn plain(call: &str) -> String {
+pub fn plain(call: &str) -> String {
     let name = match call {
         "recvfrom" => "recv",
         "sendto" => "send",

@@ -6,7 +6,7 @@ use super::Run;
 use crate::crash::{Crash, Wait};
 use crate::report::model::ProgramReport;
 use crate::run::Record;
-use crate::run::event::{Event, What, With};
+use crate::run::event::{About, Event, What, With};
 
 /// The crash that explains why a run failed this requirement: the judged program's, else another's of the run.
 pub fn crash<'r>(run: &Run<'_>, record: &'r Record, id: &str) -> Option<&'r Crash> {
@@ -19,13 +19,18 @@ pub fn crash<'r>(run: &Run<'_>, record: &'r Record, id: &str) -> Option<&'r Cras
 }
 
 /// What the judged programs of a run were at that failed this requirement; nothing if they had answered everybody:
-/// then the answer was not right, and they wait for the next one.
+/// then the answer was not right, and they wait for the next one. Who waits for whoever comes next is not said to wait
+/// where something was answered.
 pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
     if owes_nobody(&record.events, id) {
         return Vec::new();
     }
     let judged = record.programs.iter().filter(|program| program.role == run.scenario.role);
-    judged.flat_map(|program| program.waits.iter().cloned()).collect()
+    let answered = failed_at(&record.events, id).is_some_and(
+        |at| matches!(&record.events[at].what, What::Judged(judgement) if judgement.about == About::Received),
+    );
+    let waits = judged.flat_map(|program| &program.waits);
+    waits.filter(|wait| !answered || !(wait.is_idle() || wait.is_for_many())).cloned().collect()
 }
 
 /// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent. What

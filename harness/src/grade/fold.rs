@@ -9,7 +9,7 @@ use harness_verdict::{Said, Skip, Undecided};
 use super::{Filter, Options, Played, Rubric, Run, blame};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
-use crate::crash::{Did, words};
+use crate::crash::words;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
 use crate::run::{Failure, Record, transcript};
@@ -190,12 +190,12 @@ fn run_report(
         Said::Failed(found) => {
             failure = found;
             let mut add = |words: &str| failure.reason.push_str(&format!("; {words}"));
-            // A call that failed may be the end of it and not the beginning.
-            let (shown, did) = played.diagnosis.as_ref().map(|(words, did)| (words.as_str(), *did)).unzip();
-            let is_cause = did.is_some_and(|did| did != Did::Failed);
-            shown.filter(|_| !is_cause).into_iter().for_each(&mut add);
+            match &played.diagnosis {
+                Some(shown) if shown.is_cause => cause = Some(shown.words.clone()),
+                Some(shown) => add(&shown.words),
+                None => {}
+            }
             played.smallest.iter().for_each(|(_, words)| add(words));
-            cause = shown.filter(|_| is_cause).map(str::to_owned);
         }
         Said::NotGradable(why) | Said::Broken(why) => failure.reason = why,
         Said::Nothing(found) => skip = Some(found),

@@ -32,6 +32,15 @@ pub fn is_small(scenario: &Scenario) -> bool {
     bytes(&scenario.steps) <= MOST
 }
 
+/// What the calls of a failed run show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// In words.
+    pub words: String,
+    /// Whether that is why it failed.
+    pub is_cause: bool,
+}
+
 /// The call that shows why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telling {
@@ -46,7 +55,7 @@ pub struct Telling {
 
 /// What the calls of the judged role's programs show: in words, and the call that shows it best. Nothing of either, if they
 /// show nothing.
-pub fn look(run: &Run<'_>, played: &Played) -> (Option<(String, Did)>, Option<Telling>) {
+pub fn look(run: &Run<'_>, played: &Played) -> (Option<Diagnosis>, Option<Telling>) {
     let calls = calls::read(&played.calls);
     if calls.is_empty() || calls.len() > LONGEST {
         return (None, None);
@@ -61,14 +70,18 @@ pub fn look(run: &Run<'_>, played: &Played) -> (Option<(String, Did)>, Option<Te
         _ => None,
     });
     let sent_to_it: u64 = sent_to_it.sum();
+    let connections = events.iter().filter(|event| matches!(event.what, What::Connected(_))).count();
     let shown = judged.iter().find_map(|(program, event)| {
         let ended = format!(" p{program}.0.");
         let ended = played.calls.lines().any(|line| line.contains(&ended) && line.contains("exit_group"));
         let input = start_of(&run.scenario.steps, &event.who).and_then(|start| start.input_file.as_ref());
         let input = input.map(|input| input.length());
-        diagnose::of_calls(&calls, &Suspect { name: &event.who, program: *program, input, sent_to_it, ended })
+        let suspect = Suspect { name: &event.who, program: *program, input, sent_to_it, connections, ended };
+        diagnose::of_calls(&calls, &suspect)
     });
-    let (words, told) = shown.map(|shown| ((shown.words, shown.did), (shown.did, shown.call))).unzip();
+    let told = shown.as_ref().filter(|shown| shown.is_cause || shown.did == Did::Failed);
+    let told = told.map(|shown| (shown.did, shown.call));
+    let words = shown.map(|shown| Diagnosis { words: shown.words, is_cause: shown.is_cause });
     let Some(failure) = Failing::first(events) else { return (words, None) };
     let told = told.or_else(|| {
         let sends = calls.iter().filter(|call| judged.iter().any(|(program, _)| *program == call.program));

@@ -25,7 +25,7 @@ use harness_verdict::Skip;
 
 use crate::capture::Link;
 use crate::catalogue::{Catalogue, Task};
-use crate::crash::{Deed, Did};
+use crate::crash::Deed;
 use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
 use crate::run::skip;
 use crate::run::stage::Attention;
@@ -111,8 +111,8 @@ pub struct Played {
     pub unsteady: Option<Unsteady>,
     /// What the smallest failing schedule shows, if one was looked for.
     pub smallest: Option<(cuts::Cuts, String)>,
-    /// What the program's calls show, if it failed, and what the call did that shows it.
-    pub diagnosis: Option<(String, Did)>,
+    /// What the program's calls show, if it failed.
+    pub diagnosis: Option<insight::Diagnosis>,
     /// The call that shows it, of the failure of these requirements.
     pub deed: Option<(Deed, Vec<String>)>,
 }

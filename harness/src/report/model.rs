@@ -312,9 +312,9 @@ impl RunReport {
         self.waits.first().filter(|wait| self.crash.is_none() && !self.is_past(wait))
     }
 
-    /// Whether a wait says less than the call that shows what was wrong: for whoever comes next.
+    /// Whether a wait says no more than the call that shows what was wrong: it is for whoever comes next, or in that very line.
     fn is_past(&self, wait: &Wait) -> bool {
-        self.deed.is_some() && (wait.is_idle() || wait.is_for_many())
+        self.deed.as_ref().is_some_and(|deed| wait.is_idle() || wait.is_for_many() || wait.place == deed.at.place)
     }
 
     /// What made it so, and the reason.

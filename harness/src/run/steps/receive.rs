@@ -443,12 +443,12 @@ impl Director {
             let came = unwanted.is_in(&peer.borrow().received);
             if came {
                 let came = shown::describe(&peer.borrow().received);
-                return Err(Failure {
+                let failure = Failure {
                     expected: format!("{name} gets {}", unwanted.describe()),
                     reason: format!("{name} received {came}, which it must not get"),
                     actual: came,
-                }
-                .into());
+                };
+                return Err(Halt::of_received(failure, &peer.borrow().received));
             }
             if !self.take_in(name, peer, &mut patience).await {
                 return Ok(());

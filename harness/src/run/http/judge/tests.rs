@@ -61,10 +61,10 @@ const PAGE: &str = "HTTP/1.0 200 Fine\nContent-Type: text/html; charset=utf-8\n\
 #[case("response = { or-closed = true, status = [\"4xx\"] }", "", Stream::Silent, "stays open")]
 #[case("response = { or-closed = true, with-status-line = true }", "", Stream::Ended, "")]
 #[case(
-    "response = { status = [200] }",
-    "HTTP/1.1 200 OK\r\nA: b\r\n\rtext",
-    Stream::Open,
-    "no line feed (\\n) behind it: \"\\rtext\""
+    "response = { status = [200], body = { text = \"The night\" } }",
+    "HTTP/1.1 200 OK\r\nA: b\r\n\rThe night\nis long\n",
+    Stream::Ended,
+    "no line feed (\\n) behind it: \"\\rThe night\""
 )]
 #[case("response = { or-closed = true, with-status-line = true }", "<h1>What?</h1>", Stream::Ended, "status line")]
 #[case(
