@@ -94,6 +94,10 @@ const EPHEMERAL: u16 = 32_768;
 /// The host that is typed: not the usual one, so that who goes there was told so, also where no prompt is seen.
 const TYPED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
+/// What is typed for a program that was given no arguments and whose prompt is not seen, in this order: a C program writes
+/// one out when it reads from a terminal only.
+const UNASKED: [&str; 2] = ["{host}", "{port}"];
+
 /// Lines that a program may ask for before it does something.
 const MOST_LINES: usize = 5;
 
@@ -120,6 +124,13 @@ impl Trial {
     /// A trial in which the program opened or went to the very port that it was given.
     fn fits(&self) -> bool {
         self.opened.or(self.went).is_some_and(|(_, port)| port == self.given)
+    }
+
+    /// It took the beginning of the host that was typed for its port: it asks for that first.
+    fn reads_a_port_first(&self) -> bool {
+        let number = u16::from(TYPED.octets()[0]);
+        let is_it = |(_, port): (TransportName, u16)| port == number || port.swap_bytes() == number;
+        self.typed.first().is_some_and(|typed| typed == UNASKED[0]) && self.opened.or(self.went).is_some_and(is_it)
     }
 
     fn acted(&self) -> bool {
@@ -190,6 +201,7 @@ fn try_form(
     bare: &Command,
     form: &str,
     usual: &BTreeMap<String, String>,
+    unasked: [&'static str; 2],
     bounds: (Duration, Duration),
 ) -> Result<Trial, LaunchOutcome> {
     let mut command = bare.clone();
@@ -268,8 +280,7 @@ fn try_form(
                     let typed = match (asked, lines) {
                         (Some(_), MOST_LINES..) => break,
                         (Some(asked), _) => asked.to_owned(),
-                        (None, 0) if form.is_empty() => "{host}".to_owned(),
-                        (None, 1) if form.is_empty() => "{port}".to_owned(),
+                        (None, 0 | 1) if form.is_empty() => unasked[lines].to_owned(),
                         (None, 0..=2) => "a line".to_owned(),
                         (None, _) if input_ended => break,
                         // It may want all of its input before it goes anywhere: `< FILE`.
@@ -363,7 +374,12 @@ pub fn observe(
             }
         }
         let bounds = if restless == 0 { UNHURRIED } else { HURRIED };
-        let attempt = |form: &str| try_form(setup, root, bare, form, &wanted.usual, bounds);
+        let in_order = |form: &str, unasked| try_form(setup, root, bare, form, &wanted.usual, unasked, bounds);
+        let attempt = |form: &str| {
+            let trial = in_order(form, UNASKED)?;
+            let again = trial.reads_a_port_first().then(|| in_order(form, [UNASKED[1], UNASKED[0]]));
+            Ok(again.transpose()?.filter(Trial::fits).unwrap_or(trial))
+        };
         let attempts: Vec<_> = std::thread::scope(|scope| {
             let running: Vec<_> = forms.iter().map(|form| scope.spawn(|| attempt(form))).collect();
             running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()

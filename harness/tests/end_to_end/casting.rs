@@ -198,3 +198,26 @@ fn a_server_whose_documents_lie_elsewhere_is_not_judged_without_them() {
     assert!(told.contains("looks for its documents in /srv/of-nobody/www"), "{told}");
     graded(&serve.replace("/srv/of-nobody/www", "."), 0);
 }
+
+/// A prompt that is written out to a terminal only is not seen: a number is read from whatever is typed.
+#[test]
+fn a_c_program_that_asks_for_its_port_is_told_it() {
+    if !installed("cc") {
+        return;
+    }
+    let folder = folder();
+    let serve = "#include <arpa/inet.h>\n#include <ctype.h>\n#include <stdio.h>\n#include <sys/socket.h>\n#include <unistd.h>\n\
+                 int main(void) {\n    int port, l = socket(AF_INET, SOCK_STREAM, 0);\n    char line[2000];\n    \
+                 printf(\"Enter port number: \");\n    if (scanf(\"%d\", &port) != 1) return 1;\n    \
+                 struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };\n    \
+                 if (bind(l, (struct sockaddr *)&at, sizeof at) || listen(l, 5)) return 1;\n    for (;;) {\n        \
+                 int s = accept(l, NULL, NULL), n;\n        while ((n = recv(s, line, sizeof line, 0)) > 0) {\n            \
+                 for (int i = 0; i < n; i++) line[i] = toupper(line[i]);\n            send(s, line, n, 0);\n        }\n        \
+                 close(s);\n    }\n}\n";
+    write(&folder.path().join("lab"), "first.c", serve);
+    let mut command = harness(folder.path());
+    command.args(["--target", "lab", "--task", "uppercase-tcp", "--requirement", "uppercase-tcp.letters"]);
+    let json = report(command.args(["--format", "json"]), 0);
+    assert_eq!(cast(&json), ["uppercase-tcp server first.c"]);
+    assert!(!json["cast"][0].to_string().contains("127"), "{}", json["cast"][0]);
+}
