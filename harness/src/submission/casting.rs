@@ -307,10 +307,20 @@ fn decide_task(
             let unrivalled = claim.evidence.iter().any(by_name)
                 || sided(&candidates[*program].file) == towards(*program)
                 || rivals(*program).is_empty();
+            // Nothing that it did speaks for the pair, and what it did not do speaks against it.
+            let says_nothing = |claim: &Claim| !claim.behaves() && claim.evidence.contains(&Evidence::SaysNothing);
+            let paired = paired && !says_nothing(claim);
+            let with_a_mute = !lone
+                && claims.iter().any(|other| {
+                    other.role != claim.role
+                        && says_nothing(other)
+                        && pair_by_name(candidates, claim.program, other.program)
+                });
             let alone = own.len() == 1 && (lone || (named || paired) && unrivalled);
             let fits =
                 claim.behaves() || partners().all(|other| may_meet(&candidates[*program], &candidates[other.program]));
-            ((claim.behaves() || alone) && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
+            let is_meant = (claim.behaves() && (named || !with_a_mute)) || alone;
+            (is_meant && fits && !is_theirs(claim) && !is_anothers(claim)).then_some(*program)
         });
         let key = (wanted.task.clone(), (*role).clone());
         match only {
@@ -712,6 +722,27 @@ mod tests {
         &["a.py:12000", "b.py:13000"],
         vec![claim(0, "echo/server", &[answers()]), claim(1, "echo/client", &[])],
         "echo/server=0 echo/client?[1]"
+    )]
+    #[case::half_of_a_pair_whose_other_half_says_nothing(
+        &["q1client.py", "q1server.py"],
+        vec![
+            claim(0, "echo/client", &[answers()]),
+            claim(1, "echo/server", &[Evidence::Acts, Evidence::Side, Evidence::SaysNothing]),
+        ],
+        "echo/server?[1] echo/client?[0]"
+    )]
+    #[case::half_of_a_pair_whose_other_half_says_something_else(
+        &["q1client.py", "q1server.py"],
+        vec![claim(0, "echo/client", &[answers()]), claim(1, "echo/server", &[Evidence::Acts, Evidence::Side])],
+        "echo/client=0 echo/server=1"
+    )]
+    #[case::half_of_a_pair_that_is_named_so(
+        &["echoclient.py", "echoserver.py"],
+        vec![
+            claim(0, "echo/client", &[answers(), named()]),
+            claim(1, "echo/server", &[Evidence::Acts, named(), Evidence::SaysNothing]),
+        ],
+        "echo/client=0 echo/server=1"
     )]
     #[case::nothing(&["a.py"], vec![], "")]
     fn asked_for(#[case] names: &[&str], #[case] claims: Vec<Claim>, #[case] says: &str) {

@@ -57,6 +57,8 @@ pub enum Evidence {
         /// The role there.
         role: String,
     },
+    /// It was spoken to as programs in this role are, and said nothing.
+    SaysNothing,
     /// The name of its file or folder has a word of the task.
     Named(String),
     /// What was handed in is called by a word of the task.
@@ -73,7 +75,7 @@ impl Evidence {
     /// How much it weighs. All weights stand here.
     pub fn weight(&self) -> i32 {
         match self {
-            Self::NothingAsked => 0,
+            Self::NothingAsked | Self::SaysNothing => 0,
             Self::Acts | Self::Home(_) | Self::Mentions(_) | Self::Side | Self::Invoked(_) => 1,
             Self::Named(_) => 2,
             Self::Answers(_) | Self::TakesIn(_) | Self::Plays(_) | Self::PlaysWith { .. } => 10,
@@ -98,6 +100,7 @@ impl fmt::Display for Evidence {
             Self::PlaysWith { other, title } => write!(f, "with {} it got through \"{title}\"", other.display()),
             Self::AnswersLike { task, role } => write!(f, "it answers like the {role} of {task}"),
             Self::FitsBetter { task, role } => write!(f, "it answers even more like the {role} of {task}"),
+            Self::SaysNothing => f.write_str("it says nothing when it is spoken to"),
             Self::Named(word) => write!(f, "its name has \"{word}\" in it"),
             Self::Home(word) => write!(f, "the name of the submission has \"{word}\" in it"),
             Self::Mentions(word) => write!(f, "its source has \"{word}\" in it"),
@@ -221,14 +224,20 @@ impl<'t> Talks<'t> {
         if options && self.observed.arguments() == role.arguments {
             found.push(Evidence::Invoked(role.arguments.clone()));
         }
+        // A client speaks first, and need not be heard to.
+        let mut says_nothing = role.kind.listens();
         for probe in task.file.probe.iter().filter(|probe| probe.role == role.name) {
             let seen = self.talk(task, role, Some(probe))?;
+            says_nothing &= probe.replies.is_some() && seen.as_ref().is_some_and(|(_, seen)| seen.network.is_empty());
             if let Some(because) = seen.and_then(|(_, seen)| observe::shows(probe, &seen)) {
                 let did = if probe.silent { Evidence::TakesIn } else { Evidence::Answers };
                 found.push(did(because));
             }
         }
         let greeted = task.file.probe.iter().any(|probe| probe.role == role.name);
+        if greeted && says_nothing {
+            found.push(Evidence::SaysNothing);
+        }
         let signs = task.file.sign.iter().filter(|sign| sign.role == role.name);
         for sign in signs.filter(|_| depth == Depth::All || depth == Depth::Either && !greeted) {
             if let Some(title) = self.plays(task, role, sign)? {
