@@ -6,7 +6,7 @@ use super::Run;
 use crate::crash::{Crash, Wait};
 use crate::report::model::ProgramReport;
 use crate::run::Record;
-use crate::run::event::{About, Event, What, With};
+use crate::run::event::{About, Event, Excerpt, What, With};
 
 /// The crash that explains why a run failed this requirement: the judged program's, else another's of the run.
 pub fn crash<'r>(run: &Run<'_>, record: &'r Record, id: &str) -> Option<&'r Crash> {
@@ -31,6 +31,18 @@ pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
     );
     let waits = judged.flat_map(|program| &program.waits);
     waits.filter(|wait| !answered || !(wait.is_idle() || wait.is_for_many())).cloned().collect()
+}
+
+/// What a peer had sent last when it received what was not expected, and a requirement was found not to hold.
+pub fn got<'e>(events: &'e [Event], id: &str) -> Option<&'e Excerpt> {
+    let at = failed_at(events, id)?;
+    let is_it = matches!(&events[at].what, What::Judged(judgement) if judgement.about == About::Received);
+    let heard = events[..at].iter().rposition(|event| is_it && matches!(event.what, What::Received(_)))?;
+    let own = events[..heard].iter().rev().filter(|event| event.who == events[heard].who);
+    own.take_while(|event| !matches!(event.what, What::Connected(_))).find_map(|event| match &event.what {
+        What::Sent(bytes) => Some(bytes),
+        _ => None,
+    })
 }
 
 /// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent. What
@@ -105,9 +117,9 @@ mod tests {
     use crate::run::event::{About, Excerpt, Judgement};
 
     /// Events by letters: a capital is what a peer of that name sends, a small letter what it receives, and a dot is the
-    /// end of its data.
-    fn events(acts: &str) -> Vec<Event> {
-        let said = || Excerpt::of(b"x");
+    /// end of its data. What is sent is that letter.
+    fn events(acts: &str, about: About) -> Vec<Event> {
+        let said = |act: char| Excerpt::of(act.to_string().as_bytes());
         let mut events: Vec<(String, What)> = Vec::new();
         for act in acts.chars() {
             let what = match act {
@@ -115,8 +127,8 @@ mod tests {
                 '-' => What::Connected(With::Client),
                 '.' => What::EndReceived,
                 '!' => What::Closed,
-                act if act.is_uppercase() => What::Sent(said()),
-                _ => What::Received(said()),
+                act if act.is_uppercase() => What::Sent(said(act)),
+                _ => What::Received(said(act)),
             };
             let who = if act.is_alphabetic() { act.to_ascii_lowercase() } else { 'a' };
             events.push((who.to_string(), what));
@@ -124,13 +136,13 @@ mod tests {
         let judgement = Judgement {
             decides: vec!["t.letters".to_owned()],
             held: false,
-            about: About::Conduct,
+            about,
             expected: String::new(),
             actual: String::new(),
             reason: String::new(),
         };
         events.push(("harness".to_owned(), What::Judged(judgement)));
-        events.push(("a".to_owned(), What::Sent(said())));
+        events.push(("a".to_owned(), What::Sent(said('Z'))));
         events.into_iter().map(|(who, what)| Event { at: Duration::ZERO, who, what }).collect()
     }
 
@@ -144,6 +156,17 @@ mod tests {
     #[case::a_client_that_leaves("+Aa!", true)]
     #[case::no_peer("", false)]
     fn answers_that_are_owed(#[case] acts: &str, #[case] none: bool) {
-        assert_eq!(owes_nobody(&events(acts), "t.letters"), none);
+        assert_eq!(owes_nobody(&events(acts, About::Conduct), "t.letters"), none);
+    }
+
+    #[rstest]
+    #[case::what_it_answered("+Aa", About::Received, Some("A"))]
+    #[case::of_the_one_who_received("+AaBb", About::Received, Some("B"))]
+    #[case::not_what_came_after("+AaA", About::Received, Some("A"))]
+    #[case::a_greeting("+A+a", About::Received, None)]
+    #[case::nothing_came("+A", About::Conduct, None)]
+    fn what_was_answered_so(#[case] acts: &str, #[case] about: About, #[case] sent: Option<&str>) {
+        let events = events(acts, about);
+        assert_eq!(got(&events, "t.letters").map(|got| got.shown.as_slice()), sent.map(str::as_bytes));
     }
 }

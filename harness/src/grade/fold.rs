@@ -180,6 +180,7 @@ fn run_report(
     findings.extend(played.unsteady.map(|it| format!("failed {} of {}", it.failed, counted(it.times, "time"))));
     let virtual_time = played.backend != BackendName::Wire;
     let difference = (said.status() == Status::Fail).then(|| event::difference(&played.record.events, id)).flatten();
+    let got = blame::got(&played.record.events, id).filter(|_| said.status() == Status::Fail).cloned();
     let run_id = run.scenario.run_id();
     let status = said.status();
     let (mut failure, mut skip) =
@@ -240,6 +241,7 @@ fn run_report(
         replay: format!("harness replay report.json '{run_id}'"),
         trace_sha256: played.record.trace_sha256.clone().unwrap_or_default(),
         evidence: Evidence::default(),
+        got,
         difference,
         crash,
         waits,

@@ -79,8 +79,9 @@ pub fn look(run: &Run<'_>, played: &Played) -> (Option<Diagnosis>, Option<Tellin
         let suspect = Suspect { name: &event.who, program: *program, input, sent_to_it, connections, ended };
         diagnose::of_calls(&calls, &suspect)
     });
-    let told = shown.as_ref().filter(|shown| shown.is_cause || shown.did == Did::Failed);
-    let told = told.map(|shown| (shown.did, shown.call));
+    // What was left unread when a dialogue ended early followed from something else, and leads away from it.
+    let shown = shown.filter(|shown| shown.is_cause || shown.did == Did::Failed);
+    let told = shown.as_ref().map(|shown| (shown.did, shown.call));
     let words = shown.map(|shown| Diagnosis { words: shown.words, is_cause: shown.is_cause });
     let Some(failure) = Failing::first(events) else { return (words, None) };
     let told = told.or_else(|| {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::crash::{Crash, Deed, Stop, Wait, words};
-use crate::run::event::Difference;
+use crate::run::event::{Difference, Excerpt};
 use crate::submission::findings::Findings;
 
 /// Version of the JSON report.
@@ -287,6 +287,9 @@ pub struct RunReport {
     /// What the programs said and how they ended, where the run did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramReport>,
+    /// What a program was sent that sent back something that was not expected.
+    #[serde(skip)]
+    pub got: Option<Excerpt>,
     /// Where what came begins to differ from what was expected, if bytes were compared.
     #[serde(skip)]
     pub difference: Option<Difference>,

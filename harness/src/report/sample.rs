@@ -353,6 +353,7 @@ fn run(scenario: &str, status: Status) -> RunReport {
         replay: format!("harness replay report.json {id}"),
         trace_sha256: "a9c4".repeat(16),
         evidence: Evidence::default(),
+        got: None,
         difference: None,
         crash: None,
         waits: Vec::new(),

@@ -29,6 +29,8 @@ const INDENT: usize = 4;
 const TAG: usize = 40;
 /// Ids in a list before the rest is counted.
 const IDS: usize = 3;
+/// Bytes shown of what a program was sent.
+const GOT: usize = 72;
 /// Bytes shown before and from the first difference on.
 const AROUND: (usize, usize) = (16, 40);
 
@@ -84,6 +86,9 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
         if run.cause.is_some() {
             field("so", &prose::one_line(&run.reason), PROSE);
         }
+        if let Some(got) = &run.got {
+            field("got", &shown::quote(shown::beginning(&got.shown, GOT)), 1);
+        }
         if let Some((expected, came)) = values(run) {
             field("expected", &expected, 1);
             field("came", &came, PROSE);
@@ -118,7 +123,9 @@ fn headline(report: &Report, cause: &Cause<'_>, run: &RunReport, style: Style) -
     let mut texts = escape::lines(if reason.is_empty() { "no reason was given" } else { reason });
     let first = capital(&texts.remove(0));
     let room = style.columns().saturating_sub(TAG + 4).max(30);
-    let side_by_side = style.columns() >= TAG + 44 && columns(&tag) <= TAG;
+    // What would be cut there has the whole width.
+    let fits = wrap(&first, room).len() <= REASON;
+    let side_by_side = fits && style.columns() >= TAG + 44 && columns(&tag) <= TAG;
     let room = if side_by_side { room } else { style.columns() - 2 };
     let mut told = at_most(wrap(&first, room), REASON, room).into_iter();
     let head = told.next().unwrap_or_default();
