@@ -99,10 +99,12 @@ pub fn look(run: &Run<'_>, played: &Played) -> (Option<Diagnosis>, Option<Tellin
 }
 
 impl Telling {
-    /// Where it is made, by playing the run once more up to it.
-    pub fn deed(&self, play: &dyn Fn(Attention) -> Outcome) -> Option<(Deed, Vec<String>)> {
+    /// Where it is made, by playing the run once more up to it. `record` is that of its calls: a run that has another one
+    /// until then stops in another call.
+    pub fn deed(&self, record: &str, play: &dyn Fn(Attention) -> Outcome) -> Option<(Deed, Vec<String>)> {
         let outcome = play(Attention::Call(self.line));
-        let program = outcome.record.programs.get(self.program).filter(|_| outcome.stopped)?;
+        let is_it = outcome.stopped && outcome.calls.lines().eq(record.lines().take(self.line));
+        let program = outcome.record.programs.get(self.program).filter(|_| is_it)?;
         Some((Deed::of(self.did, &self.name, &program.waits)?, self.decides.clone()))
     }
 }

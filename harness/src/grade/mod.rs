@@ -356,8 +356,8 @@ fn look_into(run: &Run<'_>, played: &mut Played, subject: &Subject<'_>, options:
     // Of a crash the line is known.
     let crashed = played.record.programs.iter().any(|program| program.crash.is_some());
     let cast = &subject.casts[&run.scenario.task];
-    let stopping = |attention| simulated::play(&run.scenario, cast, options.seed, false, attention, &options.limits);
-    played.deed = telling.filter(|_| !crashed).and_then(|telling| telling.deed(&stopping));
+    let stopping = |attention| simulated::play(&run.scenario, cast, options.seed, true, attention, &options.limits);
+    played.deed = telling.filter(|_| !crashed).and_then(|telling| telling.deed(&played.calls, &stopping));
 }
 
 /// Said of a program that asks again and again instead of waiting.
