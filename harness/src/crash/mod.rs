@@ -125,7 +125,7 @@ pub struct Deed {
 pub enum Did {
     /// It sent what was not expected, or less than it was given.
     Sent,
-    /// It was the last one that read, and something was left.
+    /// It was the last one that read: something was left, or there was nothing more.
     Read,
     /// It failed.
     Failed,

@@ -209,6 +209,8 @@ fn run_report(
     let deed = deed.filter(|_| status == Status::Fail).map(|(deed, _)| deed.clone());
     if let Some(crash) = &crash {
         failure.reason = format!("{} ({})", words::sentence(crash), failure.reason);
+        // Nothing is told before a crash: what was left unread may be so because of it.
+        cause = None;
     }
     RunReport {
         role: run.scenario.role.clone(),
