@@ -30,8 +30,8 @@ pub fn signal_name(number: i32) -> String {
 /// A program whose calls are looked at.
 #[derive(Debug, Clone)]
 pub struct Suspect<'s> {
-    /// Its name in the run.
-    pub name: &'s str,
+    /// What it is called in a sentence.
+    pub who: &'s str,
     /// Its number in the record of calls.
     pub program: usize,
     /// Length of its input file in bytes, if it had one: what it was to send.
@@ -79,7 +79,7 @@ fn reads_on<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> 
     (ends >= LOOP).then(|| {
         let name = crate::crash::plain(&last.name);
         let words =
-            format!("the {} reads on at the end of the stream: {name}() returns 0 bytes again and again", suspect.name);
+            format!("{} reads on at the end of the stream: {name}() returns 0 bytes again and again", suspect.who);
         Shown { words, is_cause: true, did: Did::Read, call: last }
     })
 }
@@ -139,8 +139,8 @@ fn unsent<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
             _ => String::new(),
         };
         let words = format!(
-            "the {}'s {} send took {count} of {of} bytes, and the other {left} {were} never sent again{more}",
-            suspect.name,
+            "{}'s {} send took {count} of {of} bytes, and the other {left} {were} never sent again{more}",
+            suspect.who,
             ordinal(index + 1)
         );
         return Some(Shown { words, is_cause: true, did: Did::Sent, call });
@@ -159,7 +159,7 @@ fn failed<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
         calls.iter().take_while(|other| !std::ptr::eq(**other, *call)).filter(|it| it.name == call.name).count();
     let which = if number == 0 { String::new() } else { format!("{} ", ordinal(number + 1)) };
     TELLING.contains(&error.as_str()).then(|| {
-        let words = format!("the {}'s {which}{}() failed with {error}", suspect.name, call.name);
+        let words = format!("{}'s {which}{}() failed with {error}", suspect.who, call.name);
         // It may be the end of it, and not the beginning.
         Shown { words, is_cause: false, did: Did::Failed, call }
     })
@@ -177,7 +177,7 @@ fn unread<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
     let calls = if reads.len() == 1 { "one call".to_owned() } else { format!("{} calls", reads.len()) };
     (read < suspect.sent_to_it).then(|| {
         let sent = suspect.sent_to_it;
-        let words = format!("the {} read {read} of the {sent} bytes that it was sent, in {calls}", suspect.name);
+        let words = format!("{} read {read} of the {sent} bytes that it was sent, in {calls}", suspect.who);
         Shown { words, is_cause, did: Did::Read, call }
     })
 }
@@ -229,7 +229,7 @@ mod tests {
     const NOT_YET: &str = "0.0 s p0.0.0 connect fd 3 h0s2 127.0.0.1:23456 asked 0 = errno 115\n";
 
     fn said(record: &str, input: Option<u64>, sent_to_it: u64, ended: bool) -> String {
-        let suspect = Suspect { name: "program", program: 0, input, sent_to_it, connections: 1, ended };
+        let suspect = Suspect { who: "the program", program: 0, input, sent_to_it, connections: 1, ended };
         of_calls(&calls::read(record), &suspect).map_or_else(|| "nothing".to_owned(), |shown| shown.words)
     }
 

@@ -14,6 +14,17 @@ pub fn counted(count: impl TryInto<u64>, thing: &str) -> String {
     format!("{count} {thing}{ending}")
 }
 
+/// What the program of a role is called: a server is a server, and what has no such name (`mail`) is a program.
+pub fn doer(role: &str) -> String {
+    let is_one = role.ends_with("er") || role.ends_with("or") || ["client", "proxy"].contains(&role);
+    if is_one { role.to_owned() } else { format!("{role} program") }
+}
+
+/// A program of a run in a sentence: a name of the scenario's own says nothing without the role.
+pub fn program(name: &str, role: &str) -> String {
+    if name == role { format!("the {}", doer(role)) } else { format!("the {} \"{name}\"", doer(role)) }
+}
+
 /// The same with its verb: `1 byte is`, `2 bytes are`.
 pub fn counted_are(count: usize, thing: &str) -> String {
     format!("{} {}", counted(count, thing), if count == 1 { "is" } else { "are" })

@@ -92,7 +92,7 @@ pub fn run(arguments: &Peer) -> Exit {
     let mut text = transcript::lines(&record.events, true).join("\n");
     let (verdict, exit) = match record.end {
         End::Played => ("everything was as expected".to_owned(), Exit::Passed),
-        End::Failed(failure) => (format!("expected: {}\nbut: {}", failure.expected, failure.reason), Exit::Failed),
+        End::Failed(failure) => (format!("expected: {}\nbut: {}", failure.expected, failure.why()), Exit::Failed),
         End::Skipped(skip) => (format!("ends here: {}", skip.why), Exit::Passed),
         End::NotGradable(why) => (why, Exit::NotGradable),
         End::Harness(why) => (why, Exit::Harness),

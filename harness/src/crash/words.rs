@@ -1,10 +1,12 @@
 //! The sentences about a crash. Parts for pages, and one line for everything else.
 
+use harness_judging::shown;
+
 use super::{Crash, Did, Doing, Kind, Place, Stop, Wait};
 
 /// What happened, as in `The server crashed while it spoke with alice`.
 pub fn headline(crash: &Crash) -> String {
-    let role = &crash.role;
+    let role = shown::doer(&crash.role);
     let what = match (crash.ended, &crash.kind) {
         (true, _) => format!("The {role} crashed"),
         (false, Kind::Exception { .. }) => format!("An exception came up in the {role}"),
@@ -52,6 +54,7 @@ pub fn title(stop: Stop<'_>) -> String {
         Stop::Wait(wait) => wait,
     };
     let Wait { role, place: Place { file, line, .. }, .. } = wait;
+    let role = shown::doer(role);
     match wait.call.as_deref() {
         None => format!("The {role} runs on and on in line {line} of {file}"),
         Some(call) if call.contains(' ') => format!("The {role} waits in line {line} of {file}, for {call}"),
@@ -90,7 +93,7 @@ fn at(wait: &Wait) -> String {
 /// What a program is at, as a part of a sentence: `the server waits in recv(): server.c:41 n = recv(fd, line, 80, 0) -
 /// serve() called at server.c:63`.
 pub fn waits(wait: &Wait) -> String {
-    format!("the {} {}: {}", wait.role, at(wait), waits_at(wait))
+    format!("the {} {}: {}", shown::doer(&wait.role), at(wait), waits_at(wait))
 }
 
 /// What a call did, as a label before its line.
@@ -104,9 +107,18 @@ pub fn did(did: Did) -> &'static str {
 
 /// Where a program waits, or made a call, as in `server.c:41 n = recv(fd, line, 80, 0) - serve() called at server.c:63`.
 pub fn waits_at(wait: &Wait) -> String {
-    let Place { file, line, text, function } = &wait.place;
+    line(&wait.place, &wait.frames)
+}
+
+/// Where a program crashed, if that is known, in the same form.
+pub fn crashed_at(crash: &Crash) -> Option<String> {
+    crash.place.as_ref().map(|place| line(place, &crash.frames))
+}
+
+fn line(place: &Place, frames: &[Place]) -> String {
+    let Place { file, line, text, function } = place;
     let mut said = format!("{file}:{line} {text}").trim_end().to_owned();
-    if let Some(outer) = wait.frames.get(1) {
+    if let Some(outer) = frames.get(1) {
         let function = if function.is_empty() { "called".to_owned() } else { format!("{function}() called") };
         said.push_str(&format!(" - {function} at {}:{}", outer.file, outer.line));
     }

@@ -6,7 +6,10 @@ use super::Run;
 use crate::crash::{Crash, Wait};
 use crate::report::model::ProgramReport;
 use crate::run::Record;
-use crate::run::event::{About, Event, Excerpt, What, With};
+use crate::run::event::{About, Event, Excerpt, Judgement, What, With};
+
+/// Pieces that are shown of what a peer had sent.
+const PIECES: usize = 2;
 
 /// The crash that explains why a run failed this requirement: the judged program's, else another's of the run.
 pub fn crash<'r>(run: &Run<'_>, record: &'r Record, id: &str) -> Option<&'r Crash> {
@@ -33,16 +36,24 @@ pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
     waits.filter(|wait| !answered || !(wait.is_idle() || wait.is_for_many())).cloned().collect()
 }
 
-/// What a peer had sent last when it received what was not expected, and a requirement was found not to hold.
-pub fn got<'e>(events: &'e [Event], id: &str) -> Option<&'e Excerpt> {
-    let at = failed_at(events, id)?;
-    let is_it = matches!(&events[at].what, What::Judged(judgement) if judgement.about == About::Received);
-    let heard = events[..at].iter().rposition(|event| is_it && matches!(event.what, What::Received(_)))?;
+/// What a peer had sent, since it had received something before, when it received what was not expected, and a requirement
+/// was found not to hold. Of many pieces the last.
+pub fn got(events: &[Event], id: &str) -> Vec<Excerpt> {
+    let is_it = |judgement: &Judgement| judgement.about == About::Received;
+    let at = failed_at(events, id).filter(|at| matches!(&events[*at].what, What::Judged(it) if is_it(it)));
+    let heard = at.and_then(|at| events[..at].iter().rposition(|event| matches!(event.what, What::Received(_))));
+    let Some(heard) = heard else { return Vec::new() };
     let own = events[..heard].iter().rev().filter(|event| event.who == events[heard].who);
-    own.take_while(|event| !matches!(event.what, What::Connected(_))).find_map(|event| match &event.what {
-        What::Sent(bytes) => Some(bytes),
-        _ => None,
-    })
+    let own = own.take_while(|event| !matches!(event.what, What::Connected(_)));
+    let said = own.skip_while(|event| !matches!(event.what, What::Sent(_)));
+    let said =
+        said.take_while(|event| !matches!(event.what, What::Received(_))).filter_map(|event| match &event.what {
+            What::Sent(bytes) => Some(bytes.clone()),
+            _ => None,
+        });
+    let mut said: Vec<Excerpt> = said.take(PIECES).collect();
+    said.reverse();
+    said
 }
 
 /// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent. What
@@ -140,6 +151,7 @@ mod tests {
             expected: String::new(),
             actual: String::new(),
             reason: String::new(),
+            state: String::new(),
         };
         events.push(("harness".to_owned(), What::Judged(judgement)));
         events.push(("a".to_owned(), What::Sent(said('Z'))));
@@ -160,13 +172,17 @@ mod tests {
     }
 
     #[rstest]
-    #[case::what_it_answered("+Aa", About::Received, Some("A"))]
-    #[case::of_the_one_who_received("+AaBb", About::Received, Some("B"))]
-    #[case::not_what_came_after("+AaA", About::Received, Some("A"))]
-    #[case::a_greeting("+A+a", About::Received, None)]
-    #[case::nothing_came("+A", About::Conduct, None)]
-    fn what_was_answered_so(#[case] acts: &str, #[case] about: About, #[case] sent: Option<&str>) {
+    #[case::what_it_answered("+Aa", About::Received, "A")]
+    #[case::of_the_one_who_received("+AaBb", About::Received, "B")]
+    #[case::not_what_came_after("+AaA", About::Received, "A")]
+    #[case::two_and_one_answer("+AABBb", About::Received, "BB")]
+    #[case::in_pieces("+Aaaa", About::Received, "A")]
+    #[case::not_what_was_answered_before("+AaAa", About::Received, "A")]
+    #[case::a_greeting("+A+a", About::Received, "")]
+    #[case::nothing_came("+A", About::Conduct, "")]
+    fn what_was_answered_so(#[case] acts: &str, #[case] about: About, #[case] sent: &str) {
         let events = events(acts, about);
-        assert_eq!(got(&events, "t.letters").map(|got| got.shown.as_slice()), sent.map(str::as_bytes));
+        let got: Vec<u8> = got(&events, "t.letters").into_iter().flat_map(|got| got.shown).collect();
+        assert_eq!(String::from_utf8(got).unwrap(), sent);
     }
 }

@@ -9,7 +9,6 @@ use harness_verdict::{Said, Skip, Undecided};
 use super::{Filter, Options, Played, Rubric, Run, blame};
 use crate::catalogue::model::{Level, Requirement};
 use crate::catalogue::{Task, handout};
-use crate::crash::words;
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
 use crate::run::{Failure, Record, transcript};
@@ -180,11 +179,11 @@ fn run_report(
     findings.extend(played.unsteady.map(|it| format!("failed {} of {}", it.failed, counted(it.times, "time"))));
     let virtual_time = played.backend != BackendName::Wire;
     let difference = (said.status() == Status::Fail).then(|| event::difference(&played.record.events, id)).flatten();
-    let got = blame::got(&played.record.events, id).filter(|_| said.status() == Status::Fail).cloned();
+    let failed = said.status() == Status::Fail;
+    let got = if failed { blame::got(&played.record.events, id) } else { Vec::new() };
     let run_id = run.scenario.run_id();
     let status = said.status();
-    let (mut failure, mut skip) =
-        (Failure { expected: String::new(), actual: String::new(), reason: String::new() }, None);
+    let (mut failure, mut skip) = (Failure::default(), None);
     let mut cause = None;
     match said {
         Said::Held => {}
@@ -207,11 +206,8 @@ fn run_report(
     let waits = if status == Status::Fail { blame::waits(run, &played.record, id) } else { Vec::new() };
     let deed = played.deed.as_ref().filter(|(_, decides)| decides.iter().any(|it| it == id));
     let deed = deed.filter(|_| status == Status::Fail).map(|(deed, _)| deed.clone());
-    if let Some(crash) = &crash {
-        failure.reason = format!("{} ({})", words::sentence(crash), failure.reason);
-        // Nothing is told before a crash: what was left unread may be so because of it.
-        cause = None;
-    }
+    // Nothing is told before a crash: what was left unread may be so because of it.
+    let cause = cause.filter(|_| crash.is_none());
     RunReport {
         role: run.scenario.role.clone(),
         pairing: run.pairing(cast).to_owned(),
@@ -238,6 +234,7 @@ fn run_report(
         findings,
         unsteady: played.unsteady,
         reason: failure.reason,
+        state: failure.state,
         cause,
         hint: if status == Status::Fail { requirement.look_at.clone() } else { String::new() },
         replay: format!("harness replay report.json '{run_id}'"),

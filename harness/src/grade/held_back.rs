@@ -227,6 +227,7 @@ mod tests {
                 expected: String::new(),
                 actual: String::new(),
                 reason: String::new(),
+                state: String::new(),
             }),
         };
         let events = [judged(&["a.x"]), judged(&["a.y"]), judged(&["a.x", "a.y"])];

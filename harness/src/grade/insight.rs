@@ -1,5 +1,6 @@
 //! What the record of calls of a failed run says about the judged program.
 
+use harness_judging::shown;
 use harness_verdict::{About, Judgement};
 
 use super::{Played, Run};
@@ -76,7 +77,8 @@ pub fn look(run: &Run<'_>, played: &Played) -> (Option<Diagnosis>, Option<Tellin
         let ended = played.calls.lines().any(|line| line.contains(&ended) && line.contains("exit_group"));
         let input = start_of(&run.scenario.steps, &event.who).and_then(|start| start.input_file.as_ref());
         let input = input.map(|input| input.length());
-        let suspect = Suspect { name: &event.who, program: *program, input, sent_to_it, connections, ended };
+        let who = shown::program(&event.who, &run.scenario.role);
+        let suspect = Suspect { who: &who, program: *program, input, sent_to_it, connections, ended };
         diagnose::of_calls(&calls, &suspect)
     });
     // What was left unread when a dialogue ended early followed from something else, and leads away from it.
@@ -205,7 +207,7 @@ mod tests {
         };
         let (expected, actual, reason) = Default::default();
         let decides = vec!["task.it".to_owned()];
-        let judgement = Judgement { decides, held: false, about, expected, actual, reason };
+        let judgement = Judgement { decides, held: false, about, expected, actual, reason, state: String::new() };
         let judged = Event { at: Duration::ZERO, who: "harness".to_owned(), what: What::Judged(judgement) };
         acts.split(' ').map(of).chain([judged]).collect()
     }

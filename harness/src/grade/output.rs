@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use harness_judging::shown;
+
 use super::{Played, Run};
 use crate::run::End;
 use crate::scenario::model::{OutputKind, Pairing, Step};
@@ -63,7 +65,7 @@ pub fn unflushed(runs: &[Run<'_>], played: &[Played], play: &dyn Fn(&Run<'_>) ->
         looked_at.insert((&scenario.task, &scenario.role));
         let second = play(&piped).record;
         if matches!(second.end, End::Failed(_)) && second.facts().fails_output(None) {
-            let role = &scenario.role;
+            let role = shown::doer(&scenario.role);
             remarks.push((
                 index,
                 format!(

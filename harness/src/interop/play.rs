@@ -93,7 +93,7 @@ impl Field<'_> {
                 scenario: verdict.scenario.clone(),
                 expected: verdict.failure.expected.clone(),
                 actual: verdict.failure.actual.clone(),
-                reason: verdict.failure.reason.clone(),
+                reason: verdict.failure.why(),
                 virtual_ms: verdict.virtual_ms,
             });
         }
@@ -209,7 +209,7 @@ impl Field<'_> {
         };
         let disagreement = |group: &Vec<Place>| {
             let (client, server) = group[0];
-            let reason = all.get(&group[0]).map(|it| it.failure.reason.clone()).unwrap_or_default();
+            let reason = all.get(&group[0]).map(|it| it.failure.why()).unwrap_or_default();
             let (client_does, server_does) = does(group[0]);
             Disagreement {
                 pairs: group.iter().map(|(c, s)| [entrants[*c].name.clone(), entrants[*s].name.clone()]).collect(),
@@ -290,13 +290,9 @@ fn everyone(entrants: &[Entrant], clients: &[usize], servers: &[usize]) -> Vec<S
 
 /// How one run came out.
 fn came(played: &Played) -> (Outcome, Failure) {
-    let words = |reason: &str| Failure { expected: String::new(), actual: String::new(), reason: reason.to_owned() };
+    let words = |reason: &str| Failure { reason: reason.to_owned(), ..Failure::default() };
     let judged = played.record.events.iter().find_map(|event| match &event.what {
-        What::Judged(judgement) if !judgement.held => Some(Failure {
-            expected: judgement.expected.clone(),
-            actual: judgement.actual.clone(),
-            reason: judgement.reason.clone(),
-        }),
+        What::Judged(judgement) if !judgement.held => Some(judgement.failure()),
         _ => None,
     });
     match (&played.record.end, judged) {
@@ -332,7 +328,7 @@ fn undecided(why: &str) -> Verdict {
     Verdict {
         outcome: Outcome::Undecided,
         scenario: String::new(),
-        failure: Failure { expected: String::new(), actual: String::new(), reason: why.to_owned() },
+        failure: Failure { reason: why.to_owned(), ..Failure::default() },
         virtual_ms: 0,
     }
 }

@@ -116,7 +116,7 @@ impl Bench<'_> {
                 let remarks = experiment.remarks.iter().filter(|remark| facts::holds(remark, &facts));
                 (facts::conclude(experiment, &facts), remarks.map(|remark| remark.says.clone()).collect())
             }
-            End::Failed(failure) => (format!("The experiment broke off: {}.", failure.reason), Vec::new()),
+            End::Failed(failure) => (format!("The experiment broke off: {}.", failure.why()), Vec::new()),
             End::NotGradable(why) | End::Skipped(Skip { why, .. }) => {
                 (format!("The experiment could not be made: {why}."), Vec::new())
             }

@@ -34,6 +34,7 @@ fn judged(facts: &[(&str, bool)]) -> Vec<Event> {
         expected: String::new(),
         actual: String::new(),
         reason: String::new(),
+        state: String::new(),
     };
     let event = |fact| Event { at: Duration::ZERO, who: "harness".to_owned(), what: What::Judged(judgement(fact)) };
     facts.iter().map(event).collect()

@@ -262,8 +262,11 @@ pub struct RunReport {
     /// How often it failed, where it was played several times and came out differently.
     #[serde(default)]
     pub unsteady: Option<Unsteady>,
-    /// One sentence: why the verdict is what it is.
+    /// One sentence: why the verdict is what it is. A crash stands in `crash`, and is no part of it.
     pub reason: String,
+    /// What the programs were at when that was seen, if it was waited for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
     /// What the program's calls show that makes it so, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -287,9 +290,9 @@ pub struct RunReport {
     /// What the programs said and how they ended, where the run did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramReport>,
-    /// What a program was sent that sent back something that was not expected.
+    /// What a program was sent, in pieces, that sent back something that was not expected.
     #[serde(skip)]
-    pub got: Option<Excerpt>,
+    pub got: Vec<Excerpt>,
     /// Where what came begins to differ from what was expected, if bytes were compared.
     #[serde(skip)]
     pub difference: Option<Difference>,
@@ -320,9 +323,26 @@ impl RunReport {
         self.deed.as_ref().is_some_and(|deed| wait.is_idle() || wait.is_for_many() || wait.place == deed.at.place)
     }
 
-    /// What made it so, and the reason.
+    /// The reason, and what the programs were at, unless a line of theirs says it.
+    pub fn so(&self) -> String {
+        let line = self.crash.is_some() || self.wait().is_some() || self.cause.is_some();
+        // Where what came was wrong, the program had done what it meant to do.
+        let answered = !self.got.is_empty() && self.deed().is_some();
+        if self.state.is_empty() || line || answered {
+            return self.reason.clone();
+        }
+        format!("{}; {}", self.reason, self.state)
+    }
+
+    /// All of it in one sentence: the crash or the cause, and what came of it.
     pub fn why(&self) -> String {
-        self.cause.as_ref().map_or_else(|| self.reason.clone(), |cause| format!("{cause}; {}", self.reason))
+        let so = self.so();
+        match (&self.crash, &self.cause) {
+            (Some(crash), _) if so.is_empty() => words::sentence(crash),
+            (Some(crash), _) => format!("{} ({so})", words::sentence(crash)),
+            (None, Some(cause)) => format!("{cause}; {so}"),
+            (None, None) => so,
+        }
     }
 
     /// The same together with the line that a program waits in.

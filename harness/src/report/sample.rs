@@ -73,9 +73,7 @@ pub fn stopped() -> Report {
     letters.runs[0].crash = Some(crash("b'abc'"));
     form.runs[0].crash = Some(crash("b'xyz'"));
     for found in [&mut letters, &mut form] {
-        let run = &mut found.runs[0];
-        let sentence = run.crash.as_ref().map(crate::crash::words::sentence);
-        run.reason = format!("{} (alice received nothing)", sentence.unwrap_or_default());
+        found.runs[0].reason = "alice received nothing".to_owned();
     }
     let (mut next, mut others) = (failed("uppercase-tcp.next-client"), failed("uppercase-tcp.others-untouched"));
     next.runs[0].waits = vec![wait("recv", &place("lib/lines, 100%.py", 7, "read", "data += connection.recv(10)"))];
@@ -348,12 +346,13 @@ fn run(scenario: &str, status: Status) -> RunReport {
         findings: Vec::new(),
         unsteady: None,
         reason: "as expected".to_owned(),
+        state: String::new(),
         cause: None,
         hint: String::new(),
         replay: format!("harness replay report.json {id}"),
         trace_sha256: "a9c4".repeat(16),
         evidence: Evidence::default(),
-        got: None,
+        got: Vec::new(),
         difference: None,
         crash: None,
         waits: Vec::new(),

@@ -70,6 +70,9 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
     let (Some(first), Some(run)) = (cause.failed.first(), cause.run()) else { return Vec::new() };
     let mut lines = headline(report, cause, run, style);
     let mut field = |label: &str, text: &str, most: usize| {
+        if text.is_empty() {
+            return;
+        }
         let room = style.columns() - INDENT - LABEL;
         for (index, line) in at_most(wrap(text, room), most, room).into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
@@ -77,28 +80,31 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
             lines.push(format!("{:INDENT$}{}{:blanks$}{line}", "", style.paint(Paint::Quiet, label), ""));
         }
     };
+    if let Some(crash) = &run.crash {
+        field("at", &escape::line(&words::crashed_at(crash).unwrap_or_default()), PROSE);
+        field("error", &escape::line(words::what(&crash.kind).lines().next().unwrap_or_default()), PROSE);
+    }
     field("wanted", &prose::one_line(&first.title), PROSE);
     let tried = prose::one_line(&run.title);
     if !tried.is_empty() && tried != prose::one_line(&first.title) {
         field("tried", &tried, 1);
     }
     if cause.kind != Kind::DoesNotRun {
-        if run.cause.is_some() {
-            field("so", &prose::one_line(&run.reason), PROSE);
+        if run.crash.is_some() || run.cause.is_some() {
+            field("so", &prose::one_line(&run.so()), PROSE);
         }
-        if let Some(got) = &run.got {
-            field("got", &shown::quote(shown::beginning(&got.shown, GOT)), 1);
-        }
+        let got: Vec<String> = run.got.iter().map(|got| shown::quote(shown::beginning(&got.shown, GOT))).collect();
+        field("got", &got.join(" "), 1);
         if let Some((expected, came)) = values(run) {
             field("expected", &expected, 1);
             field("came", &came, PROSE);
         }
         if let Some(wait) = run.wait() {
             let label = if wait.call.is_some() { "waits at" } else { "runs at" };
-            field(label, &words::waits_at(wait), PROSE);
+            field(label, &escape::line(&words::waits_at(wait)), PROSE);
         }
         if let Some(deed) = run.deed() {
-            field(words::did(deed.did), &words::waits_at(&deed.at), PROSE);
+            field(words::did(deed.did), &escape::line(&words::waits_at(&deed.at)), PROSE);
         }
         // A requirement's question leads astray from the line in which a program stopped.
         let advice = run.stop().and_then(words::advice);
@@ -119,7 +125,12 @@ fn headline(report: &Report, cause: &Cause<'_>, run: &RunReport, style: Style) -
         false => ids,
     };
     let mark = style.paint(Paint::Bad, "✗");
-    let reason = run.cause.as_deref().unwrap_or_else(|| run.reason.trim());
+    let reason = match (&run.crash, &run.cause) {
+        (Some(crash), _) => words::headline(crash),
+        (None, Some(cause)) => cause.clone(),
+        (None, None) => run.so(),
+    };
+    let reason = reason.trim();
     let mut texts = escape::lines(if reason.is_empty() { "no reason was given" } else { reason });
     let first = capital(&texts.remove(0));
     let room = style.columns().saturating_sub(TAG + 4).max(30);
@@ -347,6 +358,11 @@ mod tests {
     fn it_reads_like_this(#[case] name: &str, #[case] style: Style) {
         let around = Surroundings { page: Some("out/report.html".to_owned()) };
         insta::assert_snapshot!(name, render(&sample::full(), style, &around));
+    }
+
+    #[test]
+    fn a_crash_reads_like_this() {
+        insta::assert_snapshot!("stopped", page(&sample::stopped()));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use harness_judging::shown;
+
 use super::stage::{Connection, Datagrams, Launch, Listener, Program, Vitals};
 
 /// A program and how it was started.
@@ -27,9 +29,9 @@ pub struct ProgramActor {
 }
 
 impl ProgramActor {
-    /// What it is called in a sentence: a name of the scenario's own says nothing without the role.
+    /// What it is called in a sentence, by the name that it has in the scenario.
     pub fn noun(&self, name: &str) -> String {
-        if name == self.role { format!("the {name}") } else { format!("the {} \"{name}\"", self.role) }
+        shown::program(name, &self.role)
     }
 }
 
@@ -74,6 +76,17 @@ pub struct PeerActor {
     pub reset_seen: bool,
     /// Whether it did so while the peer was sending: what was under way has not been read.
     pub cut_off: bool,
+}
+
+impl PeerActor {
+    /// How the program ended the connection, as the end of a sentence; empty if it did not.
+    pub fn how_it_ended(&self) -> &'static str {
+        match (self.reset_seen, self.end_seen) {
+            (true, _) => "; then the program aborted the connection",
+            (false, true) => "; then the program closed the connection",
+            (false, false) => "",
+        }
+    }
 }
 
 /// A ping that came to a peer.

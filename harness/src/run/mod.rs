@@ -280,6 +280,7 @@ impl Director {
                 "the program is far too slow: after {seconds} s of its own time the exchange was still under way \
                  (this bound depends on the machine's speed)"
             ),
+            ..Failure::default()
         }
         .into())
     }
@@ -299,7 +300,7 @@ impl Director {
         match self.excused(outcome) {
             Err(Halt::Failed(failure, _)) if step.or_skip().is_some() => {
                 let why = step.or_skip().unwrap_or_default();
-                self.note("harness", What::Finding(format!("{why}: {}", failure.reason)));
+                self.note("harness", What::Finding(format!("{why}: {}", failure.why())));
                 Err(Halt::skipped(why))
             }
             Err(Halt::Failed(failure, about)) if !step.decides().is_empty() => {
@@ -333,6 +334,7 @@ impl Director {
             expected: self.ports.named(&failure.expected),
             actual: self.ports.named(&failure.actual),
             reason: self.ports.named(&failure.reason),
+            state: self.ports.named(&failure.state),
         }
     }
 
@@ -346,6 +348,7 @@ impl Director {
             expected: text(|it| &it.expected),
             actual: text(|it| &it.actual),
             reason: text(|it| &it.reason),
+            state: text(|it| &it.state),
         };
         self.note("harness", What::Judged(judgement));
     }
@@ -424,12 +427,12 @@ impl Director {
         let mut doing: BTreeMap<String, String> = BTreeMap::new();
         for (name, actor) in &self.actors.programs {
             let text = match actor.program.ended() {
-                Some(ended) => format!("{name} has ended ({ended})"),
+                Some(ended) => format!("{} has ended ({ended})", actor.noun(name)),
                 None => match actor.program.blocked_in().as_slice() {
-                    [] => format!("{name} is running"),
+                    [] => format!("{} is running", actor.noun(name)),
                     calls => {
                         let words: BTreeSet<String> = calls.iter().map(BlockedCall::describe).collect();
-                        format!("{name} {}", words.into_iter().collect::<Vec<_>>().join(" and "))
+                        format!("{} {}", actor.noun(name), words.into_iter().collect::<Vec<_>>().join(" and "))
                     }
                 },
             };

@@ -131,6 +131,7 @@ impl Secrets {
                 expected: self.text(&failure.expected),
                 actual: self.text(&failure.actual),
                 reason: self.text(&failure.reason),
+                state: self.text(&failure.state),
             }),
             End::NotGradable(why) => End::NotGradable(self.text(&why)),
             End::Skipped(Skip { by, why }) => End::Skipped(Skip { by, why: self.text(&why) }),
@@ -174,7 +175,7 @@ impl Secrets {
                     continue;
                 }
                 What::Judged(judgement) => {
-                    [&mut judgement.expected, &mut judgement.actual, &mut judgement.reason]
+                    [&mut judgement.expected, &mut judgement.actual, &mut judgement.reason, &mut judgement.state]
                         .into_iter()
                         .for_each(&mut hide);
                     continue;

@@ -44,7 +44,7 @@ fn line(event: &Event, timed: bool) -> String {
         What::Finding(text) => format!("noticed: {text}"),
         What::Differed(difference) => format!("what came differs from byte {} on", difference.at + 1),
         What::Judged(judgement) if judgement.held => format!("right: {}", judgement.decides.join(", ")),
-        What::Judged(judgement) => format!("WRONG: {}: {}", judgement.decides.join(", "), judgement.reason),
+        What::Judged(judgement) => format!("WRONG: {}: {}", judgement.decides.join(", "), judgement.why()),
     };
     let at = if timed { format!("{:>10}  ", stamp(event.at)) } else { String::new() };
     format!("{at}{:<10} {what}", event.who)

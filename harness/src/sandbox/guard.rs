@@ -228,6 +228,7 @@ impl Excess {
             expected: format!("not {self}"),
             actual: "that much, and the programs of the run were ended".to_owned(),
             reason: format!("the program {did} {self}: it was ended, with all that it had started"),
+            ..Failure::default()
         }
     }
 
@@ -244,6 +245,7 @@ impl Excess {
                 judgement.expected.clone_from(&failure.expected);
                 judgement.actual.clone_from(&failure.actual);
                 judgement.reason.clone_from(&failure.reason);
+                judgement.state.clone_from(&failure.state);
             }
         }
         record.end = self.end();
@@ -509,6 +511,7 @@ mod tests {
             expected: "a reply".to_owned(),
             actual: "nothing".to_owned(),
             reason: "no reply".to_owned(),
+            state: String::new(),
         };
         Event { at: Duration::ZERO, who: "alice".to_owned(), what: What::Judged(judgement) }
     }

@@ -165,6 +165,7 @@ fn busy() -> Failure {
         actual: "it uses the processor without end".to_owned(),
         reason: "a program uses the processor without end and makes no call meanwhile: as in an endless loop"
             .to_owned(),
+        ..Failure::default()
     }
 }
 

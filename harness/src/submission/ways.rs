@@ -95,7 +95,7 @@ pub(super) fn converse(
                 return Ok(true);
             }
             End::Harness(why) => return Err(why),
-            End::Failed(failure) if why_not.is_empty() => why_not = failure.reason,
+            End::Failed(failure) if why_not.is_empty() => why_not = failure.why(),
             End::Failed(_) | End::NotGradable(_) | End::Skipped(_) => {}
         }
     }

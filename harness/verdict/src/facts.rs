@@ -76,6 +76,16 @@ pub struct Judgement {
     pub actual: String,
     /// One sentence; empty where it held.
     pub reason: String,
+    /// What the programs were at when that was seen, if it was waited for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
+}
+
+impl Judgement {
+    /// The reason, and what the programs were at.
+    pub fn why(&self) -> String {
+        joined(&self.reason, &self.state)
+    }
 }
 
 /// What a judgement is about.
@@ -107,7 +117,7 @@ pub enum End {
 }
 
 /// An expectation that did not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failure {
     /// What was expected.
     pub expected: String,
@@ -115,6 +125,19 @@ pub struct Failure {
     pub actual: String,
     /// Why this is a failure, in one sentence.
     pub reason: String,
+    /// What the programs were at when that was seen, if it was waited for.
+    pub state: String,
+}
+
+impl Failure {
+    /// The reason, and what the programs were at.
+    pub fn why(&self) -> String {
+        joined(&self.reason, &self.state)
+    }
+}
+
+fn joined(reason: &str, state: &str) -> String {
+    if state.is_empty() { reason.to_owned() } else { format!("{reason}; {state}") }
 }
 
 /// A run that decides nothing.

@@ -104,9 +104,10 @@ impl Judgement {
         self.decides.iter().any(|decided| decided == id)
     }
 
-    fn failure(&self) -> Failure {
-        let Self { expected, actual, reason, .. } = self.clone();
-        Failure { expected, actual, reason }
+    /// What did not hold.
+    pub fn failure(&self) -> Failure {
+        let Self { expected, actual, reason, state, .. } = self.clone();
+        Failure { expected, actual, reason, state }
     }
 }
 
@@ -127,13 +128,12 @@ mod tests {
             about: if step.starts_with('~') { About::Output } else { About::Conduct },
             expected: text("all of it"),
             actual: text("a part"),
-            reason: text(FAILED),
-        }
+            reason: text(FAILED), state: String::new() }
     }
 
     fn failure() -> End {
         let text = str::to_owned;
-        End::Failed(Failure { expected: text("all of it"), actual: text("a part"), reason: text(FAILED) })
+        End::Failed(Failure { expected: text("all of it"), actual: text("a part"), reason: text(FAILED), ..Failure::default() })
     }
 
     // What the steps said, in order (`-ab`: what decides a and b did not hold), how the run ended, and what that says of `a`.

@@ -25,6 +25,7 @@ pub fn said(words: &str) -> Vec<Event> {
         expected: "THE QUICK BROWN FOX".to_owned(),
         actual: words.to_owned(),
         reason: format!("alice received {words}; then the program closed the connection"),
+        state: String::new(),
     };
     let mut events = vec![
         event(0, "server", What::Started(format!("python3 server.py 23456 {words}"))),

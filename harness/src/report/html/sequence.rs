@@ -281,7 +281,7 @@ impl Fold {
                     row.guilty = true;
                 }
                 self.differed = false;
-                self.row(event.at, judgement.reason.clone(), Mark::Wrong);
+                self.row(event.at, judgement.why(), Mark::Wrong);
             }
             What::Still | What::Measured(_) | What::Finding(_) | What::Learned(..) | What::Judged(_) => {}
         }
@@ -558,6 +558,7 @@ mod tests {
             expected: String::new(),
             actual: String::new(),
             reason: reason.to_owned(),
+            state: String::new(),
         }
     }
 

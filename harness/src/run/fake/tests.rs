@@ -240,10 +240,10 @@ fn a_program_is_judged(#[case] script: Script, #[case] first: &str, #[case] then
 }
 
 /// Why a run failed, or that it held.
-fn reason(record: &Record) -> &str {
+fn reason(record: &Record) -> String {
     match &record.end {
-        End::Failed(failure) => &failure.reason,
-        End::Played => "held",
+        End::Failed(failure) => failure.why(),
+        End::Played => "held".to_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -268,7 +268,7 @@ fn reason(record: &Record) -> &str {
     "the server ended with killed by SIGSEGV (segmentation fault); it last said on standard error \"no\""
 )]
 #[case::by_a_signal_where_that_will_do(Some(Ended::Signal(11)), "any-end", "held")]
-#[case::not_at_all(None, "any-end", "the server should have ended by now, but still runs: server is running")]
+#[case::not_at_all(None, "any-end", "the server should have ended by now, but still runs; the server is running")]
 fn a_program_ends_as_it_must(#[case] ended: Option<Ended>, #[case] status: &str, #[case] said: &str) {
     let ends = move |now| ended.filter(|_| now >= ms(40));
     let script = Script { ends: Box::new(ends), complains: "no", ..Script::default() };
@@ -291,7 +291,7 @@ const TRACEBACK: &str = "Traceback (most recent call last):\nOSError: [Errno 98]
     "the server ended (exit status 1) and printed no message about what is wrong"
 )]
 #[case::nothing("", "", true, "", "the server ended (exit status 1) and printed no message about what is wrong")]
-#[case::nothing_and_runs("", "", false, "", "the server prints no message about what is wrong: server is running")]
+#[case::nothing_and_runs("", "", false, "", "the server prints no message about what is wrong; the server is running")]
 #[case::said_and_runs("", "port in use", false, "", "held")]
 #[case::on_the_other_stream(
     "port in use",

@@ -83,7 +83,7 @@ pub fn judge(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Judged {
             Stream::Silent => wrong("nothing", "nothing comes, and the connection stays open"),
             _ => Judged::Right { taken: 0, body: Vec::new(), findings: Vec::new() },
         },
-        _ => match arrive(wanted, bytes, stream) {
+        _ => match arrive(wanted, bytes, stream, wanted.however_it_ends()) {
             Ok(arrived) => compare(wanted, bytes, arrived, stream),
             Err(judged) => judged,
         },
@@ -93,7 +93,7 @@ pub fn judge(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Judged {
 /// Where the body of a message that is right so far departs from the one that is wanted.
 pub fn difference(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Option<Difference> {
     let expected = wanted.exact_body.as_ref().or(wanted.body.as_ref())?;
-    let Arrived { head, body, .. } = arrive(wanted, bytes, stream).ok()?;
+    let Arrived { head, body, .. } = arrive(wanted, bytes, stream, true).ok()?;
     start_line(wanted, &head, &mut Vec::new()).and_then(|()| fields(wanted, &head)).ok()?;
     Difference::between(expected, &body)
 }
@@ -220,8 +220,8 @@ impl<'s> Wanted<'s> {
     }
 }
 
-/// Takes the message out of the stream.
-fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Result<Arrived, Judged> {
+/// Takes the message out of the stream. `however_it_ends` takes what there is of a body that is not complete.
+fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream, however_it_ends: bool) -> Result<Arrived, Judged> {
     let kind = wanted.kind();
     let mut start = 0;
     let head = loop {
@@ -244,7 +244,7 @@ fn arrive(wanted: &Wanted<'_>, bytes: &[u8], stream: Stream) -> Result<Arrived, 
         Body::Whole(body, took) => (body, took),
         Body::Malformed(why) => return Err(wrong(shown::describe(&bytes[start..]), why)),
         Body::More(least) if !stream.is_over() => return Err(Judged::More(behind.saturating_add(least))),
-        Body::More(_) if wanted.however_it_ends() => {
+        Body::More(_) if however_it_ends => {
             findings.push(unfinished(framing, rest.len(), stream));
             (framing.so_far(rest), rest.len())
         }

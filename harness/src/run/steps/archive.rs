@@ -59,6 +59,7 @@ impl Director {
                     expected: format!("the folder {name} in the archive, though nothing is in it"),
                     actual: packed.described(),
                     reason: format!("the folder {name} is not in the archive: {}", packed.described()),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -93,7 +94,13 @@ impl Director {
             Unreadable::None => format!("no part of the message is a zip or tar archive with something in it: {parts}"),
             _ => format!("what is attached cannot be read: {unreadable}"),
         };
-        Err(Failure { expected: "a zip or tar archive that opens".to_owned(), actual: parts, reason }.into())
+        Err(Failure {
+            expected: "a zip or tar archive that opens".to_owned(),
+            actual: parts,
+            reason,
+            ..Failure::default()
+        }
+        .into())
     }
 
     fn holds(&self, packed: &Packed, name: &str) -> Done {
@@ -107,13 +114,13 @@ impl Director {
             files.clone().filter(|(entry, _)| packed.below(entry) == Some(name)).map(|(_, content)| content).collect();
         let Some(first) = there.first() else {
             let reason = format!("{name} is not in the archive: {}", packed.described());
-            return Err(Failure { expected, actual: packed.described(), reason }.into());
+            return Err(Failure { expected, actual: packed.described(), reason, ..Failure::default() }.into());
         };
         if !there.iter().any(|content| is_same(content, &wanted)) {
             self.differed(&wanted, first);
             let difference = shown::first_difference(first, &wanted);
             let reason = format!("{name} is in the archive with another content: {difference}");
-            return Err(Failure { expected, actual: shown::describe(first), reason }.into());
+            return Err(Failure { expected, actual: shown::describe(first), reason, ..Failure::default() }.into());
         }
         let times = files.filter(|(entry, content)| is_called(&entry.path, name) && is_same(content, &wanted)).count();
         if times > OFTEN {
@@ -123,6 +130,7 @@ impl Director {
                 reason: format!(
                     "{name} stands {times} times in the archive: a link was followed that leads back to where it is"
                 ),
+                ..Failure::default()
             }
             .into());
         }
@@ -150,8 +158,7 @@ impl Director {
                 "the archive has {path} in it ({} bytes), which was not there before the program was started: that is the \
                  archive itself, as far as it was written",
                 content.len()
-            ),
-        }
+            ), ..Failure::default() }
         .into())
     }
 }

@@ -51,7 +51,8 @@ impl Director {
             return Err(insists(&format!("its library says {wants}")));
         }
         let reason = format!("no message came: {course}{said}");
-        Err(Failure { expected: "a message".to_owned(), actual: "none".to_owned(), reason }.into())
+        Err(Failure { expected: "a message".to_owned(), actual: "none".to_owned(), reason, ..Failure::default() }
+            .into())
     }
 
     pub(super) fn expect_recipients(&mut self, step: &ExpectRecipients) -> Done {
@@ -74,7 +75,7 @@ impl Director {
             without.join(", "),
             list(&named)
         );
-        Err(Failure { expected: list(&all), actual: list(&named), reason }.into())
+        Err(Failure { expected: list(&all), actual: list(&named), reason, ..Failure::default() }.into())
     }
 
     pub(super) fn expect_attachments(&mut self, step: &ExpectAttachments) -> Done {
@@ -139,19 +140,21 @@ impl Director {
             let meant = pieces.iter().find(is_named).or_else(|| pieces.iter().find(|piece| piece.is_attached));
             let Some(meant) = meant else {
                 let reason = format!("{name} is not attached; the message has these parts: {}", parts());
-                return Err(Failure { expected, actual: parts(), reason }.into());
+                return Err(Failure { expected, actual: parts(), reason, ..Failure::default() }.into());
             };
             self.differed(wanted, &meant.content);
             let difference = shown::first_difference(&meant.content, wanted);
             let reason = format!("what is attached ({}) is not what {name} holds: {difference}", meant.described());
-            return Err(Failure { expected, actual: shown::describe(&meant.content), reason }.into());
+            return Err(
+                Failure { expected, actual: shown::describe(&meant.content), reason, ..Failure::default() }.into()
+            );
         };
         if step.exact && !piece.is_attached {
             let reason = format!(
                 "the content of {name} came as a text of the message and not as an attached file: its part has neither \
                  Content-Disposition: attachment nor a name"
             );
-            return Err(Failure { expected, actual: parts(), reason }.into());
+            return Err(Failure { expected, actual: parts(), reason, ..Failure::default() }.into());
         }
         if step.names && !is_named(&piece) {
             let actual = piece
@@ -160,7 +163,7 @@ impl Director {
                 .map_or_else(|| "no name".to_owned(), |name| format!("the name {}", shown::quote(name.as_bytes())));
             let expected = format!("the name {} at the part with the file", shown::quote(name.as_bytes()));
             let reason = format!("the file {name} came, and its part has {actual}");
-            return Err(Failure { expected, actual, reason }.into());
+            return Err(Failure { expected, actual, reason, ..Failure::default() }.into());
         }
         Ok(())
     }
@@ -178,6 +181,7 @@ fn parses(content: &[u8]) -> Done {
         expected: "a message that can be taken apart (MIME)".to_owned(),
         actual: shown::describe(content),
         reason: format!("the message cannot be taken apart as MIME: {fault}"),
+        ..Failure::default()
     }
     .into())
 }
@@ -193,6 +197,7 @@ fn short_lines(content: &[u8]) -> Done {
         reason: format!(
             "the message has a line of {longest} bytes: servers may refuse or cut what is longer than {LONGEST_LINE}"
         ),
+        ..Failure::default()
     }
     .into())
 }

@@ -1,5 +1,6 @@
 //! Expectations about the calls that programs make, decided from their record.
 
+use harness_judging::shown;
 use harness_verdict::{Skip, Undecided};
 
 use super::super::calls::{self, Finding, Kind, SocketCall};
@@ -21,7 +22,7 @@ impl Director {
 
     pub(super) fn expect_call_sizes(&mut self, step: &ExpectCallSizes) -> Done {
         for (_, actor) in self.actors.programs_named(&step.program) {
-            let role = &actor.role;
+            let role = shown::doer(&actor.role);
             let calls = self.calls_of(&*actor.program)?;
             let Some(largest) = calls::largest(&calls) else {
                 return Err(Halt::skipped(format!("the {role} has read and written nothing on a socket")));
@@ -39,6 +40,7 @@ impl Director {
                          that it passes through are to stay small"
                     ),
                     actual: what,
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -54,7 +56,7 @@ impl Director {
 
     pub(super) fn expect_io_model(&mut self, step: &ExpectIoModel) -> Done {
         for (_, actor) in self.actors.programs_named(&step.program) {
-            let role = &actor.role;
+            let role = shown::doer(&actor.role);
             let calls = self.calls_of(&*actor.program)?;
             match calls::io_model(&calls, step.model, actor.program.runtime()) {
                 Finding::Held => {}
@@ -68,7 +70,13 @@ impl Director {
                         IoModel::PerClient => format!("the {role} gives each client a thread or a process"),
                         IoModel::Blocking => format!("the {role} uses blocking sockets"),
                     };
-                    return Err(Failure { expected, actual, reason: format!("{role}: {reason}") }.into());
+                    return Err(Failure {
+                        expected,
+                        actual,
+                        reason: format!("{role}: {reason}"),
+                        ..Failure::default()
+                    }
+                    .into());
                 }
             }
         }

@@ -180,8 +180,13 @@ impl Director {
                 let _ = self.until(patience, || (database.open.get() == 0).then_some(())).await;
             }
             let server = database.server.borrow();
-            let look =
-                Look { name: &name, stdout: &stdout, stderr: &stderr, record: &server.record, tables: server.look() };
+            let look = Look {
+                who: &actor.noun(&name),
+                stdout: &stdout,
+                stderr: &stderr,
+                record: &server.record,
+                tables: server.look(),
+            };
             match look.judge(step, database.built_in()) {
                 Verdict::Holds => {}
                 Verdict::Undecided(why) => return Err(Halt::skipped(why)),
@@ -286,7 +291,8 @@ fn nonce(seed: u64, id: u32) -> [u8; 20] {
 
 /// What there is to judge.
 struct Look<'l> {
-    name: &'l str,
+    /// What the program is called in a sentence.
+    who: &'l str,
     stdout: &'l [u8],
     stderr: &'l [u8],
     record: &'l Record,
@@ -322,7 +328,8 @@ impl Look<'_> {
     }
 
     fn fails(&self, expected: &str, reason: String) -> Verdict {
-        let failure = Failure { expected: expected.to_owned(), actual: course(self.record), reason };
+        let failure =
+            Failure { expected: expected.to_owned(), actual: course(self.record), reason, ..Failure::default() };
         Verdict::Fails(failure, About::Conduct)
     }
 
@@ -344,8 +351,8 @@ impl Look<'_> {
         let is_there = |name: &&String| {
             self.tables.iter().any(|table| if exactly { table.has_exactly(name) } else { table.row_of(name).is_some() })
         };
-        let Some(missing) = names.iter().find(|name| !is_there(name)) else { return Verdict::Holds };
-        let quoted = shown::quote(missing.as_bytes());
+        let lacking: Vec<&String> = names.iter().filter(|name| !is_there(name)).collect();
+        let Some(missing) = lacking.first() else { return Verdict::Holds };
         let accepted = self.record.has_said(missing)
             && !self.record.said.iter().any(|said| said.refused.is_some() && said.statement.contains(missing.as_str()));
         let instead = self.instead(missing);
@@ -361,7 +368,9 @@ impl Look<'_> {
             "a row for each of {}",
             names.iter().map(|name| shown::quote(name.as_bytes())).collect::<Vec<_>>().join(", ")
         );
-        self.fails(&expected, format!("{quoted} is in no table{why}"))
+        let quoted: Vec<String> = lacking.iter().map(|name| shown::quote(name.as_bytes())).collect();
+        let are = if lacking.len() == 1 { "is" } else { "are" };
+        self.fails(&expected, format!("{} {are} in no table{why}", quoted.join(" and ")))
     }
 
     /// A cell that the name was made into on its way.
@@ -410,7 +419,8 @@ impl Look<'_> {
         let failure = Failure {
             expected: "what the server says is in the table".to_owned(),
             actual: shown::describe(self.stdout),
-            reason: format!("{}'s output: {quoted} is not in it{but}", self.name),
+            reason: format!("{}'s output: {quoted} is not in it{but}", self.who),
+            ..Failure::default()
         };
         Verdict::Fails(failure, About::Output)
     }
@@ -428,12 +438,9 @@ impl Look<'_> {
         if let Some(name) = names.iter().find(|name| !self.record.has_handed_out(name)) {
             let quoted = shown::quote(name.as_bytes());
             let reason = if self.prints(name) {
-                format!(
-                    "the {} prints {quoted} and has not asked the server: no answer has this student in it",
-                    self.name
-                )
+                format!("{} prints {quoted} and has not asked the server: no answer has this student in it", self.who)
             } else {
-                format!("the {} has not asked the server who is there: no answer has {quoted} in it", self.name)
+                format!("{} has not asked the server who is there: no answer has {quoted} in it", self.who)
             };
             return self.fails("a query, and what the server answers", reason);
         }
@@ -459,10 +466,8 @@ impl Look<'_> {
         };
         let rows: Vec<&Vec<String>> = self.record.handed_out.iter().filter(of_table).collect();
         let Some(row) = rows.first() else {
-            let reason = format!(
-                "the {} has not asked the server who is there: no answer has a row of the table in it",
-                self.name
-            );
+            let reason =
+                format!("{} has not asked the server who is there: no answer has a row of the table in it", self.who);
             return self.fails("a query, and what the server answers", reason);
         };
         let wordy = |cell: &&String| cell.chars().filter(|c| c.is_alphabetic()).count() > 1;
@@ -479,7 +484,7 @@ impl Look<'_> {
         if self.tables.iter().any(|table| !table.rows.is_empty()) {
             return self.fails(
                 "a table without rows",
-                format!("the {} was told of no student, and has inserted one without a name", self.name),
+                format!("{} was told of no student, and has inserted one without a name", self.who),
             );
         }
         let bare = complaint::is_traceback(self.stderr) || complaint::is_traceback(self.stdout);
@@ -499,9 +504,9 @@ impl Look<'_> {
             return Verdict::Holds;
         }
         let reason = if bare {
-            format!("the {} leaves it to its language's traceback to say that there is no student", self.name)
+            format!("{} leaves it to its language's traceback to say that there is no student", self.who)
         } else {
-            format!("the {} was told of no student, and does not say that there is none", self.name)
+            format!("{} was told of no student, and does not say that there is none", self.who)
         };
         let failure = Failure {
             expected: "the program says that nobody is in the table, and ends".to_owned(),
@@ -511,6 +516,7 @@ impl Look<'_> {
                 shown::describe(self.stderr)
             ),
             reason,
+            ..Failure::default()
         };
         Verdict::Fails(failure, About::Conduct)
     }

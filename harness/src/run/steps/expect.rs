@@ -37,7 +37,8 @@ impl Director {
                     return Err(Failure {
                         expected,
                         actual: "it still runs".to_owned(),
-                        reason: format!("{who} should have ended by now, but still runs: {}", self.explain(&why)),
+                        reason: format!("{who} should have ended by now, but still runs"),
+                        state: self.explain(&why),
                     }
                     .into());
                 }
@@ -55,6 +56,7 @@ impl Director {
                     expected,
                     actual: ended.to_string(),
                     reason: format!("{who} ended with {ended}{words}"),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -78,6 +80,7 @@ impl Director {
                 expected: format!("{who} goes on"),
                 reason: format!("{who} should still run, but {actual}{}", last_words(&actor)),
                 actual,
+                ..Failure::default()
             }
             .into());
         }
@@ -95,8 +98,7 @@ impl Director {
                 return Err(Failure {
                     expected: format!("{who} does not take a port that is in use"),
                     actual: format!("it listens on {address}"),
-                    reason: format!("{who} listens on {address} beside the one that was there first: clients are split between the two"),
-                }
+                    reason: format!("{who} listens on {address} beside the one that was there first: clients are split between the two"), ..Failure::default() }
                 .into());
             }
         }
@@ -117,6 +119,7 @@ impl Director {
                     expected: format!("{who} keeps to the address on its command line"),
                     actual: why.clone(),
                     reason: why,
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -135,6 +138,7 @@ impl Director {
                     expected: format!("{who} listens on port {given}, as its command line says"),
                     actual: format!("it listens on port {port}"),
                     reason: format!("{who} was told port {given} and listens on port {port}{swapped}"),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -176,6 +180,7 @@ impl Director {
                 Stream::Stdout => "a message on standard output",
                 Stream::Any => "a message that something is wrong",
             };
+            let mut state = String::new();
             let reason = match said {
                 Ok(true) if complaint::is_traceback(&stderr) || complaint::is_traceback(&stdout) => {
                     if !step.not_a_traceback {
@@ -210,9 +215,12 @@ impl Director {
                     }
                     None => format!("{who} goes on and prints no message about what is wrong"),
                 },
-                Err(why) => format!("{who} prints no message about what is wrong: {}", self.explain(&why)),
+                Err(why) => {
+                    state = self.explain(&why);
+                    format!("{who} prints no message about what is wrong")
+                }
             };
-            return Err(Failure { expected: format!("{who} prints {wanted}"), actual: came, reason }.into());
+            return Err(Failure { expected: format!("{who} prints {wanted}"), actual: came, reason, state }.into());
         }
         Ok(())
     }
@@ -241,6 +249,7 @@ impl Director {
             expected: "another exit status, or other words".to_owned(),
             actual: format!("{end}; {a} says {}, {b} says {}", shown::describe(said), shown::describe(also_said)),
             reason: format!("nothing tells the two outcomes apart: {end}, and they say the same"),
+            ..Failure::default()
         }
         .into())
     }
@@ -302,7 +311,7 @@ impl Director {
                 match look {
                     Look::Right(finding) => {
                         if let Some(finding) = finding {
-                            self.note("harness", What::Finding(format!("{name}'s output: {finding}")));
+                            self.note("harness", What::Finding(format!("{}'s output: {finding}", actor.noun(name))));
                         }
                         self.note_output(name, actor, step.stream);
                         return Ok(());
@@ -343,9 +352,9 @@ impl Director {
         let who = actor.noun(name);
         let how = match (actor.program.ended(), over) {
             (Some(ended), _) => format!("; {who} has ended ({ended}){}", last_words(actor)),
-            (None, Some(why)) => format!("; {}", self.explain(why)),
-            (None, None) => String::new(),
+            (None, _) => String::new(),
         };
+        let waited = over.filter(|_| actor.program.ended().is_none());
         with_output(actor, step, |bytes, _| {
             if let Some(expected) = wanted.whole(bytes) {
                 self.differed(expected, bytes);
@@ -355,7 +364,8 @@ impl Director {
         Halt::of_output(Failure {
             expected: wanted.describe(),
             actual,
-            reason: format!("{name}'s output: {what}{how}"),
+            reason: format!("{who}'s output: {what}{how}"),
+            state: waited.map(|why| self.explain(why)).unwrap_or_default(),
         })
     }
 }

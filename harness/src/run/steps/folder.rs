@@ -36,21 +36,27 @@ impl Director {
         let written =
             self.until(patience, || links::read(&root, &path).ok().filter(|content| *content == wanted)).await;
         let Err(why) = written else { return Ok(()) };
-        let why = self.explain(&why);
+        let mut state = String::new();
         let (actual, reason) = match links::read(&root, &path) {
             Ok(content) => {
                 self.differed(&wanted, &content);
                 let difference = shown::first_difference(&content, &wanted);
                 (shown::describe(&content), format!("{} is there, but {difference}", step.path))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (
-                "there is no such file".to_owned(),
-                format!("there is no {} in the {}'s folder: {why}", step.path, step.program),
-            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                state = self.explain(&why);
+                let reason = format!("there is no {} in the {}'s folder", step.path, shown::doer(&step.program));
+                ("there is no such file".to_owned(), reason)
+            }
             Err(error) => (format!("it cannot be read: {error}"), format!("{} cannot be read: {error}", step.path)),
         };
-        Err(Failure { expected: format!("a file {} with {}", step.path, shown::describe(&wanted)), actual, reason }
-            .into())
+        Err(Failure {
+            expected: format!("a file {} with {}", step.path, shown::describe(&wanted)),
+            actual,
+            reason,
+            state,
+        }
+        .into())
     }
 
     pub(super) async fn expect_no_file(&mut self, step: &ExpectNoFile) -> Done {
@@ -63,7 +69,12 @@ impl Director {
         Err(Failure {
             expected: format!("no file {}", step.path),
             actual: format!("it is there, with {}", shown::describe(&content)),
-            reason: format!("the {} made a file {} where there is nothing to keep", step.program, step.path),
+            reason: format!(
+                "the {} made a file {} where there is nothing to keep",
+                shown::doer(&step.program),
+                step.path
+            ),
+            ..Failure::default()
         }
         .into())
     }

@@ -103,18 +103,13 @@ impl Director {
         over: Option<&GaveUp>,
     ) -> Halt {
         let peer = peer.borrow();
-        let how = if peer.reset_seen {
-            "; then the program aborted the connection".to_owned()
-        } else if peer.end_seen {
-            "; then the program closed the connection".to_owned()
-        } else {
-            over.map(|over| format!("; {}", self.explain(over))).unwrap_or_default()
-        };
+        let how = peer.how_it_ended();
+        let state = over.filter(|_| how.is_empty()).map(|over| self.explain(over)).unwrap_or_default();
         let reason = match peer.received.len() {
             0 => format!("{name} received nothing{how}"),
             _ => format!("what {name} received is not what was expected: {why}{how}"),
         };
-        let failure = Failure { expected: wanted.describe(), actual: came, reason };
+        let failure = Failure { expected: wanted.describe(), actual: came, reason, state };
         Halt::of_received(failure, &peer.received)
     }
 }

@@ -164,7 +164,7 @@ impl Director {
             None
         })?;
         match lack {
-            Some((expected, actual, reason)) => Err(Failure { expected, actual, reason }.into()),
+            Some((expected, actual, reason)) => Err(Failure { expected, actual, reason, ..Failure::default() }.into()),
             // No sheet asks that the text be told.
             None if own_text && !step.or_own_text => {
                 Err(Halt::not_applicable("the program sends a text of its own, whatever it is given"))
@@ -206,6 +206,7 @@ fn incomplete(record: &Record) -> Option<Failure> {
         expected: "HELO or EHLO, MAIL FROM, RCPT TO, DATA, the text, a line with a dot, QUIT".to_owned(),
         actual: course(record),
         reason: format!("{missing} did not come, or not in its turn: {}", course(record)),
+        ..Failure::default()
     })
 }
 
@@ -250,6 +251,7 @@ fn in_clear(record: &Record, encryption: Option<&Encryption>) -> Option<Failure>
                 quoted(first),
                 course(record)
             ),
+            ..Failure::default()
         });
     }
     let why = match encryption.and_then(|encryption| encryption.outcome.as_ref()) {
@@ -258,7 +260,7 @@ fn in_clear(record: &Record, encryption: Option<&Encryption>) -> Option<Failure>
         None => "the program neither begins with TLS nor says STARTTLS".to_owned(),
     };
     let reason = if record.exchanges.is_empty() { why.clone() } else { format!("{why}: {}", course(record)) };
-    Some(Failure { expected, actual: why, reason })
+    Some(Failure { expected, actual: why, reason, ..Failure::default() })
 }
 
 fn not_logged_in(record: &Record, user: Option<&String>, password: Option<&String>) -> Option<Failure> {
@@ -280,7 +282,12 @@ fn not_logged_in(record: &Record, user: Option<&String>, password: Option<&Strin
         }
         Some(_) => return None,
     };
-    Some(Failure { expected: "AUTH with the name and the password, in TLS, and taken".to_owned(), actual, reason })
+    Some(Failure {
+        expected: "AUTH with the name and the password, in TLS, and taken".to_owned(),
+        actual,
+        reason,
+        ..Failure::default()
+    })
 }
 
 fn unguarded(record: &Record, encryption: Option<&Encryption>) -> Option<Failure> {
@@ -300,6 +307,7 @@ fn unguarded(record: &Record, encryption: Option<&Encryption>) -> Option<Failure
         expected: "neither name and password nor a mail where it is not safe".to_owned(),
         actual: format!("{what} {how}"),
         reason: format!("{what} went {how}: {course}"),
+        ..Failure::default()
     })
 }
 
@@ -318,6 +326,7 @@ fn impatient(record: &Record) -> Option<Failure> {
         expected,
         actual: format!("{said} before the reply to {open}"),
         reason: format!("the program did not wait: {said} came before the server had replied to {open}"),
+        ..Failure::default()
     })
 }
 
@@ -328,6 +337,7 @@ fn bare(record: &Record) -> Option<Failure> {
         expected: "lines that end in CR LF, and neither of the two anywhere else".to_owned(),
         actual: format!("the line {line} with another end, or with a CR in it"),
         reason: format!("the line {line} does not end in CR LF, or has a CR of its own"),
+        ..Failure::default()
     })
 }
 
@@ -343,7 +353,7 @@ fn left_open(record: &Record) -> Option<Failure> {
     } else {
         return None;
     };
-    Some(Failure { expected, actual: course(record), reason })
+    Some(Failure { expected, actual: course(record), reason, ..Failure::default() })
 }
 
 /// That a line of a text did not arrive, and which.

@@ -170,7 +170,7 @@ fn not_logged_in(session: &Session, user: Option<&String>, password: Option<&Str
         }
         Some(_) => return None,
     };
-    Some(Failure { expected: words.login.to_owned(), actual, reason })
+    Some(Failure { expected: words.login.to_owned(), actual, reason, ..Failure::default() })
 }
 
 fn unguarded(session: &Session, certificate: Option<Certificate>) -> Option<Failure> {
@@ -180,6 +180,7 @@ fn unguarded(session: &Session, certificate: Option<Certificate>) -> Option<Fail
         expected: "no password to a server whose certificate is not right".to_owned(),
         actual: format!("{} with a password, to a server whose certificate {whose}", session.words().secret),
         reason: format!("the password went to a server whose certificate {whose}: {}", session.course()),
+        ..Failure::default()
     })
 }
 
@@ -189,7 +190,7 @@ fn no_quit(session: &Session) -> Option<Failure> {
     }
     let (course, quit) = (session.course(), session.words().quit);
     let expected = format!("{quit} at the end of the session");
-    Some(Failure { expected, reason: format!("{quit} did not come: {course}"), actual: course })
+    Some(Failure { expected, reason: format!("{quit} did not come: {course}"), actual: course, ..Failure::default() })
 }
 
 fn deleted(session: &Session) -> Option<Failure> {
@@ -199,5 +200,6 @@ fn deleted(session: &Session) -> Option<Failure> {
         expected: "a mailbox in which everything is still there after the session".to_owned(),
         actual: session.course(),
         reason: format!("message {first} was deleted ({how}), which nobody has asked for"),
+        ..Failure::default()
     })
 }

@@ -192,7 +192,8 @@ impl Director {
         Failure {
             expected: format!("a connection to {peer}"),
             actual: format!("nobody connected{words}"),
-            reason: format!("no client connected to {peer}: {}", self.explain(why)),
+            reason: format!("no client connected to {peer}"),
+            state: self.explain(why),
         }
         .into()
     }
@@ -338,7 +339,8 @@ impl Director {
         Err(Failure {
             expected: format!("{} takes a connection from {name}", step.to),
             actual: format!("the connection failed: {why}"),
-            reason: format!("{name} could not connect to {}: {why}; {}", step.to, self.explain(&GaveUp::Still)),
+            reason: format!("{name} could not connect to {}: {why}", step.to),
+            state: self.explain(&GaveUp::Still),
         }
         .into())
     }

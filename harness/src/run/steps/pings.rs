@@ -91,7 +91,8 @@ impl Director {
         Failure {
             expected: format!("{} pings", step.replies.len()),
             actual: format!("{came} pings"),
-            reason: format!("{came} pings came to {} and then no more: {}", step.peer, self.explain(why)),
+            reason: format!("{came} pings came to {} and then no more", step.peer),
+            state: self.explain(why),
         }
         .into()
     }
@@ -132,6 +133,7 @@ impl Director {
                         expected: format!("the pong of {name}'s ping"),
                         actual: shown::describe(&bytes),
                         reason: format!("{name} received the pong of {other}'s ping"),
+                        ..Failure::default()
                     }
                     .into());
                 }
@@ -144,6 +146,7 @@ impl Director {
                     expected: format!("a pong for at least one of {name}'s {} pings", step.times),
                     actual: "none came".to_owned(),
                     reason: format!("{name} pinged {} times and received nothing", step.times),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -219,15 +222,19 @@ impl Director {
             if pause < step.at_least.0 || pause > step.at_most.0 {
                 let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
                 let (least, most) = (seconds(step.at_least.0), seconds(step.at_most.0));
+                let late = pings[..number].iter().position(|ping| {
+                    let pong = ping.answered.map(|after| ping.at + after);
+                    pong.is_some_and(|pong| pong > lost.at && pong <= next.at && next.at - pong < TOGETHER)
+                });
+                let when = late.map(|late| format!(", when the pong of ping {} came", late + 1)).unwrap_or_default();
                 return Err(Failure {
                     expected: format!("the next ping {least} to {most} after one that is not answered"),
                     actual: format!("it came after {}", seconds(pause)),
                     reason: format!(
-                        "ping {} was not answered, and the next came {} later: the sheet asks for one second of waiting",
+                        "ping {} was not answered, and the next came {} later{when}: the sheet asks for one second of waiting",
                         number + 1,
                         seconds(pause)
-                    ),
-                }
+                    ), ..Failure::default() }
                 .into());
             }
         }

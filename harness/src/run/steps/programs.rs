@@ -54,11 +54,15 @@ impl Director {
         let unusual = !step.with.is_empty() || step.without_arguments;
         let is_told = step.with.keys().any(|name| self.cast.takes(&step.program, name));
         if unusual && !is_told && !self.cast.takes_arguments(&step.program) {
-            return Err(Halt::not_applicable(format!("the {} takes no arguments", step.program)));
+            return Err(Halt::not_applicable(format!("the {} takes no arguments", shown::doer(&step.program))));
         }
         if !step.with.is_empty() && !is_told {
             let names: Vec<&str> = step.with.keys().map(String::as_str).collect();
-            return Err(Halt::not_applicable(format!("the {} takes no {}", step.program, names.join(" and no "))));
+            return Err(Halt::not_applicable(format!(
+                "the {} takes no {}",
+                shown::doer(&step.program),
+                names.join(" and no ")
+            )));
         }
         values.extend(step.with.clone());
         for (name, secret) in self.cast.secrets(&step.program, &values, &self.scenario.secrets) {
@@ -71,7 +75,7 @@ impl Director {
         if attached.is_some() && (unusual || self.actors.programs.values().any(|actor| actor.role == step.program)) {
             return Err(Halt::skipped(format!(
                 "the {} runs elsewhere: it cannot be started again or in another way",
-                step.program
+                shown::doer(&step.program)
             )));
         }
         let mut invocation = self
@@ -284,6 +288,7 @@ impl Director {
                 expected: "it can be started again at once".to_owned(),
                 actual: why.clone(),
                 reason: format!("started again, {why}"),
+                ..Failure::default()
             }
             .into()),
             other => other,

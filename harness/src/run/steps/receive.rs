@@ -348,16 +348,8 @@ impl Director {
 
     fn not_received(&self, name: &str, peer: &Peer, wanted: &Wanted<'_>, why: Option<&GaveUp>) -> Halt {
         let peer = peer.borrow();
-        let how = if peer.reset_seen {
-            "; then the program aborted the connection".to_owned()
-        } else if peer.end_seen {
-            "; then the program closed the connection".to_owned()
-        } else {
-            match why {
-                Some(why) if peer.datagrams.is_none() || peer.received.is_empty() => format!("; {}", self.explain(why)),
-                _ => String::new(),
-            }
-        };
+        let how = peer.how_it_ended();
+        let waited = why.filter(|_| how.is_empty() && (peer.datagrams.is_none() || peer.received.is_empty()));
         if let Some(expected) = wanted.whole(&peer.received) {
             self.differed(expected, &peer.received);
         }
@@ -372,6 +364,7 @@ impl Director {
                     format!("{name} received {}, and not what was expected{difference}{how}", counted(count, "byte"))
                 }
             },
+            state: waited.map(|why| self.explain(why)).unwrap_or_default(),
         };
         Halt::of_received(failure, &peer.received)
     }
@@ -443,10 +436,16 @@ impl Director {
             let came = unwanted.is_in(&peer.borrow().received);
             if came {
                 let came = shown::describe(&peer.borrow().received);
+                let unasked = peer.borrow().sent.is_empty() && matches!(unwanted, Unwanted::Anything);
+                let (when, which) = match unasked {
+                    true => (" before it has sent anything", "before it had sent anything"),
+                    false => ("", "which it must not get"),
+                };
                 let failure = Failure {
-                    expected: format!("{name} gets {}", unwanted.describe()),
-                    reason: format!("{name} received {came}, which it must not get"),
+                    expected: format!("{name} gets {}{when}", unwanted.describe()),
+                    reason: format!("{name} received {}, {which}", counted(peer.borrow().received.len(), "byte")),
                     actual: came,
+                    ..Failure::default()
                 };
                 return Err(Halt::of_received(failure, &peer.borrow().received));
             }
@@ -498,6 +497,7 @@ impl Director {
                         shown::describe(&peer.received)
                     ),
                     reason: format!("{name} is neither served nor turned away: it waits without a word"),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -528,7 +528,8 @@ impl Director {
                         return Err(Failure {
                             expected: format!("the program closes its connection with {name}"),
                             actual: "the connection stays open".to_owned(),
-                            reason: format!("the connection with {name} stays open: {}", self.explain(&why)),
+                            reason: format!("the connection with {name} stays open"),
+                            state: self.explain(&why),
                         }
                         .into());
                     }

@@ -43,6 +43,7 @@ impl Director {
                 expected: "a dialogue up to the command that is refused".to_owned(),
                 actual: course.clone(),
                 reason: format!("the command that the server would have refused did not come: {course}"),
+                ..Failure::default()
             }
             .into());
         };
@@ -82,6 +83,7 @@ impl Director {
                 expected: format!("the {name} says that {}", refused.what.meaning()),
                 actual: shown::describe(&said),
                 reason,
+                ..Failure::default()
             }
             .into());
         }

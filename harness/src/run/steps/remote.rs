@@ -116,6 +116,7 @@ impl Director {
                 FiguresOf::Memory => "memory",
             };
             let ran = !remote.visits.borrow().ran.is_empty();
+            let who = actor.noun(&name);
             let end = if ran { last_words(&actor) } else { format!(" ({course}){}", last_words(&actor)) };
             return Err(Halt::of_output(Failure {
                 expected: format!(
@@ -124,12 +125,13 @@ impl Director {
                 ),
                 actual: shown::describe(&stdout),
                 reason: match ran {
-                    true => format!("{name}'s output: nothing in it is a figure of the remote machine's {what}{end}"),
+                    true => format!("{who}'s output: nothing in it is a figure of the remote machine's {what}{end}"),
                     false => format!(
-                        "{name}'s output: nothing in it is a figure of the remote machine's {what}, where \
+                        "{who}'s output: nothing in it is a figure of the remote machine's {what}, where \
                                       nothing was run{end}"
                     ),
                 },
+                ..Failure::default()
             }));
         }
         Ok(())
@@ -203,7 +205,7 @@ impl Director {
             };
             if let Some((expected, reason)) = failed {
                 let actual = format!("{course}; the {name} says {}", shown::describe(&said));
-                return Err(Failure { expected: expected.to_owned(), actual, reason }.into());
+                return Err(Failure { expected: expected.to_owned(), actual, reason, ..Failure::default() }.into());
             }
         }
         Ok(())

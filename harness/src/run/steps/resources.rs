@@ -31,6 +31,7 @@ impl Director {
                         expected: format!("the {name} is still running"),
                         actual: format!("it has ended ({ended})"),
                         reason: format!("the {name} has ended ({ended}){}", super::expect::last_words(&actor)),
+                        ..Failure::default()
                     }
                     .into(),
                     None => {
@@ -62,6 +63,7 @@ impl Director {
                 expected: format!("peak memory differs by less than {} MiB", mib(bound)),
                 actual: format!("it differs by {} MiB or more", mib(bound)),
                 reason: "the memory that the program needs grows with the data that passes through it".to_owned(),
+                ..Failure::default()
             }
             .into());
         }
@@ -78,6 +80,7 @@ impl Director {
                     expected: format!("{what} grow by {bound} at most"),
                     actual: format!("they grow from {from} to {to}"),
                     reason: format!("{what} grow with every client: {from} at `{}`, {to} at `{}`", step.from, step.to),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -95,8 +98,7 @@ impl Director {
             return Err(Failure {
                 expected: format!("{} times the data needs about {0} times the processor time", step.factor),
                 actual: "it needs many times more".to_owned(),
-                reason: "processor time grows much faster than the data: as when everything received so far is copied again for every piece".to_owned(),
-            }
+                reason: "processor time grows much faster than the data: as when everything received so far is copied again for every piece".to_owned(), ..Failure::default() }
             .into());
         }
         Ok(())
@@ -122,8 +124,7 @@ impl Director {
                     return Err(Failure {
                         expected: format!("the {name} uses no processor time while it waits"),
                         actual: "it is busy all the time".to_owned(),
-                        reason: format!("the {name} keeps the processor busy although there is nothing to do: it asks again and again instead of blocking"),
-                    }
+                        reason: format!("the {name} keeps the processor busy although there is nothing to do: it asks again and again instead of blocking"), ..Failure::default() }
                     .into());
                 }
                 Some(_) => {}

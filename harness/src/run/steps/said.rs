@@ -58,6 +58,21 @@ fn missing_line<'t>(hay: &[u8], text: &'t [u8]) -> Option<&'t [u8]> {
     })
 }
 
+/// What is wrong with a line that is not found in its place.
+fn lack(hay: &[u8], line: &[u8]) -> &'static str {
+    let letters = |text: &[u8]| -> Vec<u8> { text.iter().copied().filter(u8::is_ascii_alphanumeric).collect() };
+    let own = letters(line);
+    if own.is_empty() {
+        "is missing, or is not as it was written"
+    } else if missing_line(hay, line).is_none() {
+        "is not in its place"
+    } else if memchr::memmem::find(&letters(hay), &own).is_some() {
+        "is not as it was written"
+    } else {
+        "is missing"
+    }
+}
+
 impl Director {
     /// Waits until `enough` is in what the program has printed, or no more will come; both streams, as they are then.
     async fn said(
@@ -104,7 +119,8 @@ impl Director {
             return Err(Halt::of_output(Failure {
                 expected: format!("an output with {} in this order", wanted.join(", ")),
                 actual: shown::describe(&stdout),
-                reason: format!("{name}'s output: {what}{}", last_words(&actor)),
+                reason: format!("{}'s output: {what}{}", actor.noun(&name), last_words(&actor)),
+                ..Failure::default()
             }));
         }
         Ok(())
@@ -127,7 +143,8 @@ impl Director {
             return Err(Halt::of_output(Failure {
                 expected: format!("a line that ends in {end}{but}"),
                 actual: shown::describe(&stdout),
-                reason: format!("{name}'s output: no line ends in {end}{but}{}", last_words(&actor)),
+                reason: format!("{}'s output: no line ends in {end}{but}{}", actor.noun(&name), last_words(&actor)),
+                ..Failure::default()
             }));
         }
         Ok(())
@@ -140,15 +157,17 @@ impl Director {
             let (stdout, stderr) = self.said(&actor, limit, |said| missing_line(said, &text).is_none()).await;
             self.note_said(&name, &stdout, &stderr);
             let Some(missing) = missing_line(&stdout, &text) else { continue };
+            let lack = lack(&stdout, missing);
             let missing = shown::quote(shown::beginning(missing.trim_ascii_end(), 80));
             return Err(Halt::of_output(Failure {
                 expected: format!("an output with every line of {}", shown::describe(&text)),
                 actual: shown::describe(&stdout),
                 reason: format!(
-                    "{name}'s output: the text is not there whole: the line {missing} is missing, or is not as it was \
-                     written, or not in its place{}",
+                    "{}'s output: the text is not there whole: the line {missing} {lack}{}",
+                    actor.noun(&name),
                     last_words(&actor)
                 ),
+                ..Failure::default()
             }));
         }
         Ok(())
@@ -182,6 +201,7 @@ impl Director {
                     shown::describe(&stderr)
                 ),
                 reason,
+                ..Failure::default()
             }
             .into());
         }
@@ -207,6 +227,15 @@ mod tests {
     fn finds_a_text(#[case] said: &str, #[case] missing: Option<&str>) {
         let found = missing_line(said.as_bytes(), b"Hello,\n.hidden\n.\n..\n\nBye.\n");
         assert_eq!(found.map(|line| std::str::from_utf8(line).unwrap()), missing);
+    }
+
+    #[rstest]
+    #[case("Bye.\nHello,\n", "Hello,", "is not in its place")]
+    #[case("Bye.\n..hidden\n", ".hidden", "is not as it was written")]
+    #[case("Bye.\n", "Hello,", "is missing")]
+    #[case("Bye.\n...\n", "..", "is missing, or is not as it was written")]
+    fn what_a_line_lacks(#[case] said: &str, #[case] line: &str, #[case] lacks: &str) {
+        assert_eq!(lack(said.as_bytes(), line.as_bytes()), lacks);
     }
 
     #[rstest]

@@ -155,7 +155,8 @@ impl Director {
                         outcome = Err(Failure {
                             expected: format!("the program reads what {name} sends"),
                             actual: format!("it stopped reading with {} left to send", counted(left.len(), "byte")),
-                            reason: format!("{name} could not send all it had: {}", self.explain(&why)),
+                            reason: format!("{name} could not send all it had"),
+                            state: self.explain(&why),
                         }
                         .into());
                         break;
@@ -228,6 +229,7 @@ impl Director {
                     expected: format!("everything that {name} sent is read"),
                     actual: "the connection was closed while part of it was unread".to_owned(),
                     reason: format!("the program closed the connection before it had read all that {name} sent"),
+                    ..Failure::default()
                 }
                 .into());
             }
@@ -235,10 +237,8 @@ impl Director {
                 return Err(Failure {
                     expected: format!("everything that {name} sent is read"),
                     actual: "part of it was not read".to_owned(),
-                    reason: format!(
-                        "the program does not read what {name} sent: {}",
-                        self.explain(&GaveUp::Bound(limit))
-                    ),
+                    reason: format!("the program does not read what {name} sent"),
+                    state: self.explain(&GaveUp::Bound(limit)),
                 }
                 .into());
             }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_judging::shown;
 use tokio::io::AsyncReadExt;
 
 use super::super::event::{Excerpt, What};
@@ -174,7 +175,7 @@ impl Director {
 
     /// Nothing can be said of a program that does not trust the right certificate.
     fn distrusted(&self, why: &str) -> Halt {
-        let role = &self.scenario.role;
+        let role = shown::doer(&self.scenario.role);
         Halt::NotGradable(format!(
             "the {role} refuses the right certificate ({why}): it does not trust the authority of this run, as where \
              authorities are built in. The file that SSL_CERT_FILE names has it (handout, \"Whom to trust\")"
@@ -216,6 +217,7 @@ impl Director {
             expected: format!("TLS on the connection with {}", step.peer),
             actual: "none: all that was said was said in clear".to_owned(),
             reason: format!("the program neither begins with TLS nor asks {} for it", step.peer),
+            ..Failure::default()
         }
         .into())
     }

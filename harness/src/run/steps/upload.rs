@@ -151,7 +151,7 @@ fn not_stored<'d>(depot: &'d Depot, content: &[u8]) -> Option<(Option<&'d Vec<u8
             Some(transfer) => format!("nothing is stored: {}: {course}", trouble(transfer)),
             None => format!("nothing is stored, because no file was announced (STOR): {course}"),
         };
-        return Some((None, Failure { expected, actual: course, reason }));
+        return Some((None, Failure { expected, actual: course, reason, ..Failure::default() }));
     };
     let came = record.files.get(&transfer.name)?;
     let difference = shown::first_difference(came, content);
@@ -160,7 +160,7 @@ fn not_stored<'d>(depot: &'d Depot, content: &[u8]) -> Option<(Option<&'d Vec<u8
         false => "",
     };
     let reason = format!("the file is stored, but is another one: {difference}{mode}");
-    Some((Some(came), Failure { expected, actual: shown::describe(came), reason }))
+    Some((Some(came), Failure { expected, actual: shown::describe(came), reason, ..Failure::default() }))
 }
 
 /// What was wrong with the connection for data.
@@ -202,7 +202,7 @@ fn no_data_connection(depot: &Depot) -> Option<Failure> {
         None => format!("no file was announced (STOR): {course}"),
     };
     let expected = "STOR, and the file on a connection of its own, which ends where the file ends".to_owned();
-    Some(Failure { expected, actual: course, reason })
+    Some(Failure { expected, actual: course, reason, ..Failure::default() })
 }
 
 fn no_quit(depot: &Depot) -> Option<Failure> {
@@ -211,5 +211,5 @@ fn no_quit(depot: &Depot) -> Option<Failure> {
     }
     let course = depot.course();
     let expected = "QUIT at the end of the session".to_owned();
-    Some(Failure { expected, reason: format!("QUIT did not come: {course}"), actual: course })
+    Some(Failure { expected, reason: format!("QUIT did not come: {course}"), actual: course, ..Failure::default() })
 }
