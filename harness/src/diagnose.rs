@@ -159,7 +159,7 @@ fn failed<'c>(calls: &[&'c Call], suspect: &Suspect<'_>) -> Option<Shown<'c>> {
         calls.iter().take_while(|other| !std::ptr::eq(**other, *call)).filter(|it| it.name == call.name).count();
     let which = if number == 0 { String::new() } else { format!("{} ", ordinal(number + 1)) };
     TELLING.contains(&error.as_str()).then(|| {
-        let words = format!("{}'s {which}{}() failed with {error}", suspect.who, call.name);
+        let words = format!("{}'s {which}{}() failed with {error}", suspect.who, crate::crash::plain(&call.name));
         // It may be the end of it, and not the beginning.
         Shown { words, is_cause: false, did: Did::Failed, call }
     })

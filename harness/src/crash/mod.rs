@@ -233,9 +233,10 @@ impl Wait {
         self.call.as_deref() == Some("accept")
     }
 
-    /// Whether it waits for the first of many to have something for it, as a server of many clients does.
-    pub fn is_for_many(&self) -> bool {
-        matches!(self.call.as_deref(), Some("select" | "poll" | "epoll_wait"))
+    /// Whether it waits for whoever comes next, or for the first of many to have something for it, as a server of many
+    /// clients does.
+    pub fn is_for_the_next(&self) -> bool {
+        self.is_idle() || matches!(self.call.as_deref(), Some("select" | "poll" | "epoll_wait"))
     }
 
     /// Changes every text of it that is the program's.

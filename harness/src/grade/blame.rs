@@ -6,7 +6,7 @@ use super::Run;
 use crate::crash::{Crash, Wait};
 use crate::report::model::ProgramReport;
 use crate::run::Record;
-use crate::run::event::{About, Event, Excerpt, Judgement, What, With};
+use crate::run::event::{self, About, Event, Excerpt, What, With};
 
 /// Pieces that are shown of what a peer had sent.
 const PIECES: usize = 2;
@@ -29,19 +29,22 @@ pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
         return Vec::new();
     }
     let judged = record.programs.iter().filter(|program| program.role == run.scenario.role);
-    let answered = failed_at(&record.events, id).is_some_and(
-        |at| matches!(&record.events[at].what, What::Judged(judgement) if judgement.about == About::Received),
-    );
-    let waits = judged.flat_map(|program| &program.waits);
-    waits.filter(|wait| !answered || !(wait.is_idle() || wait.is_for_many())).cloned().collect()
+    let about = event::judged(&record.events, |it| it.fails(id)).map(|(_, it)| it.about);
+    let explains = |wait: &&Wait| match about {
+        Some(About::Received) => !wait.is_for_the_next(),
+        // What it waits in tells nothing of what it did not give back.
+        Some(About::Holdings) => wait.call.is_none(),
+        _ => true,
+    };
+    judged.flat_map(|program| &program.waits).filter(explains).cloned().collect()
 }
 
 /// What a peer had sent, since it had received something before, when it received what was not expected, and a requirement
 /// was found not to hold. Of many pieces the last.
 pub fn got(events: &[Event], id: &str) -> Vec<Excerpt> {
-    let is_it = |judgement: &Judgement| judgement.about == About::Received;
-    let at = failed_at(events, id).filter(|at| matches!(&events[*at].what, What::Judged(it) if is_it(it)));
-    let heard = at.and_then(|at| events[..at].iter().rposition(|event| matches!(event.what, What::Received(_))));
+    let failed = event::judged(events, |it| it.fails(id)).filter(|(_, it)| it.about == About::Received);
+    let heard =
+        failed.and_then(|(at, _)| events[..at].iter().rposition(|event| matches!(event.what, What::Received(_))));
     let Some(heard) = heard else { return Vec::new() };
     let own = events[..heard].iter().rev().filter(|event| event.who == events[heard].who);
     let own = own.take_while(|event| !matches!(event.what, What::Connected(_)));
@@ -59,7 +62,7 @@ pub fn got(events: &[Event], id: &str) -> Vec<Excerpt> {
 /// Whether, when a requirement was found not to hold, every peer had received something after the last it had sent. What
 /// a client owes its server that has closed is an end.
 fn owes_nobody(events: &[Event], id: &str) -> bool {
-    let end = failed_at(events, id).unwrap_or(events.len());
+    let end = event::judged(events, |it| it.fails(id)).map_or(events.len(), |(at, _)| at);
     let mut owed: BTreeMap<&str, bool> = BTreeMap::new();
     let mut servers: BTreeSet<&str> = BTreeSet::new();
     for event in &events[..end] {
@@ -78,17 +81,10 @@ fn owes_nobody(events: &[Event], id: &str) -> bool {
     !owed.is_empty() && owed.values().all(|owed| !owed)
 }
 
-/// Where a requirement was found not to hold.
-fn failed_at(events: &[Event], id: &str) -> Option<usize> {
-    events.iter().position(
-        |event| matches!(&event.what, What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|it| it == id)),
-    )
-}
-
 /// When the harness next did something to a program after it had judged a requirement: what crashes from then on does
 /// not explain that verdict. Nothing if it did nothing more.
 fn next_act(events: &[Event], id: &str) -> Option<std::time::Duration> {
-    let judged = failed_at(events, id)?;
+    let (judged, _) = event::judged(events, |it| it.fails(id))?;
     let acts = |event: &&Event| {
         matches!(
             event.what,

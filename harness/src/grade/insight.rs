@@ -120,10 +120,7 @@ struct Failing<'e> {
 
 impl<'e> Failing<'e> {
     fn first(events: &'e [Event]) -> Option<Self> {
-        events.iter().enumerate().find_map(|(index, event)| match &event.what {
-            What::Judged(judgement) if !judgement.held => Some(Self { judgement, events: &events[..=index] }),
-            _ => None,
-        })
+        event::judged(events, |it| !it.held).map(|(at, judgement)| Self { judgement, events: &events[..=at] })
     }
 
     /// The call that sent what a peer received and should not have: where what came begins to differ, if that is known, else

@@ -12,7 +12,7 @@ use super::speech::{self, Speech};
 use crate::catalogue::{Catalogue, Task};
 use crate::class::grading::side_by_side;
 use crate::grade::{Filter, Options, Played, Rubric, Subject, grade};
-use crate::run::event::What;
+use crate::run::event;
 use crate::run::{End, Failure};
 use crate::scenario::model::BackendName;
 use crate::submission::findings::Findings;
@@ -291,10 +291,7 @@ fn everyone(entrants: &[Entrant], clients: &[usize], servers: &[usize]) -> Vec<S
 /// How one run came out.
 fn came(played: &Played) -> (Outcome, Failure) {
     let words = |reason: &str| Failure { reason: reason.to_owned(), ..Failure::default() };
-    let judged = played.record.events.iter().find_map(|event| match &event.what {
-        What::Judged(judgement) if !judgement.held => Some(judgement.failure()),
-        _ => None,
-    });
+    let judged = event::judged(&played.record.events, |it| !it.held).map(|(_, it)| it.failure());
     match (&played.record.end, judged) {
         (End::Harness(why), _) => (Outcome::Undecided, words(why)),
         (_, Some(failure)) => (Outcome::Fail, failure),

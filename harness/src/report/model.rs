@@ -320,7 +320,7 @@ impl RunReport {
 
     /// Whether a wait says no more than the call that shows what was wrong: it is for whoever comes next, or in that very line.
     fn is_past(&self, wait: &Wait) -> bool {
-        self.deed.as_ref().is_some_and(|deed| wait.is_idle() || wait.is_for_many() || wait.place == deed.at.place)
+        self.deed.as_ref().is_some_and(|deed| wait.is_for_the_next() || wait.place == deed.at.place)
     }
 
     /// The reason, and what the programs were at, unless a line of theirs says it.

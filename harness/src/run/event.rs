@@ -305,7 +305,7 @@ impl Log {
 
     /// Whether an expectation has failed so far.
     pub fn has_failed(&self) -> bool {
-        self.0.borrow().iter().any(|event| matches!(&event.what, What::Judged(judgement) if !judgement.held))
+        judged(&self.0.borrow(), |it| !it.held).is_some()
     }
 
     /// The record of a run that has come to this end, without what was to be hidden. Nothing is left in the log.
@@ -332,20 +332,22 @@ pub fn findings(events: &[Event]) -> Vec<String> {
     found
 }
 
+/// The first judgement of this kind, and where it stands.
+pub fn judged(events: &[Event], is_it: impl Fn(&Judgement) -> bool) -> Option<(usize, &Judgement)> {
+    events.iter().enumerate().find_map(|(at, event)| match &event.what {
+        What::Judged(judgement) if is_it(judgement) => Some((at, judgement)),
+        _ => None,
+    })
+}
+
 /// Where the bytes part that decided against a requirement: it was noted just before the verdict.
 pub fn difference(events: &[Event], id: &str) -> Option<Difference> {
-    let mut latest = None;
-    for event in events {
-        match &event.what {
-            What::Differed(difference) => latest = Some(difference),
-            What::Judged(judgement) if !judgement.held && judgement.decides.iter().any(|decided| decided == id) => {
-                return latest.cloned();
-            }
-            What::Judged(_) => latest = None,
-            _ => {}
-        }
-    }
-    None
+    let (at, _) = judged(events, |it| it.fails(id))?;
+    let before = events[..at].iter().rev().take_while(|event| !matches!(event.what, What::Judged(_)));
+    before.into_iter().find_map(|event| match &event.what {
+        What::Differed(difference) => Some(difference.clone()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -120,6 +120,11 @@ impl Halt {
         Self::Failed(failure, About::Output)
     }
 
+    /// A failure that is about what a program holds or uses.
+    pub(crate) fn of_holdings(failure: Failure) -> Self {
+        Self::Failed(failure, About::Holdings)
+    }
+
     /// A failure that is about what a peer has received; about nothing in particular, if that is nothing.
     pub(crate) fn of_received(failure: Failure, received: &[u8]) -> Self {
         Self::Failed(failure, if received.is_empty() { About::Conduct } else { About::Received })

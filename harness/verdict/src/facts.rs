@@ -82,6 +82,11 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Whether it decides against this requirement.
+    pub fn fails(&self, id: &str) -> bool {
+        !self.held && self.decides.iter().any(|decided| decided == id)
+    }
+
     /// The reason, and what the programs were at.
     pub fn why(&self) -> String {
         joined(&self.reason, &self.state)
@@ -99,6 +104,8 @@ pub enum About {
     Output,
     /// What a peer has received from it.
     Received,
+    /// What it holds or uses of the machine: descriptors, threads, memory, processor time.
+    Holdings,
 }
 
 /// How a run ended.

@@ -327,7 +327,8 @@ impl Director {
                 Some(Err(error)) if is_the_machines(&error) => {
                     return Err(Halt::Harness(format!("cannot open a connection: {error}")));
                 }
-                Some(Err(error)) => last = Some(error.to_string()),
+                // Without the number that the system gives it.
+                Some(Err(error)) => last = Some(error.kind().to_string()),
                 None => last = Some(format!("no answer within {} s", limit.as_secs())),
             }
         }

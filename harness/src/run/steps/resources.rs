@@ -59,13 +59,12 @@ impl Director {
         if let Some(bound) = step.memory_below
             && to.peak_memory.saturating_sub(from.peak_memory) >= bound
         {
-            return Err(Failure {
+            return Err(Halt::of_holdings(Failure {
                 expected: format!("peak memory differs by less than {} MiB", mib(bound)),
                 actual: format!("it differs by {} MiB or more", mib(bound)),
                 reason: "the memory that the program needs grows with the data that passes through it".to_owned(),
                 ..Failure::default()
-            }
-            .into());
+            }));
         }
         let counts = [
             ("open descriptors", step.descriptors, from.descriptors, to.descriptors),
@@ -76,13 +75,12 @@ impl Director {
             if let Some(bound) = bound
                 && to.saturating_sub(from) > bound
             {
-                return Err(Failure {
+                return Err(Halt::of_holdings(Failure {
                     expected: format!("{what} grow by {bound} at most"),
                     actual: format!("they grow from {from} to {to}"),
                     reason: format!("{what} grow with every client: {from} at `{}`, {to} at `{}`", step.from, step.to),
                     ..Failure::default()
-                }
-                .into());
+                }));
             }
         }
         Ok(())
@@ -95,11 +93,10 @@ impl Director {
         let large_cost = large.cpu.saturating_sub(small.cpu);
         let allowed = small_cost.mul_f64(step.factor * SLACK);
         if large_cost > allowed {
-            return Err(Failure {
+            return Err(Halt::of_holdings(Failure {
                 expected: format!("{} times the data needs about {0} times the processor time", step.factor),
                 actual: "it needs many times more".to_owned(),
-                reason: "processor time grows much faster than the data: as when everything received so far is copied again for every piece".to_owned(), ..Failure::default() }
-            .into());
+                reason: "processor time grows much faster than the data: as when everything received so far is copied again for every piece".to_owned(), ..Failure::default() }));
         }
         Ok(())
     }
@@ -121,11 +118,14 @@ impl Director {
                     )));
                 }
                 Some(share) if share > BUSY => {
-                    return Err(Failure {
+                    return Err(Halt::of_holdings(Failure {
                         expected: format!("the {name} uses no processor time while it waits"),
                         actual: "it is busy all the time".to_owned(),
-                        reason: format!("the {name} keeps the processor busy although there is nothing to do: it asks again and again instead of blocking"), ..Failure::default() }
-                    .into());
+                        reason: format!(
+                            "the {name} keeps the processor busy although there is nothing to do: it asks again and again instead of blocking"
+                        ),
+                        ..Failure::default()
+                    }));
                 }
                 Some(_) => {}
             }
