@@ -175,6 +175,15 @@ impl Summary {
         let units = unit_of(&plain);
         let figures: [(&str, &[&str], f64); 3] =
             [("least", LEAST, self.least), ("mean", MEAN, self.mean), ("largest", LARGEST, self.largest)];
+        if figures.iter().all(|(_, words, _)| about(&text, words).is_empty()) {
+            return Err(Failure {
+                expected: "a summary: the least, the mean and the largest round-trip time, and the share of lost pings"
+                    .to_owned(),
+                actual: shown::describe(printed),
+                reason: "the client prints no summary".to_owned(),
+                ..Failure::default()
+            });
+        }
         for (what, words, value) in figures {
             let said = about(&text, words);
             let right = |line: &String| {
@@ -315,8 +324,10 @@ mod tests {
         let failure = Summary::of(&trips(&[10, 20])).judge(b"min 10 ms, max 20 ms\naverage: 3 ms").unwrap_err();
         assert_eq!(failure.reason, "the summary does not give the mean, 15 ms");
         assert_eq!(failure.actual, "\"average: 3 ms \" (14 bytes)");
-        let failure = Summary::of(&trips(&[10])).judge(b"").unwrap_err();
-        assert_eq!(failure.actual, "no line about it in nothing");
+        let failure = Summary::of(&trips(&[10])).judge(b"min 10 ms").unwrap_err();
+        assert_eq!(failure.actual, "no line about it in \"min 10 ms\" (9 bytes)");
+        let failure = Summary::of(&trips(&[10])).judge(b"Ping 1: 10 ms").unwrap_err();
+        assert_eq!(failure.reason, "the client prints no summary");
     }
 
     #[rstest]

@@ -111,7 +111,8 @@ pub fn missed(overview: &Overview) -> Missed<'_> {
     let never = tallies.values().filter(|it| it.passed + it.failed == 0).map(|it| it.id).collect();
     let judged = !tallies.is_empty();
     let mut missed: Vec<Tally<'_>> = tallies.into_values().filter(|it| it.missed() > 0).collect();
-    missed.sort_by_key(|it| (std::cmp::Reverse(it.missed()), it.level, it.id));
+    // What was judged and failed says more than what was not handed in.
+    missed.sort_by_key(|it| (std::cmp::Reverse((it.failed, it.absent)), it.level, it.id));
     Missed { judged, missed, never }
 }
 

@@ -30,10 +30,14 @@ pub fn waits(run: &Run<'_>, record: &Record, id: &str) -> Vec<Wait> {
     }
     let judged = record.programs.iter().filter(|program| program.role == run.scenario.role);
     let about = event::judged(&record.events, |it| it.fails(id)).map(|(_, it)| it.about);
+    let came = event::difference(&record.events, id).is_some_and(|it| it.came.length > 0);
     let explains = |wait: &&Wait| match about {
         Some(About::Received) => !wait.is_for_the_next(),
         // What it waits in tells nothing of what it did not give back.
         Some(About::Holdings) => wait.call.is_none(),
+        Some(About::Meeting) => false,
+        // It did what was waited for, and not rightly.
+        Some(About::Conduct) if came => false,
         _ => true,
     };
     judged.flat_map(|program| &program.waits).filter(explains).cloned().collect()

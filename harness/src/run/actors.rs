@@ -79,6 +79,12 @@ pub struct PeerActor {
 }
 
 impl PeerActor {
+    /// What it is called in a sentence: its name may be a word like any other.
+    pub fn noun(&self, name: &str) -> String {
+        let serves = self.listened.is_some() || !self.pings.is_empty();
+        format!("the {} \"{name}\"", if serves { "server" } else { "client" })
+    }
+
     /// How the program ended the connection, as the end of a sentence; empty if it did not.
     pub fn how_it_ended(&self) -> &'static str {
         match (self.reset_seen, self.end_seen) {

@@ -120,6 +120,11 @@ impl Halt {
         Self::Failed(failure, About::Output)
     }
 
+    /// A failure that is about how a program was met.
+    pub(crate) fn of_meeting(failure: Failure) -> Self {
+        Self::Failed(failure, About::Meeting)
+    }
+
     /// A failure that is about what a program holds or uses.
     pub(crate) fn of_holdings(failure: Failure) -> Self {
         Self::Failed(failure, About::Holdings)

@@ -104,6 +104,8 @@ pub enum About {
     Output,
     /// What a peer has received from it.
     Received,
+    /// How it was met: what it takes, and where it goes.
+    Meeting,
     /// What it holds or uses of the machine: descriptors, threads, memory, processor time.
     Holdings,
 }

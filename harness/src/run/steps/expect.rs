@@ -115,13 +115,12 @@ impl Director {
             let server = self.cast.listens(&actor.role);
             let given = actor.given.port();
             if let Some(why) = self.cast.strays(&actor.role) {
-                return Err(Failure {
+                return Err(Halt::of_meeting(Failure {
                     expected: format!("{who} keeps to the address on its command line"),
                     actual: why.clone(),
                     reason: why,
                     ..Failure::default()
-                }
-                .into());
+                }));
             }
             if !server {
                 continue;
@@ -194,10 +193,10 @@ impl Director {
                 }
                 Ok(true) => continue,
                 _ if step.stream == Stream::Stderr && complaint::is_complaint(&stdout) => {
-                    format!("the {name} says what is wrong on standard output, and nothing on standard error")
+                    format!("{who} says what is wrong on standard output, and nothing on standard error")
                 }
                 _ if step.stream == Stream::Stdout && complaint::says_anything(&stderr) => {
-                    format!("the {name} says what is wrong on standard error, and nothing on standard output")
+                    format!("{who} says what is wrong on standard error, and nothing on standard output")
                 }
                 Ok(false) => match actor.program.ended() {
                     Some(ended) => {

@@ -103,11 +103,11 @@ impl Director {
         over: Option<&GaveUp>,
     ) -> Halt {
         let peer = peer.borrow();
-        let how = peer.how_it_ended();
+        let (who, how) = (peer.noun(name), peer.how_it_ended());
         let state = over.filter(|_| how.is_empty()).map(|over| self.explain(over)).unwrap_or_default();
         let reason = match peer.received.len() {
-            0 => format!("{name} received nothing{how}"),
-            _ => format!("what {name} received is not what was expected: {why}{how}"),
+            0 => format!("{who} received nothing{how}"),
+            _ => format!("what {who} received is not what was expected: {why}{how}"),
         };
         let failure = Failure { expected: wanted.describe(), actual: came, reason, state };
         Halt::of_received(failure, &peer.received)

@@ -340,7 +340,7 @@ impl Director {
         Err(Failure {
             expected: format!("{} takes a connection from {name}", step.to),
             actual: format!("the connection failed: {why}"),
-            reason: format!("{name} could not connect to {}: {why}", step.to),
+            reason: format!("the client \"{name}\" could not connect to {}: {why}", step.to),
             state: self.explain(&GaveUp::Still),
         }
         .into())

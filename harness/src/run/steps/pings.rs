@@ -132,7 +132,7 @@ impl Director {
                     return Err(Failure {
                         expected: format!("the pong of {name}'s ping"),
                         actual: shown::describe(&bytes),
-                        reason: format!("{name} received the pong of {other}'s ping"),
+                        reason: format!("the client \"{name}\" received the pong of {other}'s ping"),
                         ..Failure::default()
                     }
                     .into());
@@ -145,7 +145,7 @@ impl Director {
                 return Err(Failure {
                     expected: format!("a pong for at least one of {name}'s {} pings", step.times),
                     actual: "none came".to_owned(),
-                    reason: format!("{name} pinged {} times and received nothing", step.times),
+                    reason: format!("the client \"{name}\" pinged {} times and received nothing", step.times),
                     ..Failure::default()
                 }
                 .into());

@@ -348,7 +348,7 @@ impl Director {
 
     fn not_received(&self, name: &str, peer: &Peer, wanted: &Wanted<'_>, why: Option<&GaveUp>) -> Halt {
         let peer = peer.borrow();
-        let how = peer.how_it_ended();
+        let (who, how) = (peer.noun(name), peer.how_it_ended());
         let waited = why.filter(|_| how.is_empty() && (peer.datagrams.is_none() || peer.received.is_empty()));
         if let Some(expected) = wanted.whole(&peer.received) {
             self.differed(expected, &peer.received);
@@ -359,9 +359,9 @@ impl Director {
             expected: wanted.describe(),
             actual: shown::describe(&peer.received),
             reason: match peer.received.len() {
-                0 => format!("{name} received nothing{how}"),
+                0 => format!("{who} received nothing{how}"),
                 count => {
-                    format!("{name} received {}, and not what was expected{difference}{how}", counted(count, "byte"))
+                    format!("{who} received {}, and not what was expected{difference}{how}", counted(count, "byte"))
                 }
             },
             state: waited.map(|why| self.explain(why)).unwrap_or_default(),
@@ -443,7 +443,11 @@ impl Director {
                 };
                 let failure = Failure {
                     expected: format!("{name} gets {}{when}", unwanted.describe()),
-                    reason: format!("{name} received {}, {which}", counted(peer.borrow().received.len(), "byte")),
+                    reason: format!(
+                        "{} received {}, {which}",
+                        peer.borrow().noun(name),
+                        counted(peer.borrow().received.len(), "byte")
+                    ),
                     actual: came,
                     ..Failure::default()
                 };
@@ -496,7 +500,7 @@ impl Director {
                         "the connection stays open and {name} received {}",
                         shown::describe(&peer.received)
                     ),
-                    reason: format!("{name} is neither served nor turned away: it waits without a word"),
+                    reason: format!("{} is neither served nor turned away: it waits without a word", peer.noun(&name)),
                     ..Failure::default()
                 }
                 .into());
@@ -528,7 +532,7 @@ impl Director {
                         return Err(Failure {
                             expected: format!("the program closes its connection with {name}"),
                             actual: "the connection stays open".to_owned(),
-                            reason: format!("the connection with {name} stays open"),
+                            reason: format!("the connection with {} stays open", peer.borrow().noun(&name)),
                             state: self.explain(&why),
                         }
                         .into());

@@ -64,23 +64,24 @@ impl Director {
             } else {
                 says_no(&own) || is_complaint(&stderr) || lacks_room || shown && !refused.went_on
             };
+            let who = actor.noun(&name);
             let what = shown::quote(refused.reply.lines().next().unwrap_or_default().as_bytes());
             let reason = match claim {
                 Some(line) => {
-                    format!("the server refused with {what}, and the {name} says {}", shown::quote(line.as_bytes()))
+                    format!("the server refused with {what}, and {who} says {}", shown::quote(line.as_bytes()))
                 }
                 None if told => continue,
                 None if shown => format!(
-                    "the server refused with {what}; the {name} shows the reply, says nothing about it and goes on as if \
+                    "the server refused with {what}; {who} shows the reply, says nothing about it and goes on as if \
                      the server had agreed"
                 ),
                 None if fell => format!(
-                    "the server refused with {what}; the {name} goes on as if the server had agreed, and crashes later"
+                    "the server refused with {what}; {who} goes on as if the server had agreed, and crashes later"
                 ),
-                None => format!("the server refused with {what}, and the {name} does not say so"),
+                None => format!("the server refused with {what}, and {who} does not say so"),
             };
             return Err(Failure {
-                expected: format!("the {name} says that {}", refused.what.meaning()),
+                expected: format!("{who} says that {}", refused.what.meaning()),
                 actual: shown::describe(&said),
                 reason,
                 ..Failure::default()

@@ -167,44 +167,45 @@ impl Director {
             }
             let course = visits.course();
             let said = own_words(&[stdout.as_slice(), b"\n", stderr.as_slice()].concat());
+            let who = actor.noun(&name);
             let complains = complains(&stdout, &stderr);
             let end = last_words(&actor);
             let failed = match step.outcome {
                 _ if visits.connections == 0 => Some((
                     "the program connects to the remote machine",
-                    format!("the {name} has not connected to the remote machine{end}"),
+                    format!("{who} has not connected to the remote machine{end}"),
                 )),
                 LoginOutcome::ByKey if visits.entered_by() != Some(Login::Key) => Some((
                     "a login by the key in ~/.ssh/id_ed25519, which is the only one that the machine takes",
-                    format!("the {name} did not log in by its key: {course}{end}"),
+                    format!("{who} did not log in by its key: {course}{end}"),
                 )),
                 LoginOutcome::ByKey if visits.ran.is_empty() => Some((
                     "something is run after the login",
-                    format!("the {name} logged in by its key and had nothing run: {course}{end}"),
+                    format!("{who} logged in by its key and had nothing run: {course}{end}"),
                 )),
                 LoginOutcome::Refused if visits.tried.is_empty() && !complains => Some((
                     "an attempt to log in, and a word about its refusal",
-                    format!("the {name} did not try to log in, and does not say why: {course}{end}"),
+                    format!("{who} did not try to log in, and does not say why: {course}{end}"),
                 )),
                 LoginOutcome::Refused if !complains => Some((
                     "the program says that the machine has refused the login",
-                    format!("the machine refused the login ({course}), and the {name} does not say so"),
+                    format!("the machine refused the login ({course}), and {who} does not say so"),
                 )),
                 LoginOutcome::Distrusted if !visits.tried.is_empty() => Some((
                     "no login: the machine's key is not the one in ~/.ssh/known_hosts",
                     format!(
-                        "the key of the machine is another one than ~/.ssh/known_hosts has for it, and the {name} goes on \
+                        "the key of the machine is another one than ~/.ssh/known_hosts has for it, and {who} goes on \
                          to log in: {course}"
                     ),
                 )),
                 LoginOutcome::Distrusted if !complains => Some((
                     "the program says that it does not know the machine's key",
-                    format!("the {name} does not log in, and does not say why"),
+                    format!("{who} does not log in, and does not say why"),
                 )),
                 _ => None,
             };
             if let Some((expected, reason)) = failed {
-                let actual = format!("{course}; the {name} says {}", shown::describe(&said));
+                let actual = format!("{course}; {who} says {}", shown::describe(&said));
                 return Err(Failure { expected: expected.to_owned(), actual, reason, ..Failure::default() }.into());
             }
         }

@@ -26,11 +26,12 @@ impl Director {
         self.quiet_down(Duration::from_millis(500)).await;
         for (name, actor) in self.actors.programs_named(&step.program) {
             let Some(vitals) = actor.program.vitals() else {
+                let who = actor.noun(&name);
                 return Err(match actor.program.ended() {
                     Some(ended) => Failure {
-                        expected: format!("the {name} is still running"),
+                        expected: format!("{who} is still running"),
                         actual: format!("it has ended ({ended})"),
-                        reason: format!("the {name} has ended ({ended}){}", super::expect::last_words(&actor)),
+                        reason: format!("{who} has ended ({ended}){}", super::expect::last_words(&actor)),
                         ..Failure::default()
                     }
                     .into(),
@@ -118,11 +119,12 @@ impl Director {
                     )));
                 }
                 Some(share) if share > BUSY => {
+                    let who = actor.noun(&name);
                     return Err(Halt::of_holdings(Failure {
-                        expected: format!("the {name} uses no processor time while it waits"),
+                        expected: format!("{who} uses no processor time while it waits"),
                         actual: "it is busy all the time".to_owned(),
                         reason: format!(
-                            "the {name} keeps the processor busy although there is nothing to do: it asks again and again instead of blocking"
+                            "{who} keeps the processor busy although there is nothing to do: it asks again and again instead of blocking"
                         ),
                         ..Failure::default()
                     }));

@@ -179,9 +179,10 @@ impl Director {
             // A traceback comes in pieces: what kind of no it is can be told when all is said.
             let (stdout, stderr) = self.said(&actor, limit, |_| false).await;
             self.note_said(&name, &stdout, &stderr);
+            let who = actor.noun(&name);
             let bare = complaint::is_traceback(&stderr) || complaint::is_traceback(&stdout);
             if bare && !step.not_a_traceback {
-                self.note("harness", What::Finding(format!("the {name} says what is wrong only by a traceback")));
+                self.note("harness", What::Finding(format!("{who} says what is wrong only by a traceback")));
             }
             let zero = |text: &[u8]| step.or_zero && loosely::numbers(text).contains(&0.0);
             let said = [&stdout, &stderr].into_iter().any(|text| says_no(text) || zero(text));
@@ -189,12 +190,12 @@ impl Director {
                 continue;
             }
             let reason = match (bare, actor.program.ended()) {
-                (true, _) => format!("the {name} leaves it to its language's traceback to say what is wrong"),
-                (false, Some(ended)) => format!("the {name} ended ({ended}) and did not say so"),
-                (false, None) => format!("the {name} does not say so"),
+                (true, _) => format!("{who} leaves it to its language's traceback to say what is wrong"),
+                (false, Some(ended)) => format!("{who} ended ({ended}) and did not say so"),
+                (false, None) => format!("{who} does not say so"),
             };
             return Err(Failure {
-                expected: format!("the {name} says in words that there is none, or that it does not work"),
+                expected: format!("{who} says in words that there is none, or that it does not work"),
                 actual: format!(
                     "on standard output {}, on standard error {}",
                     shown::describe(&stdout),

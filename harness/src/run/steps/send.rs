@@ -155,7 +155,7 @@ impl Director {
                         outcome = Err(Failure {
                             expected: format!("the program reads what {name} sends"),
                             actual: format!("it stopped reading with {} left to send", counted(left.len(), "byte")),
-                            reason: format!("{name} could not send all it had"),
+                            reason: format!("{} could not send all it had", peer.borrow().noun(name)),
                             state: self.explain(&why),
                         }
                         .into());
