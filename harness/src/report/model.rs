@@ -334,14 +334,22 @@ impl RunReport {
         format!("{}; {}", self.reason, self.state)
     }
 
-    /// All of it in one sentence: the crash or the cause, and what came of it.
+    /// What happened, and what came of it: the crash or the cause and the reason, or the reason alone.
+    pub fn headline(&self) -> (String, Option<String>) {
+        let first = self.crash.as_ref().map(words::headline).or_else(|| self.cause.clone());
+        match first {
+            Some(first) => (first, Some(self.so()).filter(|so| !so.is_empty())),
+            None => (self.so(), None),
+        }
+    }
+
+    /// All of it in one sentence.
     pub fn why(&self) -> String {
-        let so = self.so();
-        match (&self.crash, &self.cause) {
-            (Some(crash), _) if so.is_empty() => words::sentence(crash),
-            (Some(crash), _) => format!("{} ({so})", words::sentence(crash)),
-            (None, Some(cause)) => format!("{cause}; {so}"),
-            (None, None) => so,
+        match (&self.crash, self.headline()) {
+            (Some(crash), (_, None)) => words::sentence(crash),
+            (Some(crash), (_, Some(so))) => format!("{} ({so})", words::sentence(crash)),
+            (None, (cause, Some(so))) => format!("{cause}; {so}"),
+            (None, (reason, None)) => reason,
         }
     }
 

@@ -90,9 +90,7 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
         field("tried", &tried, 1);
     }
     if cause.kind != Kind::DoesNotRun {
-        if run.crash.is_some() || run.cause.is_some() {
-            field("so", &prose::one_line(&run.so()), PROSE);
-        }
+        field("so", &prose::one_line(&run.headline().1.unwrap_or_default()), PROSE);
         let got: Vec<String> = run.got.iter().map(|got| shown::quote(shown::beginning(&got.shown, GOT))).collect();
         field("got", &got.join(" "), 1);
         if let Some((expected, came)) = values(run) {
@@ -125,11 +123,7 @@ fn headline(report: &Report, cause: &Cause<'_>, run: &RunReport, style: Style) -
         false => ids,
     };
     let mark = style.paint(Paint::Bad, "✗");
-    let reason = match (&run.crash, &run.cause) {
-        (Some(crash), _) => words::headline(crash),
-        (None, Some(cause)) => cause.clone(),
-        (None, None) => run.so(),
-    };
+    let (reason, _) = run.headline();
     let reason = reason.trim();
     let mut texts = escape::lines(if reason.is_empty() { "no reason was given" } else { reason });
     let first = capital(&texts.remove(0));

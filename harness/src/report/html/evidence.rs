@@ -24,7 +24,7 @@ const RECORD: usize = 4 << 20;
 /// Everything about one run. `number` tells its drawing from the others of the page.
 pub fn of(run: &RunReport, seen: Option<Seen<'_>>, number: usize) -> Markup {
     let mut sequence = seen.and_then(|seen| sequence::of(seen.events, seen.calls, run.stop()));
-    let mut model = seen.and_then(|seen| sequence::of(seen.model, "", None));
+    let mut model = seen.and_then(|seen| sequence::of_model(seen.model, sequence.as_ref()));
     if let (Some(sequence), Some(model)) = (&mut sequence, &mut model) {
         sequence::part(sequence, model);
     }
@@ -35,7 +35,9 @@ pub fn of(run: &RunReport, seen: Option<Seen<'_>>, number: usize) -> Markup {
                 figcaption {
                     "Time runs downwards" @if run.virtual_ms > 0 { ", virtual time on the left" }
                     "; every arrow of data is one segment or datagram, as it was sent or as it was read."
-                    @if sequence.rows.iter().any(|row| row.guilty) { " ① is what is not right." }
+                    @if sequence.rows.iter().any(|row| row.guilty) {
+                        @if sequence.parts { " ① is where it parts from a program that is right." } @else { " ① is what is not right." }
+                    }
                     @if sequence.absent > 0 { " " (counted(sequence.absent, "more peer")) " took part." }
                 }
             }

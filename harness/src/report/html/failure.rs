@@ -9,6 +9,7 @@ use super::evidence::{self, files};
 use super::stop;
 use super::words::{Line, kit, kit_blocks, shortened};
 use super::{Runs, Seen, anchor, badge, compare};
+use crate::crash::words;
 use crate::report::model::{Report, RequirementReport, RunReport};
 use crate::report::{causes, prose, summary};
 use crate::run::event;
@@ -56,7 +57,7 @@ impl Teller<'_> {
                     (summary::points_of(found.score, found.max_score))
                 }
                 @if let Some(run) = run {
-                    p.reason { (Line(&run.told())) }
+                    (reason(run))
                     @if let Some(deed) = run.deed() { (stop::deed(deed)) }
                     (look_at(found, run))
                     @match difference {
@@ -96,6 +97,16 @@ impl Teller<'_> {
             }
             (files(run))
         }
+    }
+}
+
+/// What happened, large, and what came of it.
+fn reason(run: &RunReport) -> Markup {
+    let (headline, so) = run.headline();
+    html! {
+        p.reason { (Line(&headline)) }
+        @if let Some(so) = so { p { (Line(&so)) } }
+        @if let Some(wait) = run.wait() { p { (Line(&words::waits(wait))) } }
     }
 }
 

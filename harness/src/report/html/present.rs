@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::policy;
 use super::words::{Line, kit, shortened};
+use crate::crash::words;
 use crate::report::causes::{self, Cause};
 use crate::report::model::{Report, RunReport};
 use crate::report::summary;
@@ -58,16 +59,22 @@ pub fn render(report: &Report, transcript: &dyn Fn(&RunReport) -> Vec<String>) -
 
 /// What happened, without what follows from it.
 fn first_words(cause: &Cause<'_>) -> String {
-    let reason = cause.run().map(RunReport::why).unwrap_or_default();
+    let reason = cause.run().map(|run| run.headline().0).unwrap_or_default();
     shortened(reason.lines().next().unwrap_or_default(), LINE)
 }
 
 fn screen(cause: &Cause<'_>, transcript: &dyn Fn(&RunReport) -> Vec<String>) -> Markup {
     let (Some(found), Some(run)) = (cause.failed.first(), cause.run()) else { return Markup::default() };
     let lines = transcript(run);
+    let (headline, so) = run.headline();
     let last = &lines[lines.len().saturating_sub(LAST)..];
     html! {
-        h2 { (shortened(&run.why(), VALUE)) }
+        h2 { (shortened(&headline, LINE)) }
+        @if let Some(crash) = &run.crash {
+            @if let Some(place) = words::crashed_at(crash) { p { code { (shortened(&place, LINE)) } } }
+            p { (shortened(&words::what(&crash.kind), LINE)) }
+        }
+        @if let Some(so) = so { p { (shortened(&so, VALUE)) } }
         @if !found.title.is_empty() { p.quiet { (kit(&found.title)) } }
         @if !run.expected.is_empty() || !run.actual.is_empty() {
             dl.sides {

@@ -42,6 +42,8 @@ pub struct Sequence {
     pub rows: Vec<Row>,
     /// Peers for which there was no room.
     pub absent: usize,
+    /// Whether the marked arrow is where it parts from a model's run, and not what a verdict is about.
+    pub parts: bool,
 }
 
 /// A program or a peer.
@@ -101,6 +103,15 @@ pub enum Kind {
 
 /// Folds a run in which a program stopped somewhere, if that is known; nothing if nobody took part.
 pub fn of(events: &[Event], record: &str, stop: Option<Stop<'_>>) -> Option<Sequence> {
+    drawn_with(&[], events, record, stop)
+}
+
+/// Folds a model's run, with the lanes of the one that it stands beside as long as there is room.
+pub fn of_model(events: &[Event], beside: Option<&Sequence>) -> Option<Sequence> {
+    drawn_with(beside.map_or(&[], |beside| &beside.lanes), events, "", None)
+}
+
+fn drawn_with(beside: &[Lane], events: &[Event], record: &str, stop: Option<Stop<'_>>) -> Option<Sequence> {
     let mut fold = Fold::default();
     let its_own = |event: &Event| stop.is_some_and(|stop| stop.program() == event.who);
     let end = events.iter().rposition(|event| matches!(event.what, What::Ended(_)) && its_own(event));
@@ -124,11 +135,12 @@ pub fn of(events: &[Event], record: &str, stop: Option<Stop<'_>>) -> Option<Sequ
     if lanes.is_empty() {
         return None;
     }
-    let (lanes, rows, absent) = fitting(lanes.clone(), without_onlookers(&lanes, rows));
-    Some(Sequence { lanes, rows: shortened(silences(joined(rows))), absent })
+    let (lanes, rows, absent) = fitting(lanes.clone(), without_onlookers(&lanes, rows), beside);
+    Some(Sequence { lanes, rows: shortened(silences(joined(rows))), absent, parts: false })
 }
 
-/// Marks the first arrow in which a run parts from a model's, in both: unless a verdict has marked one of its own.
+/// Marks the first arrow in which a run parts from a model's, in both: unless a verdict has marked one of its own, or it
+/// is seen where a program stopped.
 pub fn part(own: &mut Sequence, model: &mut Sequence) {
     fn arrows(sequence: &Sequence) -> Vec<(usize, (&str, &str, &str))> {
         let name = |lane: usize| sequence.lanes[lane].name.as_str();
@@ -145,10 +157,11 @@ pub fn part(own: &mut Sequence, model: &mut Sequence) {
     if let Some(row) = there.and_then(|at| model.rows.get_mut(at)) {
         row.guilty = true;
     }
-    if !own.rows.iter().any(|row| row.guilty)
+    if !own.rows.iter().any(|row| row.guilty || matches!(row.mark, Mark::End(_)))
         && let Some(row) = here.and_then(|at| own.rows.get_mut(at))
     {
         row.guilty = true;
+        own.parts = true;
     }
 }
 
@@ -438,9 +451,9 @@ fn without_onlookers(lanes: &[Lane], rows: Vec<Row>) -> Vec<Row> {
     rows.into_iter().map(told).collect()
 }
 
-/// The programs and as many peers as there is room for: those whom a failure names, then those who came last
-/// into play.
-fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
+/// The programs and as many peers as there is room for: those whom a failure names, then those who are drawn beside, then
+/// those who came last into play.
+fn fitting(lanes: Vec<Lane>, rows: Vec<Row>, beside: &[Lane]) -> (Vec<Lane>, Vec<Row>, usize) {
     let last = |lane: usize| {
         rows.iter().rposition(|row| match row.mark {
             Mark::Arrow { from, to, .. } => from == lane || to == lane,
@@ -458,7 +471,9 @@ fn fitting(lanes: Vec<Lane>, rows: Vec<Row>) -> (Vec<Lane>, Vec<Row>, usize) {
     let takes_part = |lane: &usize| lanes[*lane].program || last(*lane).is_some();
     let mut wanted: Vec<usize> = (0..lanes.len()).filter(takes_part).collect();
     let absent = wanted.len().saturating_sub(LANES);
-    wanted.sort_by_key(|lane| (!lanes[*lane].program, !named(*lane), std::cmp::Reverse(last(*lane)), *lane));
+    wanted.sort_by_key(|lane| {
+        (!lanes[*lane].program, !named(*lane), !beside.contains(&lanes[*lane]), std::cmp::Reverse(last(*lane)), *lane)
+    });
     wanted.truncate(LANES);
     // Peers stand beside the programs: half of them on the left where there are several.
     wanted.sort_by_key(|lane| (!lanes[*lane].program, *lane));
@@ -654,10 +669,24 @@ mod tests {
         let (mut own, mut model) = (run("Hi"), run("HI"));
         part(&mut own, &mut model);
         let marked = |sequence: &Sequence| sequence.rows.iter().position(|row| row.guilty);
-        assert_eq!((marked(&own), marked(&model)), (Some(3), Some(3)));
+        assert_eq!((marked(&own), marked(&model), own.parts), (Some(3), Some(3), true));
         let (mut own, mut model) = (run("HI"), run("HI"));
         part(&mut own, &mut model);
         assert_eq!((marked(&own), marked(&model)), (None, None));
+    }
+
+    #[test]
+    fn a_model_has_the_lanes_of_the_run_beside_it() {
+        let run = |guests: std::ops::RangeInclusive<u64>| {
+            let mut events = vec![event(0, "server", What::Started("./server".to_owned()))];
+            events.extend(
+                guests.map(|it| event(it, &format!("guest-{it}"), What::Connected(With::Actor("server".to_owned())))),
+            );
+            events
+        };
+        let own = of(&run(1..=4), "", None).unwrap();
+        let model = of_model(&run(1..=9), Some(&own)).unwrap();
+        assert_eq!(model.lanes, own.lanes);
     }
 
     #[test]
