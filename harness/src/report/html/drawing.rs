@@ -11,7 +11,7 @@ use crate::report::escape;
 use crate::report::style::{cut, wrap};
 
 /// Middle of the first lane; times stand left of it.
-const FIRST: usize = 112;
+const FIRST: usize = 118;
 /// From lane to lane, at least.
 const APART: usize = 206;
 /// Width of a drawing that has the room.
@@ -94,7 +94,7 @@ pub fn draw(sequence: &Sequence, number: usize, room: Room) -> Markup {
             @for (index, (row, y)) in sequence.rows.iter().zip(tops).enumerate() {
                 @let before = index.checked_sub(1).and_then(|before| sequence.rows.get(before));
                 @if before.is_none_or(|before| before.at != row.at) {
-                    text.time x="56" y=(y + 17) text-anchor="end" { (clock(row.at)) }
+                    text.time x="62" y=(y + 17) text-anchor="end" { (clock(row.at)) }
                 }
                 (drawn(row, y, grid))
             }
