@@ -118,7 +118,9 @@ pub fn judge(printed: &[u8], trips: &[Option<Duration>]) -> Result<(), Failure> 
         reason: format!(
             "the round-trip time of ping {} was {milliseconds} ms, and no such time is printed for it, in any unit that the output names",
             at + 1
-        ), ..Failure::default() })
+        ),
+        ..Failure::default()
+    })
 }
 
 /// Whether a line is about all pings.
@@ -238,7 +240,9 @@ fn missing_figure(what: &str, value: &str, said: &[String], printed: &[u8]) -> F
     Failure {
         expected: format!("the summary's {what}: {value}"),
         reason: format!("the summary does not give the {what}, {value}"),
-        actual, ..Failure::default() }
+        actual,
+        ..Failure::default()
+    }
 }
 
 #[cfg(test)]

@@ -127,13 +127,13 @@ pub fn triage(overview: &Overview) -> Vec<(Doubt, Vec<(&Row, String)>)> {
 
 /// What happened to more than one submission, and to which; the most frequent first.
 pub fn causes(overview: &Overview) -> Vec<(&Told, Vec<&Row>)> {
-    let mut causes: BTreeMap<&Told, Vec<&Row>> = BTreeMap::new();
+    let mut causes: BTreeMap<_, (&Told, Vec<&Row>)> = BTreeMap::new();
     for (row, digest) in overview.digests() {
         for told in &digest.causes {
-            causes.entry(told).or_default().push(row);
+            causes.entry(told.alike()).or_insert((told, Vec::new())).1.push(row);
         }
     }
-    let mut causes: Vec<(&Told, Vec<&Row>)> = causes.into_iter().filter(|(_, rows)| rows.len() > 1).collect();
+    let mut causes: Vec<(&Told, Vec<&Row>)> = causes.into_values().filter(|(_, rows)| rows.len() > 1).collect();
     causes.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
     causes
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use harness_judging::shown;
+
 use super::folders::Folders;
 use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{Roster, Seen, Submission};
@@ -90,7 +92,7 @@ pub struct Digest {
 }
 
 /// Why points are missing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 pub struct Told {
     /// The requirement that tells of it, as `task.requirement`.
     pub id: String,
@@ -101,7 +103,17 @@ pub struct Told {
 impl Told {
     fn of(cause: &Cause<'_>) -> Option<Self> {
         let (found, run) = (cause.failed.first()?, cause.run()?);
-        Some(Self { id: found.id.clone(), reason: run.why() })
+        let reason = match &run.crash {
+            // Whom it spoke with is of this run.
+            Some(crash) => format!("the {} crashed: {}", shown::doer(&crash.role), crash.kind.name()),
+            None => run.headline().0,
+        };
+        Some(Self { id: found.id.clone(), reason })
+    }
+
+    /// What is the same for all to whom it happened: of the numbers everybody has his own.
+    pub fn alike(&self) -> (&str, String) {
+        (&self.id, self.reason.split(|c: char| c.is_ascii_digit()).collect())
     }
 }
 

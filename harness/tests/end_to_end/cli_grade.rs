@@ -80,7 +80,7 @@ fn the_json_report_has_the_published_keys_and_fits_the_schema() {
         let (own, more): (BTreeSet<_>, BTreeSet<_>) =
             keys(run).into_iter().partition(|key| list(run_keys).contains(key));
         assert_eq!(own, list(run_keys));
-        assert!(more.is_subset(&list("crash programs waits")), "{more:?}");
+        assert!(more.is_subset(&list("crash programs state waits")), "{more:?}");
         assert!(run["status"] != json!("fail") || more.contains("programs"), "{run}");
         assert_eq!(keys(&run["evidence"]), list("pcap transcript calls"));
     }

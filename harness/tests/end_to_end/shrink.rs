@@ -122,7 +122,7 @@ fn the_calls_of_a_failed_run_say_why() {
     let here = folder();
     for (name, scenario, expected) in [
         ("message/bad/one-recv", "twenty-kb", "the server read 4096 of the 20480 bytes that it was sent, in one call"),
-        ("message/bad/claims-success", "send-error", "sendto() failed with ECONNRESET"),
+        ("message/bad/claims-success", "send-error", "send() failed with ECONNRESET"),
         ("message/bad/ignores-bind-failure", "common-bind-error", "the server's bind() failed with EADDRINUSE"),
     ] {
         let mut command = harness(here.path());

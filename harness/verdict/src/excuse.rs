@@ -145,7 +145,9 @@ mod tests {
                 about: About::Conduct,
                 expected: String::new(),
                 actual: String::new(),
-                reason: String::new(), state: String::new() });
+                reason: String::new(),
+                state: String::new(),
+            });
         }
         Made {
             roles: roles.split('+').map(str::to_owned).collect(),

@@ -128,12 +128,19 @@ mod tests {
             about: if step.starts_with('~') { About::Output } else { About::Conduct },
             expected: text("all of it"),
             actual: text("a part"),
-            reason: text(FAILED), state: String::new() }
+            reason: text(FAILED),
+            state: String::new(),
+        }
     }
 
     fn failure() -> End {
         let text = str::to_owned;
-        End::Failed(Failure { expected: text("all of it"), actual: text("a part"), reason: text(FAILED), ..Failure::default() })
+        End::Failed(Failure {
+            expected: text("all of it"),
+            actual: text("a part"),
+            reason: text(FAILED),
+            ..Failure::default()
+        })
     }
 
     // What the steps said, in order (`-ab`: what decides a and b did not hold), how the run ended, and what that says of `a`.

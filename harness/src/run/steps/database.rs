@@ -419,7 +419,7 @@ impl Look<'_> {
         let failure = Failure {
             expected: "what the server says is in the table".to_owned(),
             actual: shown::describe(self.stdout),
-            reason: format!("{}'s output: {quoted} is not in it{but}", self.who),
+            reason: format!("the output of {}: {quoted} is not in it{but}", self.who),
             ..Failure::default()
         };
         Verdict::Fails(failure, About::Output)

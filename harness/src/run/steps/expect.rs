@@ -310,7 +310,10 @@ impl Director {
                 match look {
                     Look::Right(finding) => {
                         if let Some(finding) = finding {
-                            self.note("harness", What::Finding(format!("{}'s output: {finding}", actor.noun(name))));
+                            self.note(
+                                "harness",
+                                What::Finding(format!("the output of {}: {finding}", actor.noun(name))),
+                            );
                         }
                         self.note_output(name, actor, step.stream);
                         return Ok(());
@@ -363,7 +366,7 @@ impl Director {
         Halt::of_output(Failure {
             expected: wanted.describe(),
             actual,
-            reason: format!("{who}'s output: {what}{how}"),
+            reason: format!("the output of {who}: {what}{how}"),
             state: waited.map(|why| self.explain(why)).unwrap_or_default(),
         })
     }

@@ -125,9 +125,11 @@ impl Director {
                 ),
                 actual: shown::describe(&stdout),
                 reason: match ran {
-                    true => format!("{who}'s output: nothing in it is a figure of the remote machine's {what}{end}"),
+                    true => {
+                        format!("the output of {who}: nothing in it is a figure of the remote machine's {what}{end}")
+                    }
                     false => format!(
-                        "{who}'s output: nothing in it is a figure of the remote machine's {what}, where \
+                        "the output of {who}: nothing in it is a figure of the remote machine's {what}, where \
                                       nothing was run{end}"
                     ),
                 },

@@ -119,7 +119,7 @@ impl Director {
             return Err(Halt::of_output(Failure {
                 expected: format!("an output with {} in this order", wanted.join(", ")),
                 actual: shown::describe(&stdout),
-                reason: format!("{}'s output: {what}{}", actor.noun(&name), last_words(&actor)),
+                reason: format!("the output of {}: {what}{}", actor.noun(&name), last_words(&actor)),
                 ..Failure::default()
             }));
         }
@@ -143,7 +143,11 @@ impl Director {
             return Err(Halt::of_output(Failure {
                 expected: format!("a line that ends in {end}{but}"),
                 actual: shown::describe(&stdout),
-                reason: format!("{}'s output: no line ends in {end}{but}{}", actor.noun(&name), last_words(&actor)),
+                reason: format!(
+                    "the output of {}: no line ends in {end}{but}{}",
+                    actor.noun(&name),
+                    last_words(&actor)
+                ),
                 ..Failure::default()
             }));
         }
@@ -163,7 +167,7 @@ impl Director {
                 expected: format!("an output with every line of {}", shown::describe(&text)),
                 actual: shown::describe(&stdout),
                 reason: format!(
-                    "{}'s output: the text is not there whole: the line {missing} {lack}{}",
+                    "the output of {}: the text is not there whole: the line {missing} {lack}{}",
                     actor.noun(&name),
                     last_words(&actor)
                 ),
