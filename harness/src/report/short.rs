@@ -25,8 +25,9 @@ const PROSE: usize = 2;
 const LABEL: usize = 10;
 /// Columns before a label. Text from programs never starts left of them.
 const INDENT: usize = 4;
-/// Columns at the right of a cause's first line: its points and its requirements.
+/// Columns at the right of a cause's first line, at most: its points and its requirements; and what it needs beside them.
 const TAG: usize = 40;
+const HEAD: usize = 40;
 /// Ids in a list before the rest is counted.
 const IDS: usize = 3;
 /// Bytes shown of what a program was sent.
@@ -93,7 +94,8 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
         field("so", &prose::one_line(&run.headline().1.unwrap_or_default()), PROSE);
         let got: Vec<String> = run.got.iter().map(|got| shown::quote(shown::beginning(&got.shown, GOT))).collect();
         field("got", &got.join(" "), 1);
-        if let Some((expected, came)) = values(run) {
+        // What came of a crash is told already.
+        if let Some((expected, came)) = values(run).filter(|_| run.crash.is_none()) {
             field("expected", &expected, 1);
             field("came", &came, PROSE);
         }
@@ -127,10 +129,9 @@ fn headline(report: &Report, cause: &Cause<'_>, run: &RunReport, style: Style) -
     let reason = reason.trim();
     let mut texts = escape::lines(if reason.is_empty() { "no reason was given" } else { reason });
     let first = capital(&texts.remove(0));
-    let room = style.columns().saturating_sub(TAG + 4).max(30);
+    let room = style.columns().saturating_sub(columns(&tag) + 4);
     // What would be cut there has the whole width.
-    let fits = wrap(&first, room).len() <= REASON;
-    let side_by_side = fits && style.columns() >= TAG + 44 && columns(&tag) <= TAG;
+    let side_by_side = columns(&tag) <= TAG && room >= HEAD && wrap(&first, room).len() <= REASON;
     let room = if side_by_side { room } else { style.columns() - 2 };
     let mut told = at_most(wrap(&first, room), REASON, room).into_iter();
     let head = told.next().unwrap_or_default();
