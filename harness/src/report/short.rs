@@ -28,6 +28,8 @@ const INDENT: usize = 4;
 /// Columns at the right of a cause's first line, at most: its points and its requirements; and what it needs beside them.
 const TAG: usize = 40;
 const HEAD: usize = 40;
+/// Columns of what else stands in the line of commands: `next: `, two ` · ` and `--all`.
+const NEXT: usize = 17;
 /// Ids in a list before the rest is counted.
 const IDS: usize = 3;
 /// Bytes shown of what a program was sent.
@@ -91,7 +93,9 @@ fn block(report: &Report, cause: &Cause<'_>, style: Style) -> Vec<String> {
         field("tried", &tried, 1);
     }
     if cause.kind != Kind::DoesNotRun {
-        field("so", &prose::one_line(&run.headline().1.unwrap_or_default()), PROSE);
+        // Where both sides part says more than that they do.
+        let so = run.headline().1.filter(|_| run.difference.is_none() || run.crash.is_some());
+        field("so", &prose::one_line(&so.unwrap_or_default()), PROSE);
         let got: Vec<String> = run.got.iter().map(|got| shown::quote(shown::beginning(&got.shown, GOT))).collect();
         field("got", &got.join(" "), 1);
         // What came of a crash is told already.
@@ -267,14 +271,17 @@ fn stand(report: &Report, causes: &[Cause<'_>], style: Style) -> String {
     line
 }
 
-/// What to do next: commands to paste.
+/// What to do next: commands to paste. The one that plays the run again stands there if it fits: `--all` has it, too.
 fn next(report: &Report, first: Option<&Cause<'_>>, style: Style, around: &Surroundings) -> Vec<String> {
     let mut parts = Vec::new();
     match first.and_then(|cause| Some((cause.failed.first()?, cause.run()?))) {
         Some((found, run)) => {
-            parts.push(format!("harness explain {}", escape::line(&found.id)));
-            if !run.replay.is_empty() && run.status == Status::Fail {
-                parts.push(escape::line(&run.replay));
+            let explain = format!("harness explain {}", escape::line(&found.id));
+            let replay = escape::line(&run.replay);
+            let fits = columns(&explain) + columns(&replay) + NEXT <= style.columns();
+            parts.push(explain);
+            if fits && !replay.is_empty() && run.status == Status::Fail {
+                parts.push(replay);
             }
         }
         None if report.passed => parts.push("nothing to mend".to_owned()),
