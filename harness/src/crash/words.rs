@@ -4,7 +4,7 @@ use harness_judging::shown;
 
 use super::{Crash, Did, Doing, Kind, Place, Stop, Wait};
 
-/// What happened, as in `The server crashed while it spoke with alice`.
+/// What happened, as in `The server crashed while it spoke with "alice"`.
 pub fn headline(crash: &Crash) -> String {
     let role = shown::doer(&crash.role);
     let what = match (crash.ended, &crash.kind) {
@@ -14,7 +14,7 @@ pub fn headline(crash: &Crash) -> String {
     };
     match &crash.doing {
         Doing::Starting => format!("{what} after it was started"),
-        Doing::Meeting(peer) => format!("{what} while it spoke with {peer}"),
+        Doing::Meeting(peer) => format!("{what} while it spoke with \"{peer}\""),
         Doing::Reading => format!("{what} after it was typed a line"),
     }
 }
@@ -35,7 +35,7 @@ pub fn place(place: &Place) -> String {
     format!("{}:{}  {}", place.file, place.line, place.text).trim_end().to_owned()
 }
 
-/// All of it in one line: `The server crashed while it spoke with alice: server.py:9 connection.sendall(data.upper() + 1) -
+/// All of it in one line: `The server crashed while it spoke with "alice": server.py:9 connection.sendall(data.upper() + 1) -
 /// TypeError: can't concat int to bytes`.
 pub fn sentence(crash: &Crash) -> String {
     let (headline, what) = (headline(crash), what(&crash.kind));
@@ -172,11 +172,11 @@ mod tests {
         let typed = Crash { doing: Doing::Reading, ..client.clone() };
         let thread = Crash { ended: false, ..crash.clone() };
         let said: Vec<String> = [&crash, &client, &typed, &thread].into_iter().map(sentence).collect();
-        insta::assert_snapshot!(said.join("\n"), @"
-        The server crashed while it spoke with alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
-        The client crashed while it spoke with alice: SIGSEGV (segmentation fault)
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        The server crashed while it spoke with "alice": server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
+        The client crashed while it spoke with "alice": SIGSEGV (segmentation fault)
         The client crashed after it was typed a line: SIGSEGV (segmentation fault)
-        An exception came up in the server while it spoke with alice: server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
-        ");
+        An exception came up in the server while it spoke with "alice": server.py:9 connection.sendall(data.upper() + 1) - TypeError: can't concat int to bytes
+        "#);
     }
 }

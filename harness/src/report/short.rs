@@ -181,7 +181,10 @@ fn parted(difference: &Difference) -> (String, String) {
     };
     let (wanted, came) = (&difference.expected, &difference.came);
     let place = if at == 0 { String::new() } else { format!("from byte {} on: ", at + 1) };
-    let expected = format!("{}, {place}{}", counted(wanted.length, "byte"), side(wanted));
+    let expected = match wanted.length {
+        length if length == at => format!("{}: {}, and no more", counted(length, "byte"), side(wanted)),
+        length => format!("{}, {place}{}", counted(length, "byte"), side(wanted)),
+    };
     let came = match came.length {
         0 => "nothing".to_owned(),
         length if length == at => format!("the first {} only", counted(length, "byte")),
@@ -390,7 +393,7 @@ mod tests {
     #[rstest]
     #[case::nothing("abcdef", "", "6 bytes, \"abcdef\"", "nothing")]
     #[case::shorter("abcdef", "abc", "6 bytes, from byte 4 on: \"abcdef\"", "the first 3 bytes only")]
-    #[case::longer("abc", "abcdef", "3 bytes, from byte 4 on: \"abc\"", "all of it, and then 3 more: \"abcdef\"")]
+    #[case::longer("abc", "abcdef", "3 bytes: \"abc\", and no more", "all of it, and then 3 more: \"abcdef\"")]
     #[case::other("abcdef", "abXdef", "6 bytes, from byte 3 on: \"abcdef\"", "6 bytes, from byte 3 on: \"abXdef\"")]
     fn where_they_part(#[case] expected: &str, #[case] came: &str, #[case] first: &str, #[case] second: &str) {
         let difference = Difference::between(expected.as_bytes(), came.as_bytes()).unwrap();

@@ -125,7 +125,7 @@ impl Halt {
         Self::Failed(failure, About::Meeting)
     }
 
-    /// A failure that is about what a program holds or uses.
+    /// A failure that is about what a program holds, uses or leaves.
     pub(crate) fn of_holdings(failure: Failure) -> Self {
         Self::Failed(failure, About::Holdings)
     }

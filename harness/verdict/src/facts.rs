@@ -106,7 +106,7 @@ pub enum About {
     Received,
     /// How it was met: what it takes, and where it goes.
     Meeting,
-    /// What it holds or uses of the machine: descriptors, threads, memory, processor time.
+    /// What it holds, uses or leaves of the machine: descriptors, threads, memory, processor time.
     Holdings,
 }
 

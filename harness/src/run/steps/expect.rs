@@ -7,7 +7,7 @@ use harness_judging::output::{Look, Wanted};
 use harness_judging::{complaint, loosely, shown};
 
 use super::super::actors::ProgramActor;
-use super::super::event::What;
+use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Ended, Output};
 use super::super::{Director, Done, Failure, Halt};
@@ -216,12 +216,30 @@ impl Director {
                 },
                 Err(why) => {
                     state = self.explain(&why);
-                    format!("{who} prints no message about what is wrong")
+                    let sent = self.sent_meanwhile().await;
+                    let sent = sent.map(|sent| format!(", and sends {}", shown::quote(shown::beginning(&sent, 40))));
+                    format!("{who} prints no message about what is wrong{}", sent.unwrap_or_default())
                 }
             };
             return Err(Failure { expected: format!("{who} prints {wanted}"), actual: came, reason, state }.into());
         }
         Ok(())
+    }
+
+    /// What a program has sent to a peer that does not read now: who says nothing may have gone on.
+    async fn sent_meanwhile(&self) -> Option<Vec<u8>> {
+        for (name, peer) in &self.actors.peers {
+            let Some(socket) = peer.borrow().datagrams.clone() else { continue };
+            tokio::select! {
+                biased;
+                Ok((bytes, _)) = socket.receive() => {
+                    self.note(name, What::Received(Excerpt::of(&bytes)));
+                    return Some(bytes);
+                }
+                () = self.stage.tick() => {}
+            }
+        }
+        None
     }
 
     pub(super) fn expect_told_apart(&mut self, step: &ExpectToldApart) -> Done {
@@ -333,11 +351,11 @@ impl Director {
     fn note_output(&self, name: &str, actor: &ProgramActor, stream: Stream) {
         let stderr = actor.program.stderr().borrow();
         if stream != Stream::Stdout && !stderr.bytes.is_empty() {
-            self.note(name, What::Printed(Stream::Stderr, super::super::event::Excerpt::of(&stderr.bytes)));
+            self.note(name, What::Printed(Stream::Stderr, Excerpt::of(&stderr.bytes)));
         }
         let output = actor.program.stdout().borrow();
         if stream == Stream::Stdout || !output.bytes.is_empty() {
-            self.note(name, What::Printed(Stream::Stdout, super::super::event::Excerpt::of(&output.bytes)));
+            self.note(name, What::Printed(Stream::Stdout, Excerpt::of(&output.bytes)));
         }
     }
 

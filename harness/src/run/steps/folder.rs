@@ -66,16 +66,15 @@ impl Director {
             return Ok(());
         }
         let content = links::read(&self.stage.folder().unwrap_or_default(), &path).unwrap_or_default();
-        Err(Failure {
-            expected: format!("no file {}", step.path),
+        Err(Halt::of_holdings(Failure {
+            expected: format!("no file \"{}\"", step.path),
             actual: format!("it is there, with {}", shown::describe(&content)),
             reason: format!(
-                "the {} made a file {} where there is nothing to keep",
+                "the {} made a file \"{}\" where there is nothing to keep",
                 shown::doer(&step.program),
                 step.path
             ),
             ..Failure::default()
-        }
-        .into())
+        }))
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use harness_judging::closely;
 use harness_judging::round_trips::{self, Summary};
-use harness_judging::{closely, shown};
+use harness_judging::shown::{self, counted};
 
 use super::super::actors::{Peer, Pinged};
 use super::super::event::{Excerpt, What};
@@ -88,10 +89,16 @@ impl Director {
     }
 
     fn no_ping(&self, step: &AnswerPings, came: usize, why: &GaveUp) -> Halt {
+        // Those of the steps before count.
+        let all = self.actors.peers.get(&step.peer).map_or(came, |peer| peer.borrow().pings.len());
+        let wanted = all + step.replies.len() - came;
         Failure {
-            expected: format!("{} pings", step.replies.len()),
-            actual: format!("{came} pings"),
-            reason: format!("{came} pings came to {} and then no more", step.peer),
+            expected: counted(wanted, "ping"),
+            actual: counted(all, "ping"),
+            reason: match all {
+                0 => format!("no ping came to {}", step.peer),
+                _ => format!("{} came to {}, and then no more", counted(all, "ping"), step.peer),
+            },
             state: self.explain(why),
         }
         .into()
