@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use harness_os::{process, watch};
 use nix::fcntl::{Flock, FlockArg};
+use tempfile::TempPath;
 
 use super::guard::MARKER;
 
@@ -89,8 +90,8 @@ fn own_folder(all: &Path) -> io::Result<(PathBuf, Flock<File>)> {
 
 /// A run's folder: it is gone when this is dropped, or else with this process.
 pub struct RunFolder {
-    folder: tempfile::TempDir,
-    link: Option<PathBuf>,
+    folder: PathBuf,
+    link: Option<TempPath>,
 }
 
 impl RunFolder {
@@ -99,25 +100,36 @@ impl RunFolder {
     /// # Errors
     /// If there is no room for it.
     pub fn new() -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix(RUN).tempdir_in(std::env::temp_dir())?;
-        let link = OWN.get().and_then(|(own, _)| Some(own.join(folder.path().file_name()?)));
-        let link = link.filter(|link| std::os::unix::fs::symlink(folder.path(), link).is_ok());
-        Ok(Self { folder, link })
+        let all = std::env::temp_dir();
+        while let Some((folder, link)) = OWN.get().and_then(|(own, _)| link_in(own, &all)) {
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| Self { folder, link: Some(link) }),
+            }
+        }
+        Ok(Self { folder: tempfile::Builder::new().prefix(RUN).tempdir_in(all)?.keep(), link: None })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
+}
+
+/// A link in the own folder that names a run's folder, which is not there yet: whoever is killed between the two leaves a
+/// link to nothing, and not a folder that nobody knows of.
+fn link_in(own: &Path, all: &Path) -> Option<(PathBuf, TempPath)> {
+    let run = |link: &Path| all.join(link.file_name().unwrap_or_default());
+    let made = tempfile::Builder::new().prefix(RUN).make_in(own, |link| std::os::unix::fs::symlink(run(link), link));
+    let link = made.ok()?.into_temp_path();
+    Some((run(&link), link))
 }
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
         // While the link still names it.
-        let _ = fs::remove_dir_all(self.folder.path());
-        if let Some(link) = &self.link {
-            let _ = fs::remove_file(link);
-        }
+        let _ = fs::remove_dir_all(&self.folder);
+        drop(self.link.take());
     }
 }
 
@@ -185,6 +197,20 @@ mod tests {
         sweep_all(all);
         assert!(alive.exists() && strangers.exists() && !left.exists() && !run.exists());
         drop(lock);
+    }
+
+    #[test]
+    fn a_run_is_known_before_it_is_there() {
+        let place = tempfile::tempdir().unwrap();
+        let own = place.path().join("harness-4294967295-abcdef");
+        fs::create_dir(&own).unwrap();
+        let (run, link) = link_in(&own, place.path()).unwrap();
+        assert_eq!((fs::read_link(&link).unwrap(), run.exists()), (run.clone(), false));
+        // Killed now, or a moment later.
+        fs::create_dir(&run).unwrap();
+        clear(&own, place.path());
+        assert!(!run.exists() && !own.exists());
+        let _ = link.keep();
     }
 
     #[test]
