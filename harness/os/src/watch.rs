@@ -1,24 +1,28 @@
 //! A small process that outlives this one by a moment and clears up after it, however it ends.
 //!
 //! Owns that process and what it is told: the namespaces that threads of this one have entered, by which it knows a run's
-//! programs, whatever they have done to their environment. This process may be killed at any instant, and its threads,
+//! programs, whatever they have done to their environment. It holds each open: the kernel gives the number of one that is
+//! gone to the next that is made, which may be anybody's. This process may be killed at any instant, and its threads,
 //! which watch over amounts, are killed with it.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{IoSlice, IoSliceMut, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getpid, setsid};
 
 use crate::error::OsError;
-use crate::{pipe, process};
+use crate::process;
 
 /// What is told: a number follows.
 const ENTERED: u8 = b'+';
@@ -48,7 +52,8 @@ pub fn begin(name: &str, beginning: &str, clear_up: impl FnOnce()) -> Result<(),
     if fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
         return Err(OsError::unexpected(ATTEMPT, "this process has several threads"));
     }
-    let (from, to) = pipe::pipe()?;
+    let (from, to) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .map_err(|errno| OsError::new(ATTEMPT, errno))?;
     let watched = getpid();
     // SAFETY: this process has one thread, so that no lock is held in the copy and everything may be done there.
     match unsafe { fork() }.map_err(|errno| OsError::new(ATTEMPT, errno))? {
@@ -78,17 +83,25 @@ pub fn stop() -> bool {
 
 fn tell_and_wait(what: u8) -> bool {
     let Some(watcher) = WATCHER.get() else { return false };
-    tell(what, 0);
+    tell(what, 0, None);
     while waitpid(watcher.process, None) == Err(Errno::EINTR) {}
     true
 }
 
-fn tell(what: u8, number: u64) {
+fn tell(what: u8, number: u64, held: Option<&File>) {
     let Some(watcher) = WATCHER.get() else { return };
+    let message = message(what, number);
+    let held: Vec<RawFd> = held.map(AsRawFd::as_raw_fd).into_iter().collect();
+    let rights = [ControlMessage::ScmRights(&held)];
+    let rights = if held.is_empty() { &[][..] } else { &rights };
+    // Where nobody reads any more, nobody is to be told.
+    let _ = sendmsg::<()>(watcher.told.as_raw_fd(), &[IoSlice::new(&message)], rights, MsgFlags::MSG_NOSIGNAL, None);
+}
+
+fn message(what: u8, number: u64) -> [u8; 9] {
     let mut message = [what; 9];
     message[1..].copy_from_slice(&number.to_ne_bytes());
-    // In one piece: a pipe takes that much whole. Where nobody reads any more, nobody is to be told.
-    let _ = nix::unistd::write(&watcher.told, &message);
+    message
 }
 
 /// Namespaces that the calling thread has entered, until it ends.
@@ -96,15 +109,16 @@ struct Entered(BTreeSet<u64>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.0.iter().for_each(|number| tell(LEFT, *number));
+        self.0.iter().for_each(|number| tell(LEFT, *number, None));
     }
 }
 
 /// The calling thread has made a namespace of its own.
 pub(crate) fn entered(kind: &str) {
     thread_local! { static OWN: RefCell<Entered> = const { RefCell::new(Entered(BTreeSet::new())) }; }
-    let Ok(meta) = fs::metadata(format!("/proc/thread-self/ns/{kind}")) else { return };
-    tell(ENTERED, meta.ino());
+    let Ok(made) = File::open(format!("/proc/thread-self/ns/{kind}")) else { return };
+    let Ok(meta) = made.metadata() else { return };
+    tell(ENTERED, meta.ino(), Some(&made));
     OWN.with(|own| own.borrow_mut().0.insert(meta.ino()));
 }
 
@@ -125,31 +139,84 @@ fn watch(from: OwnedFd, watched: Pid, (name, beginning): (&str, &str), clear_up:
     if let Ok(mut comm) = OpenOptions::new().write(true).open("/proc/self/comm") {
         let _ = comm.write_all(b"harness-watch");
     }
-    let mut namespaces = BTreeSet::new();
-    match listen(from, &mut namespaces) {
-        Ok(DONE) => return,
-        Ok(_) => process::kill_marked(&namespaces, (name, beginning), Some(watched.as_raw())),
-        Err(_) => process::kill_marked(&namespaces, (name, beginning), None),
-    }
+    let mut held = BTreeMap::new();
+    let said = listen(&from, &mut held);
+    let above = match said {
+        Some(DONE) => return,
+        Some(_) => Some(watched.as_raw()),
+        None => None,
+    };
+    process::kill_marked(&held.keys().copied().collect(), (name, beginning), above);
+    drop(held);
     clear_up();
 }
 
-/// Until there is something to do.
-fn listen(from: OwnedFd, namespaces: &mut BTreeSet<u64>) -> io::Result<u8> {
-    let mut from = File::from(from);
-    let mut message = [0; 9];
+/// Until there is something to do; nothing when the other process has gone without a word. What is `held` are namespaces
+/// that are in use, by their numbers.
+fn listen(from: &OwnedFd, held: &mut BTreeMap<u64, OwnedFd>) -> Option<u8> {
     loop {
-        from.read_exact(&mut message)?;
-        let [what, a, b, c, d, e, f, g, h] = message;
-        let number = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
-        match what {
-            ENTERED => {
-                namespaces.insert(number);
-            }
-            LEFT => {
-                namespaces.remove(&number);
-            }
-            other => return Ok(other),
+        let (what, number, namespace) = hear(from)?;
+        match (what, namespace) {
+            (ENTERED, Some(namespace)) => drop(held.insert(number, namespace)),
+            (ENTERED, None) => {}
+            (LEFT, _) => drop(held.remove(&number)),
+            (other, _) => return Some(other),
         }
+    }
+}
+
+/// The next message, and the namespace that came with it.
+fn hear(from: &OwnedFd) -> Option<(u8, u64, Option<OwnedFd>)> {
+    let mut text = [0; 9];
+    let mut space = nix::cmsg_space!(RawFd);
+    let mut parts = [IoSliceMut::new(&mut text)];
+    let came = loop {
+        match recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC) {
+            Err(Errno::EINTR) => {}
+            came => break came.ok()?,
+        }
+    };
+    let mut namespace = None;
+    for rights in came.cmsgs().into_iter().flatten() {
+        let ControlMessageOwned::ScmRights(descriptors) = rights else { continue };
+        for descriptor in descriptors {
+            // SAFETY: the kernel has just made it for this process, and nobody else knows of it.
+            namespace = Some(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        }
+    }
+    let whole = came.bytes == 9;
+    let [what, a, b, c, d, e, f, g, h] = text;
+    whole.then_some((what, u64::from_ne_bytes([a, b, c, d, e, f, g, h]), namespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a file in place of a namespace: its number, and the file.
+    fn told(to: &OwnedFd, what: u8, file: Option<&File>) {
+        let held: Vec<RawFd> = file.map(AsRawFd::as_raw_fd).into_iter().collect();
+        let rights = [ControlMessage::ScmRights(&held)];
+        let rights = if held.is_empty() { &[][..] } else { &rights };
+        let text = message(what, 7);
+        sendmsg::<()>(to.as_raw_fd(), &[IoSlice::new(&text)], rights, MsgFlags::empty(), None).unwrap();
+    }
+
+    // The number of a namespace is free for another as soon as nobody holds it.
+    #[test]
+    fn what_is_in_use_is_held() {
+        let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let inode = |file: &OwnedFd| File::from(file.try_clone().unwrap()).metadata().unwrap().ino();
+        let network = File::open("/proc/self/ns/net").unwrap();
+        let mut held = BTreeMap::new();
+        let (from, to) = pair();
+        told(&to, ENTERED, Some(&network));
+        told(&to, STOP, None);
+        assert_eq!(listen(&from, &mut held), Some(STOP));
+        let number = network.metadata().unwrap().ino();
+        assert_eq!(held.values().map(inode).collect::<Vec<_>>(), [number]);
+        told(&to, LEFT, None);
+        drop(to);
+        assert_eq!((listen(&from, &mut held), held.len()), (None, 0));
     }
 }
