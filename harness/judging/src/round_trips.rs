@@ -119,7 +119,7 @@ pub fn judge(printed: &[u8], trips: &[Option<Duration>]) -> Result<(), Failure> 
             "the round-trip time of ping {} was {milliseconds} ms, and no such time is printed for it, in any unit that the output names",
             at + 1
         ),
-        ..Failure::default()
+        state: String::new(),
     })
 }
 
@@ -183,7 +183,7 @@ impl Summary {
                     .to_owned(),
                 actual: shown::describe(printed),
                 reason: "the client prints no summary".to_owned(),
-                ..Failure::default()
+                state: String::new(),
             });
         }
         for (what, words, value) in figures {
@@ -241,7 +241,7 @@ fn missing_figure(what: &str, value: &str, said: &[String], printed: &[u8]) -> F
         expected: format!("the summary's {what}: {value}"),
         reason: format!("the summary does not give the {what}, {value}"),
         actual,
-        ..Failure::default()
+        state: String::new(),
     }
 }
 

@@ -164,6 +164,19 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
+    #[case::server("server", "server", "the server")]
+    #[case::forwarder("forwarder", "forwarder", "the forwarder")]
+    #[case::supervisor("supervisor", "supervisor", "the supervisor")]
+    #[case::client("client", "client", "the client")]
+    #[case::proxy("proxy", "proxy", "the proxy")]
+    #[case::no_noun("mail", "mail", "the mail program")]
+    #[case::by_name("early", "client", "the client \"early\"")]
+    #[case::by_name_and_no_noun("first", "read", "the read program \"first\"")]
+    fn what_a_program_is_called(#[case] name: &str, #[case] role: &str, #[case] noun: &str) {
+        assert_eq!(program(name, role), noun);
+    }
+
+    #[rstest]
     #[case::short("abc".as_bytes(), 5, "abc".as_bytes())]
     #[case::letters("abcdef".as_bytes(), 2, "ef".as_bytes())]
     #[case::in_mid_letter("aé晴b".as_bytes(), 3, "b".as_bytes())]

@@ -62,7 +62,9 @@ impl<'r> Cause<'r> {
     fn explains(&self, found: &RequirementReport, run: Option<&RunReport>) -> bool {
         let (Some(own), Some(run)) = (self.run(), run) else { return false };
         let same_kind = (found.status == Status::NotGradable) == (self.kind == Kind::DoesNotRun);
-        same_kind && own.role == run.role && (own.why() == run.why() || is_same_crash(own, run))
+        // What the programs were at is not always told, and tells causes apart all the same.
+        let alike = own.state == run.state && own.why() == run.why();
+        same_kind && own.role == run.role && (alike || is_same_crash(own, run))
     }
 }
 

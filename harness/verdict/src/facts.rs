@@ -265,6 +265,24 @@ mod tests {
         assert_eq!([Level::Must, Level::Should, Level::May].map(Level::default_points), [3.0, 1.0, 0.0]);
     }
 
+    #[test]
+    fn why_something_did_not_hold() {
+        let judgement = |held: bool, state: &str| Judgement {
+            decides: vec!["t.one".to_owned(), "t.two".to_owned()],
+            held,
+            about: About::Conduct,
+            expected: String::new(),
+            actual: String::new(),
+            reason: "nothing came".to_owned(),
+            state: state.to_owned(),
+        };
+        let failed = judgement(false, "the server waits");
+        assert_eq!([failed.why(), failed.failure().why()], ["nothing came; the server waits"; 2]);
+        assert_eq!(judgement(false, "").why(), "nothing came");
+        assert_eq!(["t.one", "t.two", "t.three"].map(|id| failed.fails(id)), [true, true, false]);
+        assert!(!judgement(true, "").fails("t.one"));
+    }
+
     // Flags and reports use the same words; they are a contract.
     #[test]
     fn what_things_are_called() {

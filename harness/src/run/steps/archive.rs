@@ -158,7 +158,9 @@ impl Director {
                 "the archive has {path} in it ({} bytes), which was not there before the program was started: that is the \
                  archive itself, as far as it was written",
                 content.len()
-            ), ..Failure::default() }
+            ),
+            ..Failure::default()
+        }
         .into())
     }
 }

@@ -98,7 +98,9 @@ impl Director {
                 return Err(Failure {
                     expected: format!("{who} does not take a port that is in use"),
                     actual: format!("it listens on {address}"),
-                    reason: format!("{who} listens on {address} beside the one that was there first: clients are split between the two"), ..Failure::default() }
+                    reason: format!("{who} listens on {address} beside the one that was there first: clients are split between the two"),
+                    ..Failure::default()
+                }
                 .into());
             }
         }

@@ -241,7 +241,9 @@ impl Director {
                         "ping {} was not answered, and the next came {} later{when}: the sheet asks for one second of waiting",
                         number + 1,
                         seconds(pause)
-                    ), ..Failure::default() }
+                    ),
+                    ..Failure::default()
+                }
                 .into());
             }
         }
