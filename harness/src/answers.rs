@@ -2,8 +2,8 @@
 //! built without it.
 
 use crate::run::Record;
-use crate::scenario::Scenario;
 use crate::submission::Cast;
+use harness_language::scenario::Scenario;
 
 /// A model answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,16 @@
 //! The harness: grades socket programs in any language against the lab sheets.
 //!
-//! Data flows one way: files → [`catalogue`] and [`scenario`] → [`submission`] → [`run`] on a
+//! Data flows one way: files → [`harness_language`] → [`submission`] → [`run`] on a
 //! stage ([`wire`], [`simulated`], [`in_process`]) → events → [`harness_verdict`] → [`report`]; [`grade`] leads through all of it.
 
 // `println!` and `eprintln!` panic where nobody can read them: `cli::term` writes instead.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod answers;
-pub mod base64;
+
 pub mod calls;
 pub mod capture;
-pub mod catalogue;
+
 pub mod class;
 pub mod cli;
 pub mod compare;
@@ -28,7 +28,7 @@ pub mod report;
 mod resolver;
 pub mod run;
 pub mod sandbox;
-pub mod scenario;
+
 pub mod simulated;
 pub mod starter;
 pub mod strangers;

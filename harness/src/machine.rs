@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use harness_os::process::{self, BlockedCall};
 
-use crate::catalogue::model::TaskFile;
 use crate::run::stage::{LaunchError, Vitals};
 use crate::sandbox::leftovers::RunFolder;
 use crate::sandbox::links;
-use crate::scenario::Scenario;
-use crate::scenario::bytes::Payload;
 use crate::submission::{Cast, Invocation, toolchain};
 use crate::wire::copy_tree;
+use harness_language::catalogue::model::TaskFile;
+use harness_language::scenario::Scenario;
+use harness_language::scenario::bytes::Payload;
 
 /// Descriptors that a program may have open: thousands of connections are required of some.
 pub const OPEN_FILES: u64 = 16_384;

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 
 use harness::run::http::{Judged, Stream, Wanted, judge};
-use harness::scenario::model::ExpectedResponse;
+use harness_language::scenario::model::ExpectedResponse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: (u16, &[u8])| {

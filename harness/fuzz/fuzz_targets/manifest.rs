@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
-use harness::catalogue::Catalogue;
-use harness::scenario::problem::Source;
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::problem::Source;
 use harness::submission::manifest::Manifest;
 use libfuzzer_sys::fuzz_target;
 

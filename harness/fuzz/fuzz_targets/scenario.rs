@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use harness::scenario::load::{self, Parameters, Setting};
-use harness::scenario::problem::Source;
+use harness_language::scenario::load::{self, Parameters, Setting};
+use harness_language::scenario::problem::Source;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::packet::{Body, Data, Packet, Reader};
 use super::read::Captured;
 use super::stream::Stream;
-use crate::scenario::model::TransportName;
+use harness_language::scenario::model::TransportName;
 
 /// A connection or a dialogue of datagrams.
 #[derive(Debug, Clone)]

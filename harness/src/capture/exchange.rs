@@ -5,8 +5,8 @@ use harness_judging::shown::quote;
 use serde::Serialize;
 
 use super::conversation::Conversation;
-use crate::catalogue::model::{Evidence, Reply};
-use crate::scenario::model::TransportName;
+use harness_language::catalogue::model::{Evidence, Reply};
+use harness_language::scenario::model::TransportName;
 
 /// The finding's id in every output.
 pub const ID: &str = "evidence.shows-exchange";

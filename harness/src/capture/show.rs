@@ -9,9 +9,9 @@ use super::conversation::{Conversation, Way};
 use super::exchange::{Finding, Shown, excerpt};
 use super::read::Contents;
 use super::{conversation, exchange};
-use crate::catalogue::Task;
-use crate::catalogue::model::Evidence;
-use crate::scenario::model::TransportName;
+use harness_language::catalogue::Task;
+use harness_language::catalogue::model::Evidence;
+use harness_language::scenario::model::TransportName;
 
 /// Conversations that are described one by one.
 const DESCRIBED: usize = 20;

@@ -11,8 +11,8 @@ use rstest::rstest;
 use super::read::{Contents, contents};
 use super::show::Showing;
 use super::{Link, write};
-use crate::catalogue::Catalogue;
 use crate::run::secrets::Secrets;
+use harness_language::catalogue::Catalogue;
 
 /// A side of a made-up TCP connection.
 struct Side {

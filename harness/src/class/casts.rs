@@ -14,12 +14,12 @@ use harness_judging::shown::counted;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::catalogue::Catalogue;
 use crate::report::escape::line;
-use crate::scenario::problem::{Problem, Problems, Source, nearest};
 use crate::submission::findings::Unused;
 use crate::submission::manifest::{self, Manifest};
 use crate::submission::open::Proposal;
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::problem::{Problem, Problems, Source, nearest};
 
 /// In so many others a file name plays a role before it is proposed where the question is open.
 const ENOUGH: usize = 3;

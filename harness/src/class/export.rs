@@ -12,7 +12,7 @@ use super::overview::{Digest, Overview, Row};
 use super::roster::Submission;
 use crate::report::csv::inert;
 use crate::report::{escape, summary};
-use crate::scenario::problem::suggestion;
+use harness_language::scenario::problem::suggestion;
 
 /// Why an export cannot be filled in.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::overview::{Digest, Doubt, Overview, Row, Told};
 use super::roster::Seen;
-use crate::catalogue::model::Level;
 use crate::report::model::Status;
+use harness_language::catalogue::model::Level;
 
 /// A run is slow if it takes so many virtual milliseconds more than with the middle of the class.
 const SLOW_MS: u64 = 1000;

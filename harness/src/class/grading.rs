@@ -15,12 +15,12 @@ use super::roster::{FORMAT, Seen, Submission, own_name};
 use super::scrub::Scrubber;
 use super::settings::Settings;
 use super::store::Store;
-use crate::catalogue::Catalogue;
 use crate::grade::{Filter, Options, Rubric, Subject, grade};
-use crate::scenario::problem::Problem;
 use crate::submission::manifest::Manifest;
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::{fingerprint, intake};
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::problem::Problem;
 
 /// What messages call a submission: results name no student.
 const CALLED: &str = "submission";

@@ -9,7 +9,6 @@ use super::overview::{Overview, Row};
 use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{FORMAT, Roster, Seen, Submission};
 use super::{gradebook, settings};
-use crate::catalogue::model::Level;
 use crate::grade::held_back::HeldBack;
 use crate::report::format::{Format, render};
 use crate::report::html::{self, Runs};
@@ -17,6 +16,7 @@ use crate::report::model::{Report, RequirementReport, Status, Verdict};
 use crate::report::settle;
 use crate::report::style::Style;
 use crate::report::{sample, short, summary};
+use harness_language::catalogue::model::Level;
 
 fn requirement(id: &str, level: Level, status: Status, (score, max_score): (f64, f64)) -> RequirementReport {
     let mut found = sample::passed().tasks.remove(0).requirements.remove(0);

@@ -8,13 +8,13 @@ use super::folders::Folders;
 use super::result::{Graded, Outcome, Verdicts};
 use super::roster::{Roster, Seen, Submission};
 use super::settings::{Settings, Showing};
-use crate::catalogue::model::Level;
 use crate::grade::late;
 use crate::report::causes::{self, Cause};
 use crate::report::html::Runs;
 use crate::report::model::{Absent, Report, RequirementReport, Status};
 use crate::report::summary;
 use crate::submission::findings::Findings;
+use harness_language::catalogue::model::Level;
 
 /// A class.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use crate::report::model::{Report, Status};
 use crate::report::{json, summary};
 use crate::run::event::Event;
 use crate::run::transcript;
-use crate::scenario::model::BackendName;
+use harness_language::scenario::model::BackendName;
 
 /// Events of a run that are kept, at its beginning and its end: more are never drawn.
 const EVENTS: (usize, usize) = (400, 1200);

@@ -10,7 +10,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::result::{Outcome, Verdicts};
-use crate::catalogue::Catalogue;
+use harness_language::catalogue::Catalogue;
 
 /// What stands for a word that could be one of several students'.
 const SOMEBODY: &str = "(a name)";
@@ -96,10 +96,10 @@ impl Scrubber {
 
     /// Bytes in Base64, read as Latin-1: names in the bytes of a binary file are in ASCII mostly.
     fn bytes(&self, encoded: &str) -> String {
-        let Some(bytes) = crate::base64::decode(encoded) else { return encoded.to_owned() };
+        let Some(bytes) = harness_language::base64::decode(encoded) else { return encoded.to_owned() };
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
         let clean: Vec<u8> = self.text(&text).chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
-        crate::base64::encode(&clean)
+        harness_language::base64::encode(&clean)
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn names_in_bytes_go() {
         let scrubber = &SCRUBBER;
-        let bytes = |bytes: &[u8]| serde_json::json!({ "base64": crate::base64::encode(bytes) });
+        let bytes = |bytes: &[u8]| serde_json::json!({ "base64": harness_language::base64::encode(bytes) });
         assert_eq!(scrubber.value(bytes(b"\xff ada \x00")), bytes(b"\xff p1 \x00"));
     }
 

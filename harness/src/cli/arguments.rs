@@ -12,8 +12,8 @@ use crate::grade::cuts::Cuts;
 use crate::grade::late::Moment;
 use crate::package::Platform;
 use crate::report::format::Format;
-use crate::scenario::duration::Limit;
 use crate::starter::Language;
+use harness_language::scenario::duration::Limit;
 
 /// Grades socket programs in any language against the lab sheets.
 #[derive(Debug, Parser)]

@@ -11,15 +11,15 @@ use harness_os::namespace::Containment;
 
 use super::arguments::Bench;
 use super::{Exit, grading, term};
-use crate::catalogue::{Catalogue, Task};
 use crate::run::patience::Patience;
 use crate::run::stage::{Launch, Program, Stage};
 use crate::sandbox::guard::Limits;
-use crate::scenario::bytes::{Alphabet, Payload, RandomBytes};
-use crate::scenario::model::OutputKind;
 use crate::submission::open::{self, Request};
 use crate::submission::{Cast, reference_casts};
 use crate::wire::{Setup, WireStage, with_stage};
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::bytes::{Alphabet, Payload, RandomBytes};
+use harness_language::scenario::model::OutputKind;
 
 /// The task that is timed: the one that moves files.
 const TASK: &str = "message";
@@ -156,7 +156,8 @@ async fn one_transfer(
         };
         stage.launch(launch).await.map_err(|error| error.to_string())
     };
-    let transport = task.role("server").map_or(crate::scenario::model::TransportName::Tcp, |role| role.transport);
+    let transport =
+        task.role("server").map_or(harness_language::scenario::model::TransportName::Tcp, |role| role.transport);
     let server = start("server", stage.port(), None).await?;
     let mut patience = Patience::new(&**stage, Duration::from_secs(10));
     let port = loop {

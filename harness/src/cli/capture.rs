@@ -4,7 +4,7 @@ use super::arguments::{Capture, TextFormat};
 use super::{Exit, term};
 use crate::capture::read;
 use crate::capture::show::Showing;
-use crate::scenario::problem::nearest;
+use harness_language::scenario::problem::nearest;
 
 /// Looks at a capture with a task's eyes: 0 if the exchange is shown, 1 if it is not or in part.
 pub fn run(arguments: &Capture) -> Exit {

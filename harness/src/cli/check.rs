@@ -6,11 +6,11 @@ use harness_judging::shown::counted;
 
 use super::arguments::Check;
 use super::{Exit, term};
-use crate::catalogue::model::{Level, Requirement};
-use crate::catalogue::{Catalogue, CatalogueError};
 use crate::grade::Rubric;
-use crate::scenario::problem::{Problems, Source};
 use crate::submission::manifest::{self, Manifest};
+use harness_language::catalogue::model::{Level, Requirement};
+use harness_language::catalogue::{Catalogue, CatalogueError};
+use harness_language::scenario::problem::{Problems, Source};
 
 /// Checks what a path holds.
 pub fn run(arguments: &Check) -> Exit {

@@ -9,7 +9,6 @@ use harness_os::namespace::Containment;
 
 use super::arguments::{Class, ClassVerb, Grade};
 use super::{Exit, grading, merge, term};
-use crate::catalogue::Catalogue;
 use crate::class::ClassError;
 use crate::class::anonymous::{self, Anonymity};
 use crate::class::casts::{self, Casts};
@@ -25,8 +24,9 @@ use crate::class::times;
 use crate::class::write::{Export, Written, write_all};
 use crate::grade::Options;
 use crate::report::escape;
-use crate::scenario::problem::Source;
 use crate::submission::manifest::Manifest;
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::problem::Source;
 
 /// Runs that are played at the same time for one submission: while one waits, another works.
 const RUNS: usize = 2;

@@ -2,11 +2,11 @@
 
 use super::arguments::{Color, Explain};
 use super::{Exit, last, term};
-use crate::catalogue::{Catalogue, Task};
 use crate::report::explain::{Explanation, render};
 use crate::report::model::RequirementReport;
 use crate::report::summary;
-use crate::scenario::problem::suggestion;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::problem::suggestion;
 
 /// Prints the teaching text of a requirement, or the handout of a task.
 pub fn run(arguments: &Explain) -> Exit {

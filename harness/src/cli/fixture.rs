@@ -2,7 +2,7 @@
 
 use super::arguments::Fixture;
 use super::{Exit, new, selftest, term};
-use crate::scenario::problem::nearest;
+use harness_language::scenario::problem::nearest;
 
 /// Writes the files of one program.
 pub fn run(arguments: &Fixture) -> Exit {

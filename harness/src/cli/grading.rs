@@ -11,20 +11,20 @@ use super::arguments::{Backend, Grade};
 use super::origin::Origin;
 use super::{Exit, evidence, last, term};
 use crate::answers;
-use crate::catalogue::model::Level;
-use crate::catalogue::{Catalogue, Task};
 use crate::grade::held_back::is_unfinished;
 use crate::grade::{Filter, Options, Played, Rubric, Subject, grade, late};
 use crate::report::format::{Format, render};
 use crate::report::model::{Report, RequirementReport, Status};
 use crate::report::{causes, escape, markdown, short, summary};
-use crate::scenario::model::BackendName;
-use crate::scenario::problem::{nearest, suggestion};
 use crate::simulated;
 use crate::submission::findings::Findings;
 use crate::submission::open::{self, OpenError, Opened, Request};
 use crate::submission::{Cast, Command, manifest, reference_casts};
 use crate::wire::Setup;
+use harness_language::catalogue::model::Level;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::model::BackendName;
+use harness_language::scenario::problem::{nearest, suggestion};
 
 /// Grades what the arguments name.
 pub fn run(arguments: &Grade, containment: &Containment) -> Exit {
@@ -481,7 +481,7 @@ fn request(arguments: &Grade) -> Result<Request, Exit> {
 
 /// The limit of a build, if one was given.
 pub fn build_limit(arguments: &Grade) -> Option<Duration> {
-    arguments.timeout.map(|limit: crate::scenario::duration::Limit| -> Duration { limit.0 })
+    arguments.timeout.map(|limit: harness_language::scenario::duration::Limit| -> Duration { limit.0 })
 }
 
 fn resolve(at: &str) -> Option<SocketAddr> {

@@ -2,8 +2,8 @@
 
 use super::arguments::Handout;
 use super::{Exit, term};
-use crate::catalogue::handout;
-use crate::scenario::problem::suggestion;
+use harness_language::catalogue::handout;
+use harness_language::scenario::problem::suggestion;
 
 /// Prints the handout of a task, or a section of it.
 pub fn run(arguments: &Handout) -> Exit {

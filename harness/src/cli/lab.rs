@@ -13,8 +13,8 @@ use crate::lab::model::{Experiment, Question};
 use crate::lab::play::{Bench, Played};
 use crate::lab::show;
 use crate::run::End;
-use crate::scenario::model::BackendName;
 use crate::submission::open::{self, Opened, Request};
+use harness_language::scenario::model::BackendName;
 
 /// Answers one question, or all.
 pub fn run(arguments: &Arguments, containment: &Containment) -> Exit {

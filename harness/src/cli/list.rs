@@ -6,8 +6,8 @@ use harness_judging::shown::counted;
 
 use super::arguments::List;
 use super::{Exit, term};
-use crate::catalogue::model::Level;
-use crate::catalogue::{Catalogue, Task};
+use harness_language::catalogue::model::Level;
+use harness_language::catalogue::{Catalogue, Task};
 
 /// Lists tasks, or the requirements of one.
 pub fn run(arguments: &List) -> Exit {

@@ -39,7 +39,7 @@ use arguments::{Cli, Verb};
 pub use exit::Exit;
 
 use crate::answers;
-use crate::scenario::problem::nearest;
+use harness_language::scenario::problem::nearest;
 
 /// For a program of a run that has started this one.
 pub fn refuse_inside_a_run() -> ExitCode {

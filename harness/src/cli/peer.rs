@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::arguments::Peer;
 use super::{Exit, term};
-use crate::catalogue::model::RoleKind;
 use crate::run::stage::Attention;
 use crate::run::{End, transcript};
 use crate::sandbox::guard::Limits;
-use crate::scenario::duration::Limit;
-use crate::scenario::model::{BackendName, Pairing, Receive, Repeat, Start, Step};
-use crate::scenario::problem::nearest;
 use crate::submission::{Cast, Command, Part};
 use crate::wire::{self, Setup};
+use harness_language::catalogue::model::RoleKind;
+use harness_language::scenario::duration::Limit;
+use harness_language::scenario::model::{BackendName, Pairing, Receive, Repeat, Start, Step};
+use harness_language::scenario::problem::nearest;
 
 /// Plays a scenario against a program that is already there, and prints what happened.
 pub fn run(arguments: &Peer) -> Exit {
@@ -34,7 +34,7 @@ pub fn run(arguments: &Peer) -> Exit {
         term::say(&format!("harness: nobody meets the {} of {}", arguments.role, task.id()));
         return Exit::Usage;
     };
-    let fits = |scenario: &&crate::scenario::Scenario| {
+    let fits = |scenario: &&harness_language::scenario::Scenario| {
         scenario.role == theirs.name
             && scenario.pairing == Pairing::Harness
             && scenario.backends.contains(&BackendName::Wire)
@@ -42,7 +42,7 @@ pub fn run(arguments: &Peer) -> Exit {
             && arguments.scenario.as_ref().is_none_or(|wanted| wanted == &scenario.id)
     };
     // Who starts a program by hand wants to see it answered, where there is an answer.
-    let is_silent = |scenario: &&crate::scenario::Scenario| !answers(&scenario.steps);
+    let is_silent = |scenario: &&harness_language::scenario::Scenario| !answers(&scenario.steps);
     let Some(scenario) = task.scenarios().iter().filter(fits).min_by_key(is_silent) else {
         let known: Vec<&str> = task
             .scenarios()

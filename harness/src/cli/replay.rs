@@ -26,7 +26,7 @@ pub fn run(arguments: &Replay, containment: &Containment) -> Exit {
     let Some(run) = runs.find(|run| run.id == arguments.run) else {
         let ids =
             report.tasks.iter().flat_map(|task| &task.requirements).flat_map(|it| &it.runs).map(|run| run.id.as_str());
-        let near = crate::scenario::problem::nearest(&arguments.run, ids);
+        let near = harness_language::scenario::problem::nearest(&arguments.run, ids);
         let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
         term::say(&format!("harness: the report has no run `{}`{hint}", arguments.run));
         return Exit::Usage;

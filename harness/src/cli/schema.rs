@@ -9,9 +9,9 @@ use super::{Exit, term};
 /// Prints a JSON Schema.
 pub fn run(arguments: &Schema) -> Exit {
     let schema = match arguments.kind {
-        SchemaKind::Scenario => schema_for!(crate::scenario::model::ScenarioFile),
-        SchemaKind::Opening => schema_for!(crate::scenario::model::OpeningFile),
-        SchemaKind::Task => schema_for!(crate::catalogue::model::TaskFile),
+        SchemaKind::Scenario => schema_for!(harness_language::scenario::model::ScenarioFile),
+        SchemaKind::Opening => schema_for!(harness_language::scenario::model::OpeningFile),
+        SchemaKind::Task => schema_for!(harness_language::catalogue::model::TaskFile),
         SchemaKind::Submission => crate::submission::manifest::schema(),
         SchemaKind::Rubric => crate::grade::rubric_schema(),
         SchemaKind::Report => crate::report::json::schema(),

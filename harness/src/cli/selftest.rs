@@ -9,8 +9,8 @@ use super::arguments::{Backend, Selftest};
 use super::{Exit, grading, term};
 use crate::grade::Options;
 use crate::sandbox::guard::Limits;
-use crate::scenario::model::BackendName;
 use crate::truth::{self, Programs};
+use harness_language::scenario::model::BackendName;
 
 /// Plays the truth table.
 pub fn run(arguments: &Selftest, containment: &Containment) -> Exit {

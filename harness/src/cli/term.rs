@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Exit;
 use super::arguments::Color;
-use crate::catalogue::{Catalogue, CatalogueError};
 use crate::report::style::Style;
+use harness_language::catalogue::{Catalogue, CatalogueError};
 
 /// How to write on standard output.
 pub fn stdout_style(color: Color) -> Style {

@@ -145,9 +145,9 @@ fn otherwise(settings: &[Otherwise]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::model::Level;
     use crate::report::model::{Report, Status};
     use crate::report::{json, sample};
+    use harness_language::catalogue::model::Level;
 
     fn after() -> Report {
         let mut after = sample::full();

@@ -9,8 +9,8 @@ pub mod reports;
 
 use serde::Serialize;
 
-use crate::catalogue::model::Level;
 use crate::report::model::Status;
+use harness_language::catalogue::model::Level;
 
 /// Version of the JSON that `harness diff` writes.
 pub const SCHEMA: u32 = 1;

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::guard::Limits;
-use crate::scenario::duration::Limit;
+use harness_language::scenario::duration::Limit;
 
 /// Real time and memory of a grading. What does not end within them is undecided, and never failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize, JsonSchema)]

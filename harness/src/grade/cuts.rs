@@ -8,9 +8,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::scenario::Scenario;
-use crate::scenario::bytes::SegmentSize;
-use crate::scenario::model::{RandomSegments, Schedule, Send, Step};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::bytes::SegmentSize;
+use harness_language::scenario::model::{RandomSegments, Schedule, Send, Step};
 
 /// Sizes in order; what comes after them is whole.
 pub type Sizes = Vec<usize>;

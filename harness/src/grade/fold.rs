@@ -7,15 +7,15 @@ use harness_verdict::excuse::{Ran, excuse};
 use harness_verdict::{Said, Skip, Undecided};
 
 use super::{Filter, Options, Played, Rubric, Run, blame};
-use crate::catalogue::model::{Level, Requirement};
-use crate::catalogue::{Task, handout};
 use crate::report::model::{Evidence, RequirementReport, RunReport, Status, TaskReport};
 use crate::run::event;
 use crate::run::{Failure, Record, transcript};
-use crate::scenario::Scenario;
-use crate::scenario::bytes::SegmentSize;
-use crate::scenario::model::{BackendName, Schedule, Step};
 use crate::submission::Cast;
+use harness_language::catalogue::model::{Level, Requirement};
+use harness_language::catalogue::{Task, handout};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::bytes::SegmentSize;
+use harness_language::scenario::model::{BackendName, Schedule, Step};
 
 /// Whether a run failed a requirement by what a program printed, or one that is judged again on a pipe.
 pub fn fails_output(run: &Run<'_>, record: &Record) -> bool {

@@ -12,7 +12,7 @@ use super::Graded;
 use crate::report::model::{HeldBack as HeldPoints, Report, Status, TaskReport};
 use crate::run::event::{Event, What};
 use crate::run::transcript;
-use crate::scenario::model::BackendName;
+use harness_language::scenario::model::BackendName;
 
 /// The rubric's `[held-back]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -139,12 +139,12 @@ pub fn join(tasks: &mut [TaskReport], more: Vec<TaskReport>, seed: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::model::Level;
     use crate::grade::fold;
     use crate::report::format::{Format, render};
     use crate::report::sample;
     use crate::report::style::Style;
     use crate::run::event::{About, Judgement};
+    use harness_language::catalogue::model::Level;
 
     fn held(requirements: &[&str], seeds: &[u64]) -> HeldBack {
         HeldBack { requirements: requirements.iter().map(|id| (*id).to_owned()).collect(), seeds: seeds.to_vec() }

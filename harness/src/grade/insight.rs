@@ -9,9 +9,9 @@ use crate::crash::{Deed, Did};
 use crate::diagnose::{self, Suspect};
 use crate::run::event::{self, Event, What};
 use crate::run::stage::Attention;
-use crate::scenario::Scenario;
-use crate::scenario::model::{Start, Step};
 use crate::simulated::Outcome;
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::{Start, Step};
 
 /// Bytes that a scenario may move for its run to be looked into: a long run is not played again.
 const MOST: u64 = 32 << 20;

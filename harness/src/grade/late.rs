@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::dates;
 use crate::report::model::{Late, Report};
 use crate::report::summary::points;
-use crate::scenario::duration::Limit;
+use harness_language::scenario::duration::Limit;
 
 /// The rubric's `[late]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

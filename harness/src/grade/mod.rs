@@ -24,18 +24,18 @@ use std::time::{Duration, Instant};
 use harness_verdict::Skip;
 
 use crate::capture::Link;
-use crate::catalogue::{Catalogue, Task};
 use crate::crash::Deed;
 use crate::report::model::{Report, SCHEMA, TaskReport, Unsteady, Verdict};
 use crate::run::skip;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;
-use crate::scenario::model::BackendName;
 use crate::submission::Cast;
 use crate::submission::findings::Findings;
 use crate::submission::open::Opened;
 use crate::{sandbox, simulated, wire};
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::model::BackendName;
 
 /// How runs are played.
 #[derive(Debug, Clone)]

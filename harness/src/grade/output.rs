@@ -9,7 +9,7 @@ use harness_judging::shown;
 
 use super::{Played, Run};
 use crate::run::End;
-use crate::scenario::model::{OutputKind, Pairing, Step};
+use harness_language::scenario::model::{OutputKind, Pairing, Step};
 
 /// The same run with pipes in place of terminals; nothing if it has no terminal.
 pub fn on_a_pipe<'r>(run: &Run<'r>) -> Option<Run<'r>> {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use harness_verdict::{Skip, Undecided};
 
 use super::{Rubric, Subject};
-use crate::catalogue::model::Level;
-use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::calls::UNSEEN;
 use crate::run::remains::Remains;
-use crate::scenario::Scenario;
-use crate::scenario::model::{BackendName, Pairing, Step};
 use crate::submission::Cast;
+use harness_language::catalogue::model::Level;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::{BackendName, Pairing, Step};
 
 /// Only these; empty lists mean all.
 #[derive(Debug, Clone, Default)]
@@ -223,7 +223,7 @@ impl Run<'_> {
     pub fn pairing(&self, cast: &Cast) -> &'static str {
         match (self.scenario.pairing, cast.kind(&self.scenario.role)) {
             (Pairing::Own, _) => "own",
-            (Pairing::Harness, Some(crate::catalogue::model::RoleKind::Client)) => "harness-server",
+            (Pairing::Harness, Some(harness_language::catalogue::model::RoleKind::Client)) => "harness-server",
             (Pairing::Harness, _) => "harness-client",
         }
     }

@@ -13,11 +13,11 @@ use toml::de::{DeTable, DeValue};
 use super::bounds::Bounds;
 use super::held_back::HeldBack;
 use super::late::Policy;
-use crate::catalogue::model::Level;
-use crate::catalogue::{Catalogue, Task};
 use crate::report::summary;
-use crate::scenario::load;
-use crate::scenario::problem::{Problem, Problems, Source, suggestion};
+use harness_language::catalogue::model::Level;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::load;
+use harness_language::scenario::problem::{Problem, Problems, Source, suggestion};
 
 /// An overlay; the default one changes nothing.
 #[derive(Debug, Clone, Default)]

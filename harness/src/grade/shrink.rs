@@ -11,7 +11,7 @@ use super::cuts::{Cuts, Drawn, Sizes};
 use super::{Played, Run};
 use crate::calls::{self, Call};
 use crate::diagnose::ordinal;
-use crate::scenario::bytes::Cut;
+use harness_language::scenario::bytes::Cut;
 
 /// Replays of one failed run, at most.
 const REPLAYS: u32 = 32;

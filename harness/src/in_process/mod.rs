@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::run::event::Log;
 use crate::run::stage::Stage;
 use crate::run::{Director, End, Record};
-use crate::scenario::Scenario;
 use crate::submission::Cast;
+use harness_language::scenario::Scenario;
 use program::InProcess;
 use stage::{Request, TurmoilStage};
 

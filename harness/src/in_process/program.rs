@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 use super::stage::Request;
 use crate::answers;
 use crate::run::stage::{Appetite, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
-use crate::scenario::model::{SignalName, TransportName};
 use crate::submission::reference_role;
+use harness_language::scenario::model::{SignalName, TransportName};
 
 /// What a host runs.
 pub(super) struct InProcess {

@@ -14,8 +14,8 @@ use crate::run::stage::{
     Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
     Unsupported,
 };
-use crate::scenario::Scenario;
-use crate::scenario::model::{BackendName, Family};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::{BackendName, Family};
 
 /// Where a program waits for its host to start it.
 pub(super) type Slot = Rc<RefCell<Option<InProcess>>>;

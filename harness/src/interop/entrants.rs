@@ -9,8 +9,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::REFERENCE;
-use crate::catalogue::model::RoleKind;
-use crate::catalogue::{Catalogue, Task};
 use crate::class::grading::side_by_side;
 use crate::class::roster::{Roster, own_name};
 use crate::run::End;
@@ -18,6 +16,8 @@ use crate::submission::archive::Refused;
 use crate::submission::open::{self, OpenError, Opened, Request};
 use crate::submission::{Cast, Part, archive, intake, manifest, reference_casts};
 use crate::wire::Setup;
+use harness_language::catalogue::model::RoleKind;
+use harness_language::catalogue::{Catalogue, Task};
 
 /// A submission before it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

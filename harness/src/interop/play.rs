@@ -9,13 +9,13 @@ use super::entrants;
 use super::entrants::{Entrant, mixed, roles};
 use super::matrix::{Disagreement, Pair, Player, Situation, TaskMatrix};
 use super::speech::{self, Speech};
-use crate::catalogue::{Catalogue, Task};
 use crate::class::grading::side_by_side;
 use crate::grade::{Filter, Options, Played, Rubric, Subject, grade};
 use crate::run::event;
 use crate::run::{End, Failure};
-use crate::scenario::model::BackendName;
 use crate::submission::findings::Findings;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::model::BackendName;
 
 /// What playing takes.
 pub struct Field<'f> {

@@ -10,8 +10,8 @@ use crate::capture::packet::Body;
 use crate::capture::read::Captured;
 use crate::capture::{Link, complete, show_as_loopback};
 use crate::run::secrets::Secrets;
-use crate::scenario::model::TransportName;
 use crate::submission::{Framing, Part};
+use harness_language::scenario::model::TransportName;
 
 /// Bytes of each direction that are shown.
 const SHOWN: usize = 48;

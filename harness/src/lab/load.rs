@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{Conclusion, Experiment, Play, Question};
-use crate::catalogue::{Folder, files};
-use crate::scenario::Scenario;
-use crate::scenario::load::{self, Parameters, Setting};
-use crate::scenario::problem::{Problem, Problems, Source};
-
-/// The folder in `scenarios/` that holds the questions and is no task.
-pub const FOLDER: &str = "lab";
+use harness_language::catalogue::{Folder, LAB, files};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::load::{self, Parameters, Setting};
+use harness_language::scenario::problem::{Problem, Problems, Source};
 
 /// The name that scenarios of the lab have where others have their task.
-pub const TASK: &str = "lab";
+pub const TASK: &str = LAB;
 
 /// All questions.
 #[derive(Debug)]
@@ -30,7 +27,7 @@ impl Lab {
     pub fn built_in() -> Result<Self, Problems> {
         let root = Folder::embedded(&files::SCENARIOS, "scenarios");
         let empty = Source::new("scenarios/lab", "");
-        let folder = root.folders().iter().find(|folder| folder.name == FOLDER);
+        let folder = root.folders().iter().find(|folder| folder.name == LAB);
         let folder = folder.ok_or_else(|| Problem::new(&empty, 0..0, "there are no lab questions"))?;
         let mut problems = Vec::new();
         let mut questions = BTreeMap::new();

@@ -13,14 +13,14 @@ use crate::calls::{self, Call};
 use crate::capture::packet::Packet;
 use crate::capture::read::Captured;
 use crate::capture::{Link, conversation, show_as_loopback};
-use crate::catalogue::Catalogue;
 use crate::run::event::What;
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;
-use crate::scenario::model::BackendName;
 use crate::submission::{Cast, Command, Part};
 use crate::{answers, simulated, wire};
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::model::BackendName;
 
 /// Everything that experiments are played with.
 pub struct Bench<'b> {

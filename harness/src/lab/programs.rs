@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::catalogue::model::RoleKind;
-use crate::scenario::model::TransportName;
+use harness_language::catalogue::model::RoleKind;
+use harness_language::scenario::model::TransportName;
 
 /// For how long a UDP program waits for a reply.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use crate::report::prose;
 use crate::report::style::{Paint, Style, hang};
 use crate::run::event::{Event, What};
 use crate::run::transcript;
-use crate::scenario::model::BackendName;
+use harness_language::scenario::model::BackendName;
 
 /// Lines shown of a program's calls: from the beginning and from the end.
 const FIRST: usize = 14;

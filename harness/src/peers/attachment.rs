@@ -286,7 +286,7 @@ mod tests {
 
         #[test]
         fn what_is_encoded_comes_out(bytes: Vec<u8>) {
-            let encoded = crate::base64::encode(&bytes);
+            let encoded = harness_language::base64::encode(&bytes);
             let found = pieces(&message(&format!("{ONE}{encoded}|--here--|")));
             prop_assert_eq!(&found[0].content, &bytes);
         }

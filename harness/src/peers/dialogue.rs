@@ -3,7 +3,7 @@
 use harness_judging::complaint::Refused;
 
 use super::aside::{Aside, Flow, Moved};
-use crate::scenario::model::Afterwards;
+use harness_language::scenario::model::Afterwards;
 
 /// What stands in the record for a password.
 pub const MASKED: &str = "[masked: password]";

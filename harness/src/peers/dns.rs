@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::scenario::model::{DomainName, Record};
+use harness_language::scenario::model::{DomainName, Record};
 
 /// The port of name servers (RFC 1035, section 4.2).
 pub const PORT: u16 = 53;

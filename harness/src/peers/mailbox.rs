@@ -7,7 +7,7 @@ use harness_judging::complaint::Refused;
 
 pub use super::dialogue::MASKED;
 use super::dialogue::{Conduct, Refusal, SHORT};
-use crate::scenario::model::{Asked, MailboxReply};
+use harness_language::scenario::model::{Asked, MailboxReply};
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::dialogue::{self, Reply, Turns};
 use super::mailbox::{Exchange, Plan, Record, with_line_ends};
-use crate::scenario::model::{Afterwards, Asked, MailboxReply};
+use harness_language::scenario::model::{Afterwards, Asked, MailboxReply};
 
 /// Where the session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Logins as SMTP carries them: `AUTH` with the mechanisms PLAIN (RFC 4616) and LOGIN (of no standard, and used by
 //! everybody). Base64 hides nothing: whoever sees it has the password.
 
-use crate::base64;
-use crate::scenario::model::Mechanism;
+use harness_language::base64;
+use harness_language::scenario::model::Mechanism;
 
 /// What stands in a record for what belongs to a login.
 pub const MASKED: &str = "[masked: password]";

@@ -8,7 +8,7 @@ use harness_judging::complaint::Refused;
 
 use super::dialogue::{self, Conduct, LARGEST, Refusal, Reply, SHORT, Turns, text};
 use super::sasl::{self, Answer, Asking, Login};
-use crate::scenario::model::{Afterwards, MailReply, Mechanism, Moment};
+use harness_language::scenario::model::{Afterwards, MailReply, Mechanism, Moment};
 
 /// A command and the reply to it, or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
-use crate::base64;
-use crate::scenario::xmlrpc::Value;
+use harness_language::base64;
+use harness_language::scenario::xmlrpc::Value;
 
 /// Deeper replies are not looked into.
 const DEEPEST: usize = 200;
@@ -230,7 +230,7 @@ fn value(element: &Element) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::xmlrpc;
+    use harness_language::scenario::xmlrpc;
     use proptest::prelude::*;
     use rstest::rstest;
 

@@ -14,7 +14,7 @@
 
 use super::model::{Report, RequirementReport, RunReport, Status};
 use super::summary;
-use crate::catalogue::model::Level;
+use harness_language::catalogue::model::Level;
 
 /// What kind of thing went wrong; the order is the order of mending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

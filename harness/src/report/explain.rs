@@ -2,7 +2,7 @@
 
 use super::style::{Paint, Style, hang};
 use super::{escape, prose, summary};
-use crate::catalogue::model::Level;
+use harness_language::catalogue::model::Level;
 
 /// What is known about a requirement without running anything.
 #[derive(Debug, Clone, Copy)]

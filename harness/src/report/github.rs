@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::model::{Report, Status};
 use super::{escape, prose, summary};
-use crate::catalogue::model::Level;
 use crate::crash::words;
+use harness_language::catalogue::model::Level;
 
 /// The folder of what was graded in the repository that is checked out; empty for a copy of the whole repository.
 pub fn folder(target: &str) -> PathBuf {

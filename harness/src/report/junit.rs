@@ -12,7 +12,7 @@ use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCa
 use super::model::{Report, RequirementReport, RunReport, Status, TaskReport};
 use super::style::Style;
 use super::{escape, failure, prose, summary};
-use crate::catalogue::model::Level;
+use harness_language::catalogue::model::Level;
 
 /// Renders the document; it ends in a line end.
 pub fn render(report: &Report) -> String {

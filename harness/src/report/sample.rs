@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::model::{Evidence, Report, RequirementReport, RunReport, SCHEMA, Status, TaskReport, Verdict};
 use super::settle;
-use crate::catalogue::model::Level;
 use crate::crash::{Crash, Deed, Did, Doing, Kind, Place, Wait};
+use harness_language::catalogue::model::Level;
 
 /// A teaching text as it stands in a task file.
 pub const TEACH: &str = "\

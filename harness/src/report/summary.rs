@@ -7,8 +7,8 @@ use harness_verdict::{Bound, Undecided};
 use super::escape;
 use super::model::{Report, RequirementReport, RunReport, Status, TaskReport, Verdict};
 use super::style::cut;
-use crate::catalogue::model::Level;
 use crate::crash::Place;
+use harness_language::catalogue::model::Level;
 
 /// Longest reason inside the first line, in columns.
 const SHORT_REASON: usize = 60;

@@ -4,7 +4,7 @@
 
 use super::model::{Report, RequirementReport, Status};
 use super::{escape, prose, summary};
-use crate::catalogue::model::Level;
+use harness_language::catalogue::model::Level;
 
 /// Renders the document; it ends in a line end.
 pub fn render(report: &Report) -> String {

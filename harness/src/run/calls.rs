@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::scenario::model::IoModel;
+use harness_language::scenario::model::IoModel;
 
 /// Why a backend that lets programs call the kernel cannot decide what is decided here.
 pub const UNSEEN: &str = "real sockets cannot tell this: it needs sim";

@@ -14,7 +14,7 @@ use super::remains::{self, Remains, Started};
 use super::secrets::Secrets;
 use super::stage::{Program, Stage};
 use super::{End, Record};
-use crate::scenario::model::Stream;
+use harness_language::scenario::model::Stream;
 
 /// Bytes of one event that are kept word for word; the rest is counted.
 const SHOWN: usize = 512;
@@ -181,7 +181,7 @@ mod as_text {
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         let kept = match std::str::from_utf8(bytes) {
             Ok(text) => Kept::Text(text.to_owned()),
-            Err(_) => Kept::Base64(crate::base64::encode(bytes)),
+            Err(_) => Kept::Base64(harness_language::base64::encode(bytes)),
         };
         kept.serialize(serializer)
     }
@@ -189,7 +189,9 @@ mod as_text {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         match Kept::deserialize(deserializer)? {
             Kept::Text(text) => Ok(text.into_bytes()),
-            Kept::Base64(text) => crate::base64::decode(&text).ok_or_else(|| D::Error::custom("this is not Base64")),
+            Kept::Base64(text) => {
+                harness_language::base64::decode(&text).ok_or_else(|| D::Error::custom("this is not Base64"))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::stage::{Stage, Stillness};
-use crate::scenario::duration::human;
+use harness_language::scenario::duration::human;
 
 /// Readings that must agree before the programs count as still.
 const AGREEING: u32 = 3;

@@ -252,7 +252,7 @@ fn mask(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::Stream;
+    use harness_language::scenario::model::Stream;
     use proptest::prelude::*;
     use rstest::rstest;
     use std::time::Duration;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness_verdict::{Bound, Skip, Undecided};
 
-use crate::scenario::duration::human;
+use harness_language::scenario::duration::human;
 
 fn reached(bound: Bound, why: String) -> Skip {
     Skip { by: Undecided::Bound(bound), why }

@@ -16,8 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::calls::{Runtime, SocketCall};
 use crate::crash::stack::Stack;
 use crate::crash::trace::Frame;
-use crate::scenario::model::{BackendName, Family, OutputKind, SignalName, TransportName};
 use crate::submission::Invocation;
+use harness_language::scenario::model::{BackendName, Family, OutputKind, SignalName, TransportName};
 
 /// A future of the run's one thread.
 pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

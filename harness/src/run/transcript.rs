@@ -6,8 +6,8 @@ use harness_judging::shown;
 use harness_judging::shown::counted;
 
 use super::event::{Event, Excerpt, What};
-use crate::scenario::duration::human;
-use crate::scenario::model::Stream;
+use harness_language::scenario::duration::human;
+use harness_language::scenario::model::Stream;
 
 /// One line per event. Times are shown where they are the same in every run.
 pub fn lines(events: &[Event], timed: bool) -> Vec<String> {

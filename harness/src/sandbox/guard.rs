@@ -18,7 +18,7 @@ use harness_os::process::{self, Belonging};
 use crate::run::event::What;
 use crate::run::skip;
 use crate::run::{End, Failure, Record};
-use crate::scenario::duration::human;
+use harness_language::scenario::duration::human;
 
 /// Name of the environment variable that marks the programs of a run.
 pub const MARKER: &str = "HARNESS_RUN";

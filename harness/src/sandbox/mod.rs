@@ -28,8 +28,8 @@ use std::sync::OnceLock;
 use harness_os::confine::{LANDLOCK_SIGNALS, landlock_version};
 use harness_os::namespace;
 
-use crate::scenario::model::BackendName;
 use crate::wire::Setup;
+use harness_language::scenario::model::BackendName;
 
 /// What this machine does not keep from a program, each in a sentence; empty where the walls are complete.
 pub fn missing(private_network: bool, private_files: bool) -> Vec<String> {

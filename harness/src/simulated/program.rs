@@ -24,7 +24,7 @@ use crate::run::calls::{Runtime, SocketCall};
 use crate::run::stage::{Appetite, Attention, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
 use crate::sandbox;
 use crate::sandbox::guard::{Guard, MARKER, Printed};
-use crate::scenario::model::{OutputKind, SignalName, TransportName};
+use harness_language::scenario::model::{OutputKind, SignalName, TransportName};
 
 /// What one call counts as processor time asked for: a program that asks again and again instead
 /// of waiting is made to wait this long for each answer, so it reaches a full share.

@@ -19,10 +19,10 @@ use crate::run::remains::Remains;
 use crate::run::stage::{Attention, Ended, Stage};
 use crate::run::{Director, End, Failure, Record};
 use crate::sandbox::guard::{self, Bounds, Excess, Guard, Limits, PROCESSOR};
-use crate::scenario::Scenario;
-use crate::scenario::bytes::SegmentSize;
-use crate::scenario::model::{BackendName, Schedule};
 use crate::submission::Cast;
+use harness_language::scenario::Scenario;
+use harness_language::scenario::bytes::SegmentSize;
+use harness_language::scenario::model::{BackendName, Schedule};
 
 /// Virtual time that a run may take beyond ten times its own limit, which the director watches.
 const SPARE: Duration = Duration::from_secs(600);

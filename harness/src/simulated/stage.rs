@@ -20,8 +20,8 @@ use crate::run::stage::{
     Stillness, Task, Unsupported,
 };
 use crate::sandbox::guard::Guard;
-use crate::scenario::Scenario;
-use crate::scenario::model::{BackendName, Family, Step};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::{BackendName, Family, Step};
 
 /// The port that everybody is given.
 const PORT: u16 = 23_456;

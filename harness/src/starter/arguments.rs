@@ -1,7 +1,7 @@
 //! A program's arguments, in the form in which the harness gives them: words in their order, some with a flag before.
 
 use super::language::Language;
-use crate::catalogue::model::Role;
+use harness_language::catalogue::model::Role;
 
 /// One argument.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::catalogue::Task;
+use harness_language::catalogue::Task;
 
 /// Languages that there are starters in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use harness_judging::shown::counted;
 use include_dir::{Dir, include_dir};
 
-use crate::catalogue::Task;
-use crate::catalogue::model::{Role, RoleKind};
-use crate::scenario::model::TransportName;
 use arguments::Argument;
+use harness_language::catalogue::Task;
+use harness_language::catalogue::model::{Role, RoleKind};
+use harness_language::scenario::model::TransportName;
 pub use language::Language;
 
 /// The programs, one template for each language and shape.
@@ -152,7 +152,7 @@ fn insert(text: &str, name: &str, lines: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::Catalogue;
+    use harness_language::catalogue::Catalogue;
     use rstest::rstest;
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is to be done, in the handout's order: the comment where the work begins, and the list in the README.
 
-use crate::catalogue::Task;
-use crate::catalogue::model::{Level, Requirement, Role};
+use harness_language::catalogue::Task;
+use harness_language::catalogue::model::{Level, Requirement, Role};
 
 /// Columns of a comment.
 const WIDTH: usize = 96;

@@ -10,12 +10,12 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Catalogue;
-use crate::catalogue::model::Level;
 use crate::grade::{Filter, Options, Rubric, Subject, grade};
 use crate::report::model::Status;
 use crate::submission::open::{self, OpenError, Opened, Request};
 use crate::submission::{Command, manifest};
+use harness_language::catalogue::Catalogue;
+use harness_language::catalogue::model::Level;
 pub use table::render;
 
 /// A list of hand-ins.

@@ -6,9 +6,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::catalogue::model::{FramingName, Input, Role, RoleKind, UrlForm};
 use crate::run::remains::Remains;
-use crate::scenario::model::TransportName;
+use harness_language::catalogue::model::{FramingName, Input, Role, RoleKind, UrlForm};
+use harness_language::scenario::model::TransportName;
 
 /// A command with placeholders such as `{port}`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

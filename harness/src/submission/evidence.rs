@@ -14,14 +14,14 @@ use super::cast::{Cast, Command, Meeting, Part, about, placeholders};
 use super::observe::{self, Doing, Observed};
 use super::survey::{self, Met, Seen};
 use super::{casting, forms, ways};
-use crate::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
-use crate::catalogue::{Catalogue, Task};
 use crate::run::stage::Attention;
 use crate::run::{End, Record};
 use crate::sandbox::guard::Limits;
-use crate::scenario::Scenario;
-use crate::scenario::model::BackendName;
 use crate::wire::{Setup, with_stage};
+use harness_language::catalogue::model::{MEETING, Probe, Role, RoleKind, Sign};
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::BackendName;
 
 /// One thing that speaks for or against a program in a role.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::discover::Found;
 use super::evidence::Evidence;
 use super::folder::{Looked, Program};
 use super::manifest;
-use crate::catalogue::{Catalogue, Task};
+use harness_language::catalogue::{Catalogue, Task};
 
 /// A program that was given a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -11,10 +11,10 @@ use super::casting::{self, Candidate, Claim, Decision};
 use super::discover;
 use super::evidence::{self, Depth, Evidence, Talks};
 use super::observe::{self, Doing, Observed};
-use crate::catalogue::model::Role;
-use crate::catalogue::{Catalogue, Task};
-use crate::scenario::duration::human;
 use crate::wire::Setup;
+use harness_language::catalogue::model::Role;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::duration::human;
 
 /// Programs that are looked at at the same time.
 const TOGETHER: usize = 2;

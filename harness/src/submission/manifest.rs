@@ -12,10 +12,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::cast::{Command, about, placeholders};
-use crate::catalogue::Catalogue;
 use crate::sandbox;
-use crate::scenario::leaves_the_folder;
-use crate::scenario::problem::{Problem, Problems, Source, nearest};
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::leaves_the_folder;
+use harness_language::scenario::problem::{Problem, Problems, Source, nearest};
 
 /// The name of the file.
 pub const FILE: &str = "submission.toml";

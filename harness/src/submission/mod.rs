@@ -24,8 +24,8 @@ pub use cast::{Cast, Command, Framing, INPUT_FILE, Invocation, Meeting, Part, pa
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::catalogue::Catalogue;
 use crate::{answers, sandbox};
+use harness_language::catalogue::Catalogue;
 
 /// The cast of the kit's own model answers: this very program, started as `reference TASK ROLE`.
 pub fn reference_casts(catalogue: &Catalogue, tasks: &[String], program: &Path, root: &Path) -> BTreeMap<String, Cast> {

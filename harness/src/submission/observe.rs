@@ -13,13 +13,13 @@ use harness_os::sniff::dns_question;
 use super::cast::Command;
 use super::forms;
 use super::survey::{self, Seen};
-use crate::catalogue::model::Probe;
 use crate::peers::dns;
 use crate::run::patience::{GaveUp, Patience};
 use crate::run::stage::{Ended, Launch, LaunchError, Stage};
 use crate::sandbox::guard::Limits;
-use crate::scenario::model::{OutputKind, TransportName};
 use crate::wire::{Setup, WireStage, with_stage};
+use harness_language::catalogue::model::Probe;
+use harness_language::scenario::model::{OutputKind, TransportName};
 
 /// What is in the file that a program is told.
 const INPUT: &[u8] = b"A line of text.\n";
@@ -462,8 +462,9 @@ pub struct Wanted {
 
 /// Whether what was seen shows a probe's sign, and which.
 pub fn shows(probe: &Probe, seen: &Seen) -> Option<String> {
-    let bytes =
-        |payload: &Option<crate::scenario::bytes::Payload>| payload.as_ref().and_then(|payload| payload.bytes(0).ok());
+    let bytes = |payload: &Option<harness_language::scenario::bytes::Payload>| {
+        payload.as_ref().and_then(|payload| payload.bytes(0).ok())
+    };
     let mut because = Vec::new();
     if let Some(replies) = bytes(&probe.replies) {
         let core = replies.strip_suffix(b"\n").unwrap_or(&replies);

@@ -20,15 +20,15 @@ use super::folder::{self, Ask};
 use super::manifest::{self, Manifest};
 use super::survey::{self, Met};
 use super::{build, discover, fingerprint, intake, providers, ways};
-use crate::catalogue::model::Role;
-use crate::catalogue::{Catalogue, Task};
 use crate::run::End;
 use crate::run::remains::Remains;
 use crate::run::stage::Attention;
 use crate::sandbox;
 use crate::sandbox::guard::Limits;
-use crate::scenario::problem::{Problems, Source, suggestion};
 use crate::wire::{Setup, copy_tree, with_stage};
+use harness_language::catalogue::model::Role;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::problem::{Problems, Source, suggestion};
 
 /// What is to be opened.
 #[derive(Debug, Clone, Default)]

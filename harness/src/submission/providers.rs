@@ -59,10 +59,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::catalogue::Catalogue;
     use crate::run::End;
     use crate::submission::open::{OpenError, Opened, Request, open};
     use crate::wire::Setup;
+    use harness_language::catalogue::Catalogue;
 
     #[rstest]
     #[case("server = smtplib.SMTP('smtp.gmail.com', 587)", Some("smtp.gmail.com"))]

@@ -12,14 +12,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::cast::{Cast, Framing, Meeting};
 use super::observe;
-use crate::catalogue::Task;
-use crate::catalogue::model::{Input, Probe, RoleKind};
 use crate::machine;
 use crate::run::patience::Patience;
 use crate::run::ports::CHOSEN;
 use crate::run::stage::{Connection, DatagramEnd, Ended, Launch, LaunchError, Program, Stage};
-use crate::scenario::model::{OutputKind, TransportName};
 use crate::wire::WireStage;
+use harness_language::catalogue::Task;
+use harness_language::catalogue::model::{Input, Probe, RoleKind};
+use harness_language::scenario::model::{OutputKind, TransportName};
 
 /// Bound for a program to show where it is.
 const APPEARS: Duration = Duration::from_secs(8);

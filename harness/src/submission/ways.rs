@@ -11,13 +11,13 @@ use regex::Regex;
 use super::cast::{Cast, Command, Documents, Framing};
 use super::evidence::Play;
 use super::{discover, forms};
-use crate::catalogue::Meeting;
-use crate::catalogue::model::UrlForm;
 use crate::run::End;
 use crate::run::event::What;
-use crate::scenario::Scenario;
-use crate::scenario::model::{Step, TransportName};
 use crate::wire::Setup;
+use harness_language::catalogue::Meeting;
+use harness_language::catalogue::model::UrlForm;
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::{Step, TransportName};
 
 /// Texts of a source that are tried as a value.
 const MOST_TEXTS: usize = 24;

@@ -19,7 +19,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::{TlsError, provider};
-use crate::scenario::model::Certificate;
+use harness_language::scenario::model::Certificate;
 
 /// How long a certificate holds, before the beginning of the run and after it.
 const BEFORE: Duration = Duration::from_secs(30 * DAY);

@@ -14,7 +14,7 @@ use super::TlsError;
 use super::authority::Authority;
 use super::provider::drawing_from;
 use crate::run::stage::Connection;
-use crate::scenario::model::Certificate;
+use harness_language::scenario::model::Certificate;
 
 /// The most that goes into one record, in bytes (RFC 8446, section 5.1).
 const RECORD: usize = 1 << 14;

@@ -10,9 +10,9 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use diffy::{Hunk, Line};
 
 use super::programs::Expected;
-use crate::scenario::load;
-use crate::scenario::problem::{Problem, Source, nearest};
 use crate::submission::manifest::FILE as MANIFEST;
+use harness_language::scenario::load;
+use harness_language::scenario::problem::{Problem, Source, nearest};
 
 /// Longer differences of a wrong program say why they are long (`long-because`).
 const SHORT: usize = 15;

@@ -9,17 +9,17 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::catalogue::model::Level;
-use crate::catalogue::{Catalogue, Task};
 use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
 use crate::report::model::{Report, RequirementReport, Status};
 use crate::report::style::Style;
 use crate::report::{causes, short};
-use crate::scenario::Scenario;
-use crate::scenario::model::{BackendName, Step};
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::toolchain;
 use harness_judging::shown::counted;
+use harness_language::catalogue::model::Level;
+use harness_language::catalogue::{Catalogue, Task};
+use harness_language::scenario::Scenario;
+use harness_language::scenario::model::{BackendName, Step};
 pub use programs::{Entry, Expected, Programs};
 
 /// How a program came out.

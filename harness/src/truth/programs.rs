@@ -9,8 +9,8 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use super::difference::{self, Difference};
-use crate::scenario::load;
-use crate::scenario::problem::{Problem, Source};
+use harness_language::scenario::load;
+use harness_language::scenario::problem::{Problem, Source};
 
 /// The file in which a program kept as a folder declares what it must come to.
 pub(super) const EXPECTED: &str = "expected.toml";

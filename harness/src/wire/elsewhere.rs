@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::run::stage::{Appetite, Ended, Output, Program, Task, Vitals};
-use crate::scenario::model::{SignalName, TransportName};
+use harness_language::scenario::model::{SignalName, TransportName};
 use harness_os::process::BlockedCall;
 
 /// A program by its address.

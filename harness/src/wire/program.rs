@@ -22,7 +22,7 @@ use crate::machine::{self, FILE_SIZE, OPEN_FILES, Prepared};
 use crate::run::stage::{Appetite, Attention, Ended, Launch, LaunchError, Output, Program, Task, Vitals};
 use crate::sandbox::guard::{Guard, MARKER, Printed};
 use crate::sandbox::{self, links};
-use crate::scenario::model::{OutputKind, SignalName, TransportName};
+use harness_language::scenario::model::{OutputKind, SignalName, TransportName};
 
 /// Room of a pipe that takes a program's output, in bytes.
 const PIPE: i32 = 1 << 20;

@@ -17,8 +17,8 @@ use crate::run::event::Log;
 use crate::run::stage::Attention;
 use crate::run::{Director, End, Record, bounded};
 use crate::sandbox::guard::{self, Bounds, Guard, Limits};
-use crate::scenario::Scenario;
 use crate::submission::Cast;
+use harness_language::scenario::Scenario;
 
 /// Port that programs are given in a namespace of their own: nobody else is there.
 const PRIVATE_PORT: u16 = 23_456;

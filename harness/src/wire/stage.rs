@@ -25,7 +25,7 @@ use crate::run::stage::{
     Stillness, Task, Unsupported,
 };
 use crate::sandbox::guard::{Excess, Guard, MARKER};
-use crate::scenario::model::{BackendName, Family, TransportName};
+use harness_language::scenario::model::{BackendName, Family, TransportName};
 
 /// The kernel's socket table, read at most once a moment.
 pub struct Table {

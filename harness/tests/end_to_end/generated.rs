@@ -10,17 +10,17 @@
 use std::fmt::Debug;
 
 use crate::common::{fixture, installed, skipped};
-use harness::catalogue::Catalogue;
 use harness::run::End;
 use harness::run::event::What;
 use harness::run::stage::Attention;
 use harness::sandbox::guard::Limits;
-use harness::scenario::Scenario;
-use harness::scenario::load::{self, Parameters, Setting};
-use harness::scenario::problem::Source;
 use harness::simulated;
 use harness::submission::open::{self, Opened, Request};
 use harness::wire::Setup;
+use harness_language::catalogue::Catalogue;
+use harness_language::scenario::Scenario;
+use harness_language::scenario::load::{self, Parameters, Setting};
+use harness_language::scenario::problem::Source;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};

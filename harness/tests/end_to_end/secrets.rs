@@ -136,7 +136,7 @@ fn no_login_of_smtp_is_left(
     #[values("", "server.starttls(context=ssl.create_default_context())")] tls: &str,
     #[values((GIVEN, "sys.argv[4]", "{password}"), (BUILT_IN, "\"hunter-of-mice\"", ""))] program: (&str, &str, &str),
 ) {
-    use harness::base64;
+    use harness_language::base64;
     if !installed("python3") {
         return;
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::common::{folder, harness, installed, run, stderr, stdout};
-use harness::catalogue::Catalogue;
-use harness::catalogue::model::Level;
-use harness::scenario::problem::Source;
 use harness::starter::{self, Language};
 use harness::submission::manifest::Manifest;
+use harness_language::catalogue::Catalogue;
+use harness_language::catalogue::model::Level;
+use harness_language::scenario::problem::Source;
 use predicates::prelude::*;
 use rstest::rstest;
 use serde_json::Value;

@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::aside::{Aside, Door, Flow, Moved};
 use super::dialogue::{self, Reply, Turns};
-use crate::scenario::model::{Afterwards, CutOff, CutOffBy, FileMoment, FileReply};
+use harness_language::scenario::model::{Afterwards, CutOff, CutOffBy, FileMoment, FileReply};
 use record::is_refusal;
 pub use record::{Exchange, Record, Transfer};
 use storing::Storing;

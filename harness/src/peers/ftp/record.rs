@@ -6,7 +6,7 @@ use harness_judging::complaint::Refused;
 
 use crate::peers::aside::{Door, Moved};
 use crate::peers::dialogue::{Conduct, Refusal};
-use crate::scenario::model::FileMoment;
+use harness_language::scenario::model::FileMoment;
 
 /// A command, or data, and the reply to it; or the connection and the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use imap_codec::imap_types::auth::{AuthMechanism, AuthenticateData};
 use super::super::dialogue::Reply;
 use super::super::mailbox::MASKED;
 use super::{Call, Next, Server, State};
-use crate::scenario::model::Asked;
+use harness_language::scenario::model::Asked;
 
 impl Server {
     pub(super) fn log_in(&mut self, call: Call, user: &[u8], password: Vec<u8>) -> Reply {

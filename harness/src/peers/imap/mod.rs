@@ -22,7 +22,7 @@ use imap_codec::{CommandCodec, ResponseCodec};
 use self::message::Message;
 use super::dialogue::{self, Reply, Turns, text};
 use super::mailbox::{Exchange, MASKED, Plan, Record, is_refusal};
-use crate::scenario::model::{Afterwards, Asked, MailboxReply};
+use harness_language::scenario::model::{Afterwards, Asked, MailboxReply};
 
 /// Largest literal that is taken from a program, in bytes: commands of readers have small ones or none.
 const LARGEST: usize = 1 << 20;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::scenario::model::MachineSize;
+use harness_language::scenario::model::MachineSize;
 
 /// Ticks of a processor's time in a second (`USER_HZ`; proc_stat(5)).
 const TICKS: u64 = 100;

@@ -329,7 +329,7 @@ fn lscpu(figures: &Figures) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::MachineSize;
+    use harness_language::scenario::model::MachineSize;
     use rstest::rstest;
 
     #[rstest]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::model::{RequirementReport, Status};
 use super::style::Style;
 use super::{escape, failure, prose, summary};
-use crate::catalogue::model::Level;
+use harness_language::catalogue::model::Level;
 
 /// Longest text about one requirement, in bytes: PrairieLearn takes a megabyte for everything.
 const LONGEST: usize = 6_000;

@@ -13,7 +13,7 @@ use crate::crash::words;
 use crate::report::model::{Report, RequirementReport, RunReport};
 use crate::report::{causes, prose, summary};
 use crate::run::event;
-use crate::scenario::duration::human;
+use harness_language::scenario::duration::human;
 
 /// Other failed runs that are listed.
 const OTHERS: usize = 40;

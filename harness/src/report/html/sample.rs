@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::run::event::{About, Difference, Event, Excerpt, Judgement, What, With};
-use crate::scenario::model::Stream;
+use harness_language::scenario::model::Stream;
 
 /// An event, its time in milliseconds.
 pub fn event(at: u64, who: &str, what: What) -> Event {

@@ -13,8 +13,8 @@ use crate::calls::{self, Call};
 use crate::crash::{Crash, Stop, words};
 use crate::report::escape;
 use crate::run::event::{Event, Excerpt, Socket, What, With};
-use crate::scenario::duration::human;
-use crate::scenario::model::Stream;
+use harness_language::scenario::duration::human;
+use harness_language::scenario::model::Stream;
 
 /// Lanes that fit side by side.
 const LANES: usize = 5;

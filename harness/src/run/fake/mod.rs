@@ -20,7 +20,7 @@ use super::stage::{
     Appetite, Connection, DatagramEnd, Datagrams, Ended, Launch, LaunchError, LinkChange, Listener, Output, Program,
     Stage, Stillness, Task, Unsupported, Vitals,
 };
-use crate::scenario::model::{BackendName, Family, SignalName, TransportName};
+use harness_language::scenario::model::{BackendName, Family, SignalName, TransportName};
 
 /// What a moment takes.
 pub const TICK: Duration = Duration::from_millis(4);

@@ -5,13 +5,13 @@ use harness_verdict::Undecided;
 use rstest::rstest;
 
 use super::*;
-use crate::catalogue::model::{Input, Role, RoleKind};
 use crate::run::event::{Log, What};
 use crate::run::patience::{GaveUp, Patience};
 use crate::run::{Director, End, Record};
-use crate::scenario::load::{self, Parameters, Setting};
-use crate::scenario::problem::Source;
 use crate::submission::{Cast, Command, Part};
+use harness_language::catalogue::model::{Input, Role, RoleKind};
+use harness_language::scenario::load::{self, Parameters, Setting};
+use harness_language::scenario::problem::Source;
 
 fn ms(count: u64) -> Duration {
     Duration::from_millis(count)

@@ -13,9 +13,9 @@ use super::body::{Body, Framing};
 use super::message::{self, Head, Kind, Read, Start};
 use super::xmlrpc;
 use crate::run::event::Difference;
-use crate::scenario::bytes::Payload;
-use crate::scenario::http::{Text, status_of, usual_reason};
-use crate::scenario::model::{ExpectedRequest, ExpectedResponse};
+use harness_language::scenario::bytes::Payload;
+use harness_language::scenario::http::{Text, status_of, usual_reason};
+use harness_language::scenario::model::{ExpectedRequest, ExpectedResponse};
 
 /// What a peer wants, with all bytes made.
 pub struct Wanted<'s> {

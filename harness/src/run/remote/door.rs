@@ -9,7 +9,7 @@ use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Sessi
 use russh::{Channel, ChannelId, Pty};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::scenario::model::Login;
+use harness_language::scenario::model::Login;
 
 /// Who is let in.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ pub(super) mod visit;
 use std::cell::RefCell;
 
 use crate::peers::remote::figures::Figures;
-use crate::scenario::model::Login;
+use harness_language::scenario::model::Login;
 
 /// The machine of a run.
 #[derive(Debug)]

@@ -190,7 +190,7 @@ fn keep(figures: &Figures, own: &Path, orders: &Receiver<Errand>, ready: oneshot
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::MachineSize;
+    use harness_language::scenario::model::MachineSize;
     use harness_os::pipe;
     use rstest::rstest;
     use std::io::Read;

@@ -17,7 +17,7 @@ use super::Remote;
 use super::door::{Door, Notice, Order, Policy};
 use super::place::Place;
 use super::session;
-use crate::scenario::model::Login;
+use harness_language::scenario::model::Login;
 
 /// Room between the run's connection and the protocol, in bytes.
 const ROOM: usize = 64 * 1_024;

@@ -8,8 +8,8 @@ use super::super::{Director, Done, Failure, Halt};
 use super::attached::is_same;
 use crate::peers::archive::{self, Entry, Unreadable, What};
 use crate::peers::attachment::{self, Piece};
-use crate::scenario::model::ExpectArchive;
 use crate::submission::archive as packed;
+use harness_language::scenario::model::ExpectArchive;
 
 /// Entries that are shown.
 const SHOWN: usize = 12;

@@ -8,8 +8,8 @@ use super::mail::{Mailbox, insists};
 use crate::peers::attachment::{self, LONGEST_LINE, Piece};
 use crate::peers::dialogue::LARGEST;
 use crate::peers::smtp::Mail;
-use crate::scenario::model::{ExpectAttachments, ExpectRecipients};
 use crate::submission::parts_of;
+use harness_language::scenario::model::{ExpectAttachments, ExpectRecipients};
 
 impl Director {
     /// The parts of a value that is a list, as the judged program has it.

@@ -7,7 +7,7 @@ use super::super::calls::{self, Finding, Kind, SocketCall};
 use super::super::event::What;
 use super::super::stage::Program;
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{BackendName, ExpectCallSizes, ExpectIoModel, IoModel};
+use harness_language::scenario::model::{BackendName, ExpectCallSizes, ExpectIoModel, IoModel};
 
 /// Buffers of this size, in bytes, are what sheets name as small.
 const SMALL: u64 = 4096;

@@ -20,7 +20,7 @@ use crate::peers::dialogue::Refusal;
 use crate::peers::mysql::look::{Table, is_of};
 use crate::peers::mysql::server::{Account, Record, Server};
 use crate::peers::mysql::session::Session;
-use crate::scenario::model::{ExpectDatabase, ServeDatabase};
+use harness_language::scenario::model::{ExpectDatabase, ServeDatabase};
 
 /// Bound for a program to end.
 const END: Duration = Duration::from_secs(20);

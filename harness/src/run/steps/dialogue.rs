@@ -9,8 +9,8 @@ use super::super::patience::Patience;
 use super::super::stage::Connection;
 use super::super::{Director, Done, Encryption, Halt};
 use crate::peers::dialogue::{Reply, Server};
-use crate::scenario::duration::Limit;
-use crate::scenario::model::Afterwards;
+use harness_language::scenario::duration::Limit;
+use harness_language::scenario::model::Afterwards;
 
 const USUAL: Duration = Duration::from_secs(10);
 

@@ -11,7 +11,7 @@ use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Ended, Output};
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{
+use harness_language::scenario::model::{
     ExitExpected, ExpectAddress, ExpectComplaint, ExpectExit, ExpectNotListening, ExpectOutput, ExpectRunning,
     ExpectToldApart, Stream,
 };
@@ -283,7 +283,7 @@ impl Director {
     }
 
     fn wanted(&self, step: &ExpectOutput, index: u64) -> Result<Wanted, Halt> {
-        let bytes = |payload: &crate::scenario::bytes::Payload| self.bytes(payload, index);
+        let bytes = |payload: &harness_language::scenario::bytes::Payload| self.bytes(payload, index);
         Ok(if let Some(payload) = &step.contains {
             match bytes(payload)? {
                 text if step.loosely => Wanted::Says(text),

@@ -9,7 +9,7 @@ use harness_judging::shown;
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, Halt};
 use crate::sandbox::links;
-use crate::scenario::model::{ExpectFile, ExpectNoFile};
+use harness_language::scenario::model::{ExpectFile, ExpectNoFile};
 
 const USUAL: Duration = Duration::from_secs(5);
 

@@ -8,8 +8,8 @@ use super::super::http::{self, Judged, Stream, Wanted};
 use super::super::patience::{GaveUp, Patience};
 use super::super::{Director, Done, Failure, Halt};
 use super::receive::Came;
-use crate::scenario::bytes::Payload;
-use crate::scenario::model::Receive;
+use harness_language::scenario::bytes::Payload;
+use harness_language::scenario::model::Receive;
 
 const USUAL: Duration = Duration::from_secs(10);
 

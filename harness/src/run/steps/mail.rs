@@ -11,13 +11,13 @@ use super::dialogue::Manner;
 use crate::peers::dialogue::Refusal;
 use crate::peers::message::{self, Held};
 use crate::peers::smtp::{Exchange, Offers, Record, Server};
-use crate::scenario::model::{Certificate, ExpectDialogue, ExpectMail, Moment, ServeMail};
+use harness_language::scenario::model::{Certificate, ExpectDialogue, ExpectMail, Moment, ServeMail};
 
 /// A dialogue and what was planned for it.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     record: Record,
-    planned: Vec<crate::scenario::model::MailReply>,
+    planned: Vec<harness_language::scenario::model::MailReply>,
 }
 
 impl Mailbox {

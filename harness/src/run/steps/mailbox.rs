@@ -10,7 +10,7 @@ use crate::peers::dialogue::Refusal;
 use crate::peers::imap::{self, Manners};
 use crate::peers::mailbox::{Exchange, Record};
 use crate::peers::pop3;
-use crate::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, Protocol, ServeMailbox};
+use harness_language::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, Protocol, ServeMailbox};
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;

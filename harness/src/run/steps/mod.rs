@@ -39,7 +39,7 @@ pub use upload::Depot;
 use super::{Director, Done, Halt};
 use crate::run::event::{Difference, What};
 use crate::run::stage::LinkChange;
-use crate::scenario::model::{Link, Step};
+use harness_language::scenario::model::{Link, Step};
 
 impl Director {
     pub(super) async fn play_step(&mut self, step: &Step) -> Done {

@@ -9,7 +9,7 @@ use super::super::services::Services;
 use super::super::stage::{Connection, DatagramEnd, Datagrams, Listener, Stage};
 use super::super::{Director, Done, Halt};
 use crate::peers::dns::{self, Carrier, PORT, Zone};
-use crate::scenario::model::ServeNames;
+use harness_language::scenario::model::ServeNames;
 
 /// What every part of the name server has.
 #[derive(Clone)]

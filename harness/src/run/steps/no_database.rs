@@ -2,7 +2,7 @@
 
 use super::super::{Director, Done, Halt};
 use crate::peers::dialogue::Refusal;
-use crate::scenario::model::{ExpectDatabase, ServeDatabase};
+use harness_language::scenario::model::{ExpectDatabase, ServeDatabase};
 
 /// What is to be done about it.
 const MISSING: &str = "this build has no database server: build the harness with `--features remote`";

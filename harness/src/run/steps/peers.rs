@@ -12,7 +12,7 @@ use super::super::event::{Socket, What, With};
 use super::super::patience::{GaveUp, Patience};
 use super::super::stage::{Connection, DatagramEnd, Listener};
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{Accept, Connect, Family, Listen, TransportName};
+use harness_language::scenario::model::{Accept, Connect, Family, Listen, TransportName};
 
 const USUAL: Duration = Duration::from_secs(5);
 

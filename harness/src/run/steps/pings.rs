@@ -10,7 +10,7 @@ use super::super::actors::{Peer, Pinged};
 use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{AnswerPings, ExpectPace, ExpectRoundTrips, ExpectStatistics, Ping};
+use harness_language::scenario::model::{AnswerPings, ExpectPace, ExpectRoundTrips, ExpectStatistics, Ping};
 
 /// How long a pinger waits for an answer (lab sheet 003, "UDP Pinger").
 const WAITS: Duration = Duration::from_secs(1);

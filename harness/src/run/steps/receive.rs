@@ -13,7 +13,7 @@ use super::super::actors::Peer;
 use super::super::event::{Excerpt, What};
 use super::super::patience::{GaveUp, Patience};
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{ExpectClosed, ExpectSilence, ExpectTurnedAway, Receive};
+use harness_language::scenario::model::{ExpectClosed, ExpectSilence, ExpectTurnedAway, Receive};
 
 const USUAL: Duration = Duration::from_secs(5);
 
@@ -221,7 +221,7 @@ impl Director {
         }
         let limit = step.within.map_or(USUAL, |limit| limit.0);
         for (index, (name, peer)) in self.actors.peers_named(&step.peer).into_iter().enumerate() {
-            let payload = |payload: &Option<crate::scenario::bytes::Payload>| {
+            let payload = |payload: &Option<harness_language::scenario::bytes::Payload>| {
                 payload.as_ref().map(|it| self.bytes(it, index as u64)).transpose()
             };
             let sent_by =

@@ -8,7 +8,7 @@ use harness_judging::{closely, complaint, shown};
 
 use super::super::{Director, Done, Failure, Halt};
 use crate::peers::dialogue::Refusal;
-use crate::scenario::model::ExpectRefusalTold;
+use harness_language::scenario::model::ExpectRefusalTold;
 
 /// What matters of a dialogue where something was refused.
 struct Dialogue {

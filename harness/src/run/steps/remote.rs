@@ -14,8 +14,8 @@ use super::expect::last_words;
 use crate::peers::remote::figures::Figures;
 use crate::peers::remote::files::loads;
 use crate::peers::remote::recognise::{shows_cpu, shows_memory};
-use crate::scenario::duration::Limit;
-use crate::scenario::model::{ExpectFigures, ExpectLogin, FiguresOf, Login, LoginOutcome, ServeRemote};
+use harness_language::scenario::duration::Limit;
+use harness_language::scenario::model::{ExpectFigures, ExpectLogin, FiguresOf, Login, LoginOutcome, ServeRemote};
 
 /// A library and its cryptography take seconds on a slow machine.
 const USUAL: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ impl Director {
         use super::super::remote::keys::{self, Whose};
         use super::super::remote::place::Place;
         use super::super::remote::visit::{Identity, Serving};
-        use crate::scenario::model::KnownHost;
+        use harness_language::scenario::model::KnownHost;
 
         let peer = self.actors.peer(&step.peer);
         let Some(listener) = peer.borrow().listener.clone() else {
@@ -283,7 +283,7 @@ fn in_words(figures: &Figures, of: FiguresOf) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::MachineSize;
+    use harness_language::scenario::model::MachineSize;
     use rstest::rstest;
 
     const ASKED: &str = "/usr/lib/python3.11/getpass.py:91: GetPassWarning: Can not control echo on the terminal.\n  \

@@ -6,7 +6,7 @@ use super::super::event::What;
 use super::super::patience::Patience;
 use super::super::stage::{Stillness, Vitals};
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{ExpectGrowth, ExpectIdle, ExpectLinear, Measure};
+use harness_language::scenario::model::{ExpectGrowth, ExpectIdle, ExpectLinear, Measure};
 
 /// For how long a waiting program is watched.
 const WATCHED: Duration = Duration::from_millis(600);

@@ -11,7 +11,7 @@ use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
-use crate::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, ExpectText, Stream};
+use harness_language::scenario::model::{ExpectInOrder, ExpectLine, ExpectSaysNo, ExpectText, Stream};
 
 const USUAL: Duration = Duration::from_secs(5);
 

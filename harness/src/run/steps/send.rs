@@ -13,9 +13,9 @@ use super::super::stage::Connection;
 use super::super::{Director, Done, Failure, Halt};
 use super::peers::is_the_machines;
 use super::receive::Came;
-use crate::scenario::bytes::Cut;
-use crate::scenario::model::{AwaitRead, MessageEnd, PeerRef, Send, Stall};
 use crate::submission::Framing;
+use harness_language::scenario::bytes::Cut;
+use harness_language::scenario::model::{AwaitRead, MessageEnd, PeerRef, Send, Stall};
 
 const USUAL: Duration = Duration::from_secs(5);
 
@@ -312,7 +312,7 @@ impl Director {
     }
 
     pub(super) async fn stall(&mut self, step: &Stall) -> Done {
-        let real = self.stage.backend() == crate::scenario::model::BackendName::Wire;
+        let real = self.stage.backend() == harness_language::scenario::model::BackendName::Wire;
         let duration = match (real, step.on_wire) {
             (true, Some(limit)) => limit.0,
             _ => step.duration.0,

@@ -12,10 +12,10 @@ use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::stage::{Connection, Stillness};
 use super::super::{Director, Done, Failure, Halt};
-use crate::scenario::model::{Certificate, ExpectTls};
 use crate::tls::authority::Authority;
 use crate::tls::connection::{Hindrance, TlsConnection};
 use crate::tls::trust;
+use harness_language::scenario::model::{Certificate, ExpectTls};
 
 /// What every TLS connection begins with: a record with a handshake in it (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;

@@ -12,7 +12,7 @@ use super::dialogue::Manner;
 use crate::peers::aside::{Door, Moved};
 use crate::peers::dialogue::Refusal;
 use crate::peers::ftp::{Exchange, Record, Server, Site, Transfer};
-use crate::scenario::model::{ExpectUpload, FileMoment, ServeFiles};
+use harness_language::scenario::model::{ExpectUpload, FileMoment, ServeFiles};
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;

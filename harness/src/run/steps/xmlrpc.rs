@@ -6,10 +6,10 @@ use super::super::event::What;
 use super::super::http::Wanted;
 use super::super::{Director, Done, Halt};
 use crate::peers::xmlrpc::{self, Reply};
-use crate::scenario::bytes::Payload;
-use crate::scenario::http::{Framing, Request, Text, Version};
-use crate::scenario::model::{Connect, ExpectedResponse, LearnFunctions, PeerRef, Send, Sought};
-use crate::scenario::xmlrpc::{Call, Value};
+use harness_language::scenario::bytes::Payload;
+use harness_language::scenario::http::{Framing, Request, Text, Version};
+use harness_language::scenario::model::{Connect, ExpectedResponse, LearnFunctions, PeerRef, Send, Sought};
+use harness_language::scenario::xmlrpc::{Call, Value};
 
 /// Bound for each reply.
 const REPLY: Duration = Duration::from_secs(5);

@@ -1,10 +1,10 @@
 use super::*;
-use crate::scenario::model::{Receive, Step};
+use harness_language::scenario::model::{Receive, Step};
 use rstest::rstest;
 
 fn said(step: &str, bytes: &str, stream: Stream) -> Result<(), String> {
     let step: Receive = toml::from_str(&format!("peer = \"p\"\n{step}")).unwrap();
-    let own = |payload: &crate::scenario::bytes::Payload| payload.bytes(0).unwrap();
+    let own = |payload: &harness_language::scenario::bytes::Payload| payload.bytes(0).unwrap();
     let wanted = match (&step.response, &step.request) {
         (Some(step), _) => Wanted::response(step, &|payload| Ok::<_, ()>(own(payload))).unwrap(),
         (None, Some(step)) => Wanted::request(step, &|payload| Ok::<_, ()>(own(payload))).unwrap(),

@@ -24,7 +24,7 @@ use crate::scenario::problem::{Problem, Problems, Source, nearest, suggestion};
 const COMMON: &str = "common";
 
 /// The folder of the lab questions, which are no task.
-const LAB: &str = crate::lab::load::FOLDER;
+pub const LAB: &str = "lab";
 
 /// All tasks.
 #[derive(Debug, Clone)]

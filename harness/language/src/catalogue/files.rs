@@ -3,10 +3,10 @@
 use include_dir::{Dir, include_dir};
 
 /// `scenarios/`.
-pub static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
+pub static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
 /// `fixtures/files/`.
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/files");
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/files");
 
 /// The content of a sample file.
 pub fn content(name: &str) -> Option<&'static [u8]> {
