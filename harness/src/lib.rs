@@ -23,7 +23,6 @@ pub mod interop;
 pub mod lab;
 pub mod machine;
 pub mod package;
-pub mod peers;
 pub mod report;
 mod resolver;
 pub mod run;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use harness::peers::dns::{Carrier, Zone, answer};
+use harness_peers::dns::{Carrier, Zone, answer};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

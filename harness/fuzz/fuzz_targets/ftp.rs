@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use harness::peers::dialogue::play;
-use harness::peers::ftp::{Server, Site};
+use harness_peers::dialogue::play;
+use harness_peers::ftp::{Server, Site};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: (u8, &[u8])| {

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use harness::peers::dialogue::play;
-use harness::peers::imap::{Manners, Server};
+use harness_peers::dialogue::play;
+use harness_peers::imap::{Manners, Server};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: (u8, &[u8])| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use harness::peers::{archive, attachment, message};
+use harness_peers::{archive, attachment, message};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

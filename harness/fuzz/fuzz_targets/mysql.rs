@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use harness::peers::mysql::server::{Account, Server};
-use harness::peers::mysql::session::Session;
+use harness_peer_mysql::server::{Account, Server};
+use harness_peer_mysql::session::Session;
 use libfuzzer_sys::fuzz_target;
 
 /// A login of a client that needs no password: what comes behind it is the fuzzer's.

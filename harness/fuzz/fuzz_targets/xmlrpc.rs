@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use harness::peers::xmlrpc;
+use harness_peers::xmlrpc;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| drop(xmlrpc::reply(data)));

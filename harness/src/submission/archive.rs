@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::discover;
 use crate::report::escape;
+use harness_peers::archive::{Kind, kind_of};
 
 /// How much one submission may unpack to, all its archives together.
 #[derive(Debug, Clone, Copy)]
@@ -97,19 +98,6 @@ fn shown(name: &str) -> String {
     format!("`{}`", escape::line(&crate::report::style::cut(name, 80)))
 }
 
-/// Kinds of archives, told by how a file begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// PKWARE's.
-    Zip,
-    /// POSIX's.
-    Tar,
-    /// gzip's, with a tar in it.
-    TarGz,
-    /// One that is not read here.
-    Foreign(&'static str),
-}
-
 /// Most folders in each other.
 const DEEPEST: usize = 32;
 
@@ -131,22 +119,6 @@ pub fn stem(name: &str) -> Option<&str> {
 /// If the file cannot be read.
 pub fn kind(path: &Path) -> io::Result<Option<Kind>> {
     Ok(kind_of(&crate::wire::head(path, 512)?))
-}
-
-/// The same for bytes that are there.
-pub fn kind_of(head: &[u8]) -> Option<Kind> {
-    let begins: [(&[u8], Kind); 8] = [
-        (b"PK\x03\x04", Kind::Zip),
-        (b"PK\x05\x06", Kind::Zip),
-        (b"\x1f\x8b", Kind::TarGz),
-        (b"7z\xbc\xaf\x27\x1c", Kind::Foreign("7-Zip")),
-        (b"Rar!\x1a\x07", Kind::Foreign("rar")),
-        (b"BZh", Kind::Foreign("bzip2")),
-        (b"\xfd7zXZ\0", Kind::Foreign("xz")),
-        (b"\x28\xb5\x2f\xfd", Kind::Foreign("zstd")),
-    ];
-    let tar = head.get(257..262) == Some(b"ustar");
-    begins.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind).or(tar.then_some(Kind::Tar))
 }
 
 /// Unpacks an archive into a folder, which is made if it is not there.

@@ -13,13 +13,13 @@ use harness_os::sniff::dns_question;
 use super::cast::Command;
 use super::forms;
 use super::survey::{self, Seen};
-use crate::peers::dns;
 use crate::run::patience::{GaveUp, Patience};
 use crate::run::stage::{Ended, Launch, LaunchError, Stage};
 use crate::sandbox::guard::Limits;
 use crate::wire::{Setup, WireStage, with_stage};
 use harness_language::catalogue::model::Probe;
 use harness_language::scenario::model::{OutputKind, TransportName};
+use harness_peers::dns;
 
 /// What is in the file that a program is told.
 const INPUT: &[u8] = b"A line of text.\n";

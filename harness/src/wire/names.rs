@@ -15,7 +15,7 @@ use harness_os::sniff::dns_question;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
-use crate::peers::dns::PORT;
+use harness_peers::dns::PORT;
 
 /// Longest question without extensions (RFC 1035, section 4.2.1).
 const LONGEST: usize = 512;

@@ -19,13 +19,13 @@ use super::elsewhere::Elsewhere;
 use super::names::Names;
 use super::program::WireProgram;
 use super::sockets::{WireConnection, WireDatagrams, WireListener};
-use crate::peers::dns;
 use crate::run::stage::{
     Attention, Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage,
     Stillness, Task, Unsupported,
 };
 use crate::sandbox::guard::{Excess, Guard, MARKER};
 use harness_language::scenario::model::{BackendName, Family, TransportName};
+use harness_peers::dns;
 
 /// The kernel's socket table, read at most once a moment.
 pub struct Table {

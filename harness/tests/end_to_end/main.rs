@@ -15,6 +15,7 @@ mod common;
 mod crashes;
 mod generated;
 mod hostile;
+mod house;
 mod interop;
 mod lab;
 mod leftovers;

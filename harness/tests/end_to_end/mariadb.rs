@@ -10,8 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use crate::common::{HARNESS, fixture, folder, installed, skipped, wait_until};
-use harness::peers::mysql::server::{Account, Server};
-use harness::peers::mysql::session::Session;
+use harness_peer_mysql::server::{Account, Server};
+use harness_peer_mysql::session::Session;
 
 const USER: &str = "anna";
 const PASSWORD: &str = "Walnut-Desk-58";

@@ -1,8 +1,8 @@
 //! Judging what a response says as an XML-RPC reply.
 
-use crate::peers::xmlrpc::{self, Reply};
 use harness_language::scenario::model::{ExpectedReply, ExpectedResult};
 use harness_language::scenario::xmlrpc::Value;
+use harness_peers::xmlrpc::{self, Reply};
 
 /// What is wanted, in words.
 pub fn describe(wanted: &ExpectedReply) -> String {

@@ -17,8 +17,8 @@ pub(super) mod visit;
 
 use std::cell::RefCell;
 
-use crate::peers::remote::figures::Figures;
 use harness_language::scenario::model::Login;
+use harness_peers::remote::figures::Figures;
 
 /// The machine of a run.
 #[derive(Debug)]

@@ -15,9 +15,9 @@ use harness_os::spawn::{self, Child, Launch, Limits, SpawnError};
 use tokio::sync::oneshot;
 
 use crate::machine::OPEN_FILES;
-use crate::peers::remote::figures::Figures;
-use crate::peers::remote::{files, tools};
 use crate::sandbox;
+use harness_peers::remote::figures::Figures;
+use harness_peers::remote::{files, tools};
 
 /// How often the files that move are written anew: as often as the counters of a real kernel move.
 const TICK: Duration = Duration::from_millis(10);
@@ -229,7 +229,7 @@ mod tests {
     fn tells_its_memory(#[case] command: &str) {
         let figures = Figures::made(7, MachineSize::Small);
         let Some(text) = printed(&figures, command) else { return };
-        assert!(crate::peers::remote::recognise::shows_memory(&figures, text.as_bytes()), "{text}");
+        assert!(harness_peers::remote::recognise::shows_memory(&figures, text.as_bytes()), "{text}");
     }
 
     #[rstest]
@@ -254,7 +254,7 @@ mod tests {
     fn tells_its_processors(#[case] command: &str) {
         let figures = Figures::made(7, MachineSize::Large);
         let Some(text) = printed(&figures, command) else { return };
-        assert!(crate::peers::remote::recognise::shows_cpu(&figures, text.as_bytes()), "{text}");
+        assert!(harness_peers::remote::recognise::shows_cpu(&figures, text.as_bytes()), "{text}");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use harness_judging::shown;
 
 use super::super::{Director, Done, Failure, Halt};
 use super::attached::is_same;
-use crate::peers::archive::{self, Entry, Unreadable, What};
-use crate::peers::attachment::{self, Piece};
 use crate::submission::archive as packed;
 use harness_language::scenario::model::ExpectArchive;
+use harness_peers::archive::{self, Entry, Unreadable, What, kind_of};
+use harness_peers::attachment::{self, Piece};
 
 /// Entries that are shown.
 const SHOWN: usize = 12;
@@ -146,8 +146,7 @@ impl Director {
             let What::File(content) = &entry.what else { return None };
             let path = packed.below(entry).unwrap_or(&entry.path);
             let name = path.rsplit('/').next().unwrap_or(path);
-            let is_packed =
-                packed.names.contains(name) || packed::stem(name).is_some() || packed::kind_of(content).is_some();
+            let is_packed = packed.names.contains(name) || packed::stem(name).is_some() || kind_of(content).is_some();
             (is_packed && !was_there(path)).then_some((path, content))
         });
         let Some((path, content)) = itself else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Data beside a dialogue: how a server of [`crate::peers`] gets the connections on which they move.
+//! Data beside a dialogue: how a server of [`harness_peers`] gets the connections on which they move.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::super::event::{Excerpt, What, With};
 use super::super::patience::Patience;
 use super::super::stage::Connection;
 use super::dialogue::Manner;
-use crate::peers::aside::{Aside, Door, Flow, Moved};
-use crate::peers::dialogue::Server;
+use harness_peers::aside::{Aside, Door, Flow, Moved};
+use harness_peers::dialogue::Server;
 
 /// Bound for a connection, or for data, to come.
 const USUAL: Duration = Duration::from_secs(10);

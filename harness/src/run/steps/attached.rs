@@ -5,11 +5,11 @@ use harness_judging::{closely, shown};
 use super::super::event::What;
 use super::super::{Director, Done, Failure, Halt};
 use super::mail::{Mailbox, insists};
-use crate::peers::attachment::{self, LONGEST_LINE, Piece};
-use crate::peers::dialogue::LARGEST;
-use crate::peers::smtp::Mail;
 use crate::submission::parts_of;
 use harness_language::scenario::model::{ExpectAttachments, ExpectRecipients};
+use harness_peers::attachment::{self, LONGEST_LINE, Piece};
+use harness_peers::dialogue::LARGEST;
+use harness_peers::smtp::Mail;
 
 impl Director {
     /// The parts of a value that is a list, as the judged program has it.

@@ -16,11 +16,11 @@ use super::super::services::Services;
 use super::super::stage::{Connection, Listener, Stage};
 use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
-use crate::peers::dialogue::Refusal;
-use crate::peers::mysql::look::{Table, is_of};
-use crate::peers::mysql::server::{Account, Record, Server};
-use crate::peers::mysql::session::Session;
 use harness_language::scenario::model::{ExpectDatabase, ServeDatabase};
+use harness_peer_mysql::look::{Table, is_of};
+use harness_peer_mysql::server::{Account, Record, Server};
+use harness_peer_mysql::session::Session;
+use harness_peers::dialogue::Refusal;
 
 /// Bound for a program to end.
 const END: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! A peer that is spoken to line by line and replies in turn: how a server of [`crate::peers`] gets its input and output.
+//! A peer that is spoken to line by line and replies in turn: how a server of [`harness_peers`] gets its input and output.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::stage::Connection;
 use super::super::{Director, Done, Encryption, Halt};
-use crate::peers::dialogue::{Reply, Server};
 use harness_language::scenario::duration::Limit;
 use harness_language::scenario::model::Afterwards;
+use harness_peers::dialogue::{Reply, Server};
 
 const USUAL: Duration = Duration::from_secs(10);
 

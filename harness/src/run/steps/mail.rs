@@ -8,10 +8,10 @@ use harness_judging::shown::counted;
 use super::super::actors::Peer;
 use super::super::{Director, Done, Encryption, Failure, Halt};
 use super::dialogue::Manner;
-use crate::peers::dialogue::Refusal;
-use crate::peers::message::{self, Held};
-use crate::peers::smtp::{Exchange, Offers, Record, Server};
 use harness_language::scenario::model::{Certificate, ExpectDialogue, ExpectMail, Moment, ServeMail};
+use harness_peers::dialogue::Refusal;
+use harness_peers::message::{self, Held};
+use harness_peers::smtp::{Exchange, Offers, Record, Server};
 
 /// A dialogue and what was planned for it.
 #[derive(Debug, Default)]
@@ -376,7 +376,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::peers::dialogue;
+    use harness_peers::dialogue;
 
     #[rstest]
     #[case::asks_for_tls("HELO a\r\nSTARTTLS\r\n\u{16}\u{3}\u{1}", Some("it says STARTTLS"))]

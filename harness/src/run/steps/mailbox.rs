@@ -6,11 +6,11 @@ use super::super::actors::Peer;
 use super::super::event::What;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
-use crate::peers::dialogue::Refusal;
-use crate::peers::imap::{self, Manners};
-use crate::peers::mailbox::{Exchange, Record};
-use crate::peers::pop3;
 use harness_language::scenario::model::{Asked, Certificate, ExpectSession, MailboxReply, Protocol, ServeMailbox};
+use harness_peers::dialogue::Refusal;
+use harness_peers::imap::{self, Manners};
+use harness_peers::mailbox::{Exchange, Record};
+use harness_peers::pop3;
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;

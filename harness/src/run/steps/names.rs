@@ -8,8 +8,8 @@ use super::super::event::{Excerpt, Log, Socket, What, With};
 use super::super::services::Services;
 use super::super::stage::{Connection, DatagramEnd, Datagrams, Listener, Stage};
 use super::super::{Director, Done, Halt};
-use crate::peers::dns::{self, Carrier, PORT, Zone};
 use harness_language::scenario::model::ServeNames;
+use harness_peers::dns::{self, Carrier, PORT, Zone};
 
 /// What every part of the name server has.
 #[derive(Clone)]

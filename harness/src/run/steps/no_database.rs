@@ -1,8 +1,8 @@
 //! Where a build has no database server.
 
 use super::super::{Director, Done, Halt};
-use crate::peers::dialogue::Refusal;
 use harness_language::scenario::model::{ExpectDatabase, ServeDatabase};
+use harness_peers::dialogue::Refusal;
 
 /// What is to be done about it.
 const MISSING: &str = "this build has no database server: build the harness with `--features remote`";

@@ -13,10 +13,10 @@ use super::super::event::{Excerpt, What};
 use super::super::patience::Patience;
 use super::super::stage::{Launch, LaunchError};
 use super::super::{Director, Done, Failure, Halt, KILLED, consent};
-use crate::peers::sasl;
 use harness_language::catalogue::model::RoleKind;
 use harness_language::scenario::duration::Limit;
 use harness_language::scenario::model::{ProgramRef, Ready, Restart, Settle, SignalName, SignalStep, Start, Type};
+use harness_peers::sasl;
 
 /// Bound for a program to come up.
 const START: Duration = Duration::from_secs(10);

@@ -7,8 +7,8 @@ use harness_judging::complaint::{claims_success, is_complaint, says_no, says_no_
 use harness_judging::{closely, complaint, shown};
 
 use super::super::{Director, Done, Failure, Halt};
-use crate::peers::dialogue::Refusal;
 use harness_language::scenario::model::ExpectRefusalTold;
+use harness_peers::dialogue::Refusal;
 
 /// What matters of a dialogue where something was refused.
 struct Dialogue {

@@ -11,11 +11,11 @@ use super::super::patience::Patience;
 use super::super::remote::Remote;
 use super::super::{Director, Done, Failure, Halt};
 use super::expect::last_words;
-use crate::peers::remote::figures::Figures;
-use crate::peers::remote::files::loads;
-use crate::peers::remote::recognise::{shows_cpu, shows_memory};
 use harness_language::scenario::duration::Limit;
 use harness_language::scenario::model::{ExpectFigures, ExpectLogin, FiguresOf, Login, LoginOutcome, ServeRemote};
+use harness_peers::remote::figures::Figures;
+use harness_peers::remote::files::loads;
+use harness_peers::remote::recognise::{shows_cpu, shows_memory};
 
 /// A library and its cryptography take seconds on a slow machine.
 const USUAL: Duration = Duration::from_secs(30);

@@ -9,10 +9,10 @@ use super::super::actors::Peer;
 use super::super::event::What;
 use super::super::{Director, Done, Failure, Halt};
 use super::dialogue::Manner;
-use crate::peers::aside::{Door, Moved};
-use crate::peers::dialogue::Refusal;
-use crate::peers::ftp::{Exchange, Record, Server, Site, Transfer};
 use harness_language::scenario::model::{ExpectUpload, FileMoment, ServeFiles};
+use harness_peers::aside::{Door, Moved};
+use harness_peers::dialogue::Refusal;
+use harness_peers::ftp::{Exchange, Record, Server, Site, Transfer};
 
 /// Exchanges that are shown of a session.
 const SHOWN: usize = 14;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::super::event::What;
 use super::super::http::Wanted;
 use super::super::{Director, Done, Halt};
-use crate::peers::xmlrpc::{self, Reply};
 use harness_language::scenario::bytes::Payload;
 use harness_language::scenario::http::{Framing, Request, Text, Version};
 use harness_language::scenario::model::{Connect, ExpectedResponse, LearnFunctions, PeerRef, Send, Sought};
 use harness_language::scenario::xmlrpc::{Call, Value};
+use harness_peers::xmlrpc::{self, Reply};
 
 /// Bound for each reply.
 const REPLY: Duration = Duration::from_secs(5);

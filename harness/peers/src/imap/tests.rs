@@ -1,5 +1,5 @@
 use super::*;
-use crate::peers::mailbox;
+use crate::mailbox;
 use proptest::prelude::*;
 use rstest::rstest;
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::peers::dialogue::Server as _;
+use crate::dialogue::Server as _;
 
 fn site() -> Site {
     Site {

@@ -398,8 +398,8 @@ pub fn change(all: &[Piece], around: &dyn Surroundings) -> Rendered {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lex;
     use super::*;
+    use crate::lex;
     use rstest::rstest;
 
     struct Nothing;

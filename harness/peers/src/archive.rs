@@ -5,7 +5,34 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-use crate::submission::archive::{Kind, kind_of};
+/// Kinds of archives, told by how a file begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// PKWARE's.
+    Zip,
+    /// POSIX's.
+    Tar,
+    /// gzip's, with a tar in it.
+    TarGz,
+    /// One that is not read here.
+    Foreign(&'static str),
+}
+
+/// Which kind of archive bytes are the beginning of, if of any.
+pub fn kind_of(head: &[u8]) -> Option<Kind> {
+    let begins: [(&[u8], Kind); 8] = [
+        (b"PK\x03\x04", Kind::Zip),
+        (b"PK\x05\x06", Kind::Zip),
+        (b"\x1f\x8b", Kind::TarGz),
+        (b"7z\xbc\xaf\x27\x1c", Kind::Foreign("7-Zip")),
+        (b"Rar!\x1a\x07", Kind::Foreign("rar")),
+        (b"BZh", Kind::Foreign("bzip2")),
+        (b"\xfd7zXZ\0", Kind::Foreign("xz")),
+        (b"\x28\xb5\x2f\xfd", Kind::Foreign("zstd")),
+    ];
+    let tar = head.get(257..262) == Some(b"ustar");
+    begins.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind).or(tar.then_some(Kind::Tar))
+}
 
 /// Most entries.
 const ENTRIES: usize = 50_000;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harness_judging::complaint::Refused;
 
-use crate::peers::aside::{Door, Moved};
-use crate::peers::dialogue::{Conduct, Refusal};
+use crate::aside::{Door, Moved};
+use crate::dialogue::{Conduct, Refusal};
 use harness_language::scenario::model::FileMoment;
 
 /// A command, or data, and the reply to it; or the connection and the greeting.

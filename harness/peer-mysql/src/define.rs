@@ -380,8 +380,8 @@ fn constraint(
 
 #[cfg(test)]
 mod tests {
-    use super::super::lex;
     use super::*;
+    use crate::lex;
     use rstest::rstest;
 
     struct Nothing;

@@ -10,8 +10,6 @@ pub mod ftp;
 pub mod imap;
 pub mod mailbox;
 pub mod message;
-#[cfg(feature = "mysql")]
-pub mod mysql;
 pub mod pop3;
 pub mod remote;
 pub mod sasl;
