@@ -4,9 +4,9 @@
 
 use std::sync::LazyLock;
 
+use harness::submission::manifest::Manifest;
 use harness_language::catalogue::Catalogue;
 use harness_language::scenario::problem::Source;
-use harness::submission::manifest::Manifest;
 use libfuzzer_sys::fuzz_target;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().expect("the built-in catalogue"));

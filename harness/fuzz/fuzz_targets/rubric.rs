@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
-use harness_language::catalogue::Catalogue;
 use harness::grade::Rubric;
+use harness_language::catalogue::Catalogue;
 use harness_language::scenario::problem::Source;
 use libfuzzer_sys::fuzz_target;
 
