@@ -7,10 +7,8 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod answers;
-
 pub mod calls;
 pub mod capture;
-
 pub mod class;
 pub mod cli;
 pub mod compare;
@@ -27,7 +25,6 @@ pub mod report;
 mod resolver;
 pub mod run;
 pub mod sandbox;
-
 pub mod simulated;
 pub mod starter;
 pub mod strangers;
