@@ -238,7 +238,8 @@ fn evidence_is_written_and_the_captures_can_be_read() {
             told.filter_map(|count| count.parse::<u64>().ok()).sum()
         };
         let moved = [" sent ", " received ", " printed: "].map(moved);
-        assert!(moved.contains(&20480), "{moved:?} {transcript}");
+        // A text is known without its last line end, which a terminal may give a moment later.
+        assert!(moved.iter().any(|bytes| (20479..=20480).contains(bytes)), "{moved:?} {transcript}");
         played += 1;
         match run["evidence"]["pcap"].as_str() {
             Some(pcap) => assert!(payload(&out.join(pcap)) >= 20_480, "{id}: the message is not in the capture"),
