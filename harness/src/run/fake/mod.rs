@@ -1,100 +1,69 @@
-//! A stage without processes and without a kernel: programs are scripts, and time is a number. For tests of the director,
-//! of waiting and of steps, as tables.
+//! A stage without processes and without a kernel: programs are asynchronous blocks, the network is in memory, and time
+//! is a number. For tests of the director, of waiting and of steps, as tables.
 
+mod network;
+mod program;
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use harness_os::process::BlockedCall;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use harness_language::scenario::model::{BackendName, Family};
+use network::Network;
+use program::{FakeProgram, Script};
 
 use super::stage::{
-    Appetite, Connection, DatagramEnd, Datagrams, Ended, Launch, LaunchError, LinkChange, Listener, Output, Program,
-    Stage, Stillness, Task, Unsupported, Vitals,
+    Connection, DatagramEnd, Datagrams, Launch, LaunchError, LinkChange, Listener, Program, Stage, Stillness, Task,
+    Unsupported,
 };
-use harness_language::scenario::model::{BackendName, Family, SignalName, TransportName};
 
 /// What a moment takes.
-pub const TICK: Duration = Duration::from_millis(4);
+const TICK: Duration = Duration::from_millis(4);
+
+/// The port that everybody is given.
+const PORT: u16 = 5000;
+
+/// The time of the run.
+type Clock = Rc<Cell<Duration>>;
 
 /// Something that depends on the time.
-pub type Of<T> = Box<dyn Fn(Duration) -> T>;
-
-/// How the one program of a run behaves.
-pub struct Script {
-    /// Whether it listens.
-    pub listens: bool,
-    /// Why it does not start, if it does not.
-    pub refuses: Option<&'static str>,
-    /// What it has printed by now.
-    pub prints: Of<&'static str>,
-    /// What it has said on standard error.
-    pub complains: &'static str,
-    /// How it has ended by now, if it has.
-    pub ends: Of<Option<Ended>>,
-    /// What it answers to what has come in one write.
-    pub answers: fn(&[u8]) -> Vec<u8>,
-    /// It closes a connection on which so many bytes have come, and reads no more of them.
-    pub takes: usize,
-}
-
-impl Default for Script {
-    fn default() -> Self {
-        Self {
-            listens: true,
-            refuses: None,
-            prints: Box::new(|_| ""),
-            complains: "",
-            ends: Box::new(|_| None),
-            answers: |_| Vec::new(),
-            takes: usize::MAX,
-        }
-    }
-}
+type Of<T> = Box<dyn Fn(Duration) -> T>;
 
 /// The stage.
-pub struct FakeStage {
-    clock: Rc<Cell<Duration>>,
-    script: Rc<Script>,
-    /// What the programs are doing.
-    pub stillness: Of<Stillness>,
+struct FakeStage {
+    clock: Clock,
+    network: Network,
+    script: Script,
+    programs: RefCell<Vec<Rc<FakeProgram>>>,
+    folder: Option<tempfile::TempDir>,
+    /// What the programs are doing; as it is, if nothing is said.
+    stillness: Option<Of<Stillness>>,
     /// Time lost to others.
-    pub starved: Of<Duration>,
+    starved: Of<Duration>,
     /// Whether everything has arrived.
-    pub arrived: Of<bool>,
+    arrived: Of<bool>,
     /// How often somebody has looked at what the programs do.
-    pub looks: Cell<u32>,
+    looks: Cell<u32>,
 }
 
 impl FakeStage {
-    /// A stage on which everybody waits for ever.
-    pub fn new(script: Script) -> Self {
+    fn new(script: Script) -> Self {
         Self {
             clock: Rc::default(),
-            script: Rc::new(script),
-            stillness: Box::new(|_| Stillness::Forever(1)),
+            network: Network::default(),
+            script,
+            programs: RefCell::default(),
+            folder: None,
+            stillness: None,
             starved: Box::new(|_| Duration::ZERO),
             arrived: Box::new(|_| true),
             looks: Cell::new(0),
         }
     }
-}
-
-/// A future that is ready, and lets others come first once: a loop over it must not starve them.
-async fn give_way() {
-    tokio::task::yield_now().await;
-}
-
-fn unsupported(what: &str) -> Unsupported {
-    Unsupported(format!("the made-up stage has no {what}"))
 }
 
 impl Stage for FakeStage {
@@ -112,65 +81,67 @@ impl Stage for FakeStage {
 
     fn pass(&self, duration: Duration) -> Task<'_, ()> {
         Box::pin(async move {
-            give_way().await;
+            // A loop over this must not starve the others.
+            tokio::task::yield_now().await;
             self.clock.set(self.clock.get() + duration);
         })
     }
 
     fn folder(&self) -> Option<PathBuf> {
-        None
+        self.folder.as_ref().map(|folder| folder.path().to_owned())
     }
 
     fn port(&self) -> u16 {
-        5000
+        PORT
     }
 
     fn home(&self, _: &str) -> IpAddr {
         Ipv4Addr::LOCALHOST.into()
     }
 
-    fn launch<'a>(&'a self, _: Launch) -> Task<'a, Result<Rc<dyn Program>, LaunchError>> {
+    fn launch<'a>(&'a self, launch: Launch) -> Task<'a, Result<Rc<dyn Program>, LaunchError>> {
         let program = match self.script.refuses {
             Some(why) => Err(LaunchError::NotStartable(why.to_owned())),
-            None => Ok(Rc::new(FakeProgram {
-                clock: Rc::clone(&self.clock),
-                script: Rc::clone(&self.script),
-                stdout: RefCell::default(),
-                stderr: RefCell::default(),
-                signalled: Cell::default(),
-            }) as Rc<dyn Program>),
+            None => {
+                let args = launch.invocation.words.into_iter().skip(1).collect();
+                let before = u32::try_from(self.programs.borrow().len()).unwrap_or(u32::MAX);
+                let program = FakeProgram::start(&self.script, &self.network, &self.clock, args, before);
+                let program = Rc::new(program);
+                self.programs.borrow_mut().push(Rc::clone(&program));
+                if let Some(input) = launch.input_file {
+                    let typed = program.type_in(&input);
+                    drop(typed);
+                    program.end_input();
+                }
+                Ok(program as Rc<dyn Program>)
+            }
         };
         Box::pin(async { program })
     }
 
     fn connect(&self, to: SocketAddr) -> Task<'_, io::Result<Box<dyn Connection>>> {
-        let connection = FakeConnection {
-            script: Rc::clone(&self.script),
-            remote: to,
-            came: 0,
-            answers: VecDeque::new(),
-            ended: false,
+        Box::pin(async move { Ok(Box::new(self.network.connect(to)?) as Box<dyn Connection>) })
+    }
+
+    fn listen(&self, port: u16, _: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move { Ok(Box::new(self.network.listen(port)?) as Box<dyn Listener>) })
+    }
+
+    fn datagrams(&self, end: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>> {
+        let port = match end {
+            DatagramEnd::Bound(port) => port,
+            DatagramEnd::To(_) => 0,
         };
-        let listens = self.script.listens;
-        Box::pin(async move {
-            match listens {
-                true => Ok(Box::new(connection) as Box<dyn Connection>),
-                false => Err(io::ErrorKind::ConnectionRefused.into()),
-            }
-        })
-    }
-
-    fn listen(&self, _: u16, _: Option<Family>) -> Task<'_, io::Result<Box<dyn Listener>>> {
-        Box::pin(async { Err(io::Error::other(unsupported("listener"))) })
-    }
-
-    fn datagrams(&self, _: DatagramEnd) -> Task<'_, io::Result<Box<dyn Datagrams>>> {
-        Box::pin(async { Err(io::Error::other(unsupported("datagrams"))) })
+        Box::pin(async move { Ok(Box::new(self.network.datagrams(port)?) as Box<dyn Datagrams>) })
     }
 
     fn stillness(&self) -> Stillness {
         self.looks.set(self.looks.get() + 1);
-        (self.stillness)(self.now())
+        match &self.stillness {
+            Some(stillness) => stillness(self.now()),
+            None if self.programs.borrow().iter().any(|program| program.pauses()) => Stillness::Timed,
+            None => Stillness::Forever(self.network.moves()),
+        }
     }
 
     fn has_arrived(&self) -> bool {
@@ -182,149 +153,6 @@ impl Stage for FakeStage {
     }
 
     fn link(&self, _: LinkChange, _: &[String; 2]) -> Result<(), Unsupported> {
-        Err(unsupported("links"))
-    }
-}
-
-struct FakeProgram {
-    clock: Rc<Cell<Duration>>,
-    script: Rc<Script>,
-    stdout: RefCell<Output>,
-    stderr: RefCell<Output>,
-    signalled: Cell<Option<Ended>>,
-}
-
-impl Program for FakeProgram {
-    fn stdout(&self) -> &RefCell<Output> {
-        if let Ok(mut output) = self.stdout.try_borrow_mut() {
-            let text = (self.script.prints)(self.clock.get()).as_bytes();
-            let known = output.bytes.len();
-            output.push(&text[known..], Duration::ZERO);
-            output.ended = self.ended().is_some();
-        }
-        &self.stdout
-    }
-
-    fn stderr(&self) -> &RefCell<Output> {
-        if let Ok(mut output) = self.stderr.try_borrow_mut() {
-            let known = output.bytes.len();
-            output.push(&self.script.complains.as_bytes()[known..], Duration::ZERO);
-            output.ended = self.ended().is_some();
-        }
-        &self.stderr
-    }
-
-    fn type_in<'a>(&'a self, _: &'a [u8]) -> Task<'a, io::Result<()>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn end_input(&self) {}
-
-    fn ended(&self) -> Option<Ended> {
-        self.signalled.get().or((self.script.ends)(self.clock.get()))
-    }
-
-    fn signal(&self, signal: SignalName) {
-        let number = match signal {
-            SignalName::Interrupt => 2,
-            SignalName::Kill => 9,
-            SignalName::Terminate => 15,
-        };
-        self.signalled.set(Some(Ended::Signal(number)));
-    }
-
-    fn crash(&self) -> Task<'_, ()> {
-        self.signalled.set(Some(Ended::Signal(9)));
-        Box::pin(async {})
-    }
-
-    fn listening(&self, _: TransportName) -> Vec<SocketAddr> {
-        let listens = self.script.listens && self.ended().is_none();
-        listens.then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 5000))).into_iter().collect()
-    }
-
-    fn blocked_in(&self) -> Vec<BlockedCall> {
-        Vec::new()
-    }
-
-    fn vitals(&self) -> Option<Vitals> {
-        None
-    }
-
-    fn appetite(&self, _: &Appetite) -> Option<f64> {
-        None
-    }
-
-    fn appetite_now(&self) -> Appetite {
-        Appetite::default()
-    }
-}
-
-/// A peer's connection to the script.
-struct FakeConnection {
-    script: Rc<Script>,
-    remote: SocketAddr,
-    came: usize,
-    answers: VecDeque<u8>,
-    ended: bool,
-}
-
-impl FakeConnection {
-    /// Whether the program has closed it with bytes unread.
-    fn is_reset(&self) -> bool {
-        self.came > self.script.takes
-    }
-}
-
-impl AsyncRead for FakeConnection {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.answers.is_empty() {
-            let count = self.answers.len().min(buffer.remaining());
-            let bytes: Vec<u8> = self.answers.drain(..count).collect();
-            buffer.put_slice(&bytes);
-            Poll::Ready(Ok(()))
-        } else if self.is_reset() {
-            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
-        } else if self.came == self.script.takes || self.ended {
-            Poll::Ready(Ok(()))
-        } else {
-            // Whoever waits looks again at the next moment.
-            Poll::Pending
-        }
-    }
-}
-
-impl AsyncWrite for FakeConnection {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.is_reset() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        // As much as a kernel takes at once.
-        let bytes = &bytes[..bytes.len().min(4096)];
-        self.came += bytes.len();
-        let answer = (self.script.answers)(bytes);
-        self.answers.extend(answer);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.ended = true;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Connection for FakeConnection {
-    fn reset(self: Box<Self>) {}
-
-    fn unread(&self) -> Option<u64> {
-        Some(0)
-    }
-
-    fn remote(&self) -> SocketAddr {
-        self.remote
+        Err(Unsupported("the made-up stage has no links".to_owned()))
     }
 }
