@@ -36,6 +36,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 enum Judged {
     Server,
     Client,
+    /// A client that is told who gets a letter, first.
+    Mailer,
     UdpClient,
     UdpServer,
 }
@@ -45,17 +47,21 @@ impl Judged {
         let (kind, arguments) = match self {
             Self::Server | Self::UdpServer => (RoleKind::Server, "{port}"),
             Self::Client | Self::UdpClient => (RoleKind::Client, "{host} {port}"),
+            Self::Mailer => (RoleKind::Client, "{to} {host} {port}"),
         };
         Role {
             name: if kind == RoleKind::Server { "server" } else { "client" }.to_owned(),
             kind,
             transport: match self {
-                Self::Server | Self::Client => TransportName::Tcp,
+                Self::Server | Self::Client | Self::Mailer => TransportName::Tcp,
                 Self::UdpServer | Self::UdpClient => TransportName::Udp,
             },
             arguments: arguments.to_owned(),
             input: Input::None,
-            values: Default::default(),
+            values: match self {
+                Self::Mailer => [("to".to_owned(), "bert@example.net".to_owned())].into(),
+                _ => Default::default(),
+            },
             secrets: Vec::new(),
         }
     }

@@ -420,3 +420,14 @@ fn round_trips_are_printed(#[case] prints: &'static str, #[case] said: &str) {
     let record = played_as(Judged::UdpClient, pinging(3, 1000, prints), &format!("{LOSSY} {step}"));
     assert_eq!(word(&record), said, "{:?}", record.end);
 }
+
+#[rstest]
+#[case::right("2 of 3 answered; min 30 ms, avg 45 ms, max 60 ms; 33% lost\n", "held")]
+#[case::another_mean("2 of 3 answered; min 30 ms, avg 35 ms, max 60 ms; 33% lost\n", "failed")]
+#[case::another_loss("2 of 3 answered; min 30 ms, avg 45 ms, max 60 ms; 50% lost\n", "failed")]
+#[case::nothing("", "failed")]
+fn a_summary_is_printed(#[case] prints: &'static str, #[case] said: &str) {
+    let step = "{ expect-statistics = { program = \"client\", peer = \"origin\" } }";
+    let record = played_as(Judged::UdpClient, pinging(3, 1000, prints), &format!("{LOSSY} {step}"));
+    assert_eq!(word(&record), said, "{:?}", record.end);
+}

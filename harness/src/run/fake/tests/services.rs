@@ -242,3 +242,104 @@ fn a_request_is_looked_at(#[case] request: &'static str, #[case] said: &str) {
     let record = played_as(Judged::Client, script, &format!("{DOOR} {step}"));
     assert_eq!(word(&record), said, "{:?}", record.end);
 }
+
+/// A server of XML-RPC whose functions are asked for one after the other.
+fn calculating(functions: fn(&str, &[i64]) -> Option<String>) -> Script {
+    super::serving(move |_, mut connection| async move {
+        let mut length = 0;
+        loop {
+            let line = line_of(&mut connection).await.to_ascii_lowercase();
+            if let Some(count) = line.strip_prefix("content-length:") {
+                length = count.trim().parse().unwrap();
+            }
+            if line.trim_end().is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        if connection.read_exact(&mut body).await.is_err() {
+            return;
+        }
+        let body = String::from_utf8(body).unwrap();
+        let between = |text: &str, open: &str, close: &str| -> Vec<String> {
+            let rest = text.split(open).skip(1);
+            rest.filter_map(|rest| rest.split(close).next()).map(str::to_owned).collect()
+        };
+        let name = between(&body, "<methodName>", "<").concat();
+        let numbers: Vec<i64> = body.split(['<', '>']).filter_map(|word| word.parse().ok()).collect();
+        let answer = match functions(&name, &numbers) {
+            Some(value) => format!("<params><param><value>{value}</value></param></params>"),
+            None => "<fault><value><struct><member><name>faultCode</name><value><int>1</int></value></member><member>\
+                     <name>faultString</name><value><string>no such function</string></value></member></struct></value></fault>"
+                .to_owned(),
+        };
+        let answer = format!("<?xml version=\"1.0\"?><methodResponse>{answer}</methodResponse>");
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", answer.len());
+        let _ = connection.write_all(format!("{head}{answer}").as_bytes()).await;
+    })
+}
+
+/// The function that adds, by its usual name, by another that the server lists, and by none.
+#[rstest]
+#[case::usual(
+    |name: &str, numbers: &[i64]| (name == "add").then(|| format!("<int>{}</int>", numbers.iter().sum::<i64>())),
+    "add is add"
+)]
+#[case::listed(
+    |name: &str, numbers: &[i64]| match name {
+        "system.listMethods" => Some("<array><data><value>times</value><value>addiere</value></data></array>".to_owned()),
+        "addiere" => Some(format!("<int>{}</int>", numbers.iter().sum::<i64>())),
+        "times" => Some(format!("<int>{}</int>", numbers.iter().product::<i64>())),
+        _ => None,
+    },
+    "add is addiere"
+)]
+#[case::usual_and_wrong(|name: &str, _: &[i64]| (name == "sum").then(|| "<int>7</int>".to_owned()), "add is sum")]
+#[case::hidden(|name: &str, _: &[i64]| (name == "addiere").then(|| "<int>333</int>".to_owned()), "there is no add")]
+fn functions_are_found_by_what_they_return(
+    #[case] functions: fn(&str, &[i64]) -> Option<String>,
+    #[case] learned: &str,
+) {
+    let step = "{ learn-functions = { program = \"server\", target = { text = \"/\" }, headers = { Host = \"here\" }, \
+                functions = { add = { names = [\"add\", \"sum\"], params = [300, 33], value = 333 } } } }";
+    let record = played(calculating(functions), &format!("{START} {step}"));
+    assert_eq!(reason(&record), "held");
+    let found: Vec<String> = record
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Learned(name, Some(value)) => Some(format!("{name} is {value}")),
+            What::Learned(name, None) => Some(format!("there is no {name}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found, [learned]);
+}
+
+/// A letter to those whom the program was told, in a field, and in commands.
+#[rstest]
+#[case::to_both(&["bert@example.net", "carla@example.com"], "held")]
+#[case::to_the_first(
+    &["bert@example.net"],
+    "carla@example.com did not get the message: the server was told RCPT TO:<bert@example.net>; what stands in the field \
+     To moves no mail"
+)]
+fn everybody_gets_the_letter(#[case] to: &'static [&'static str], #[case] said: &str) {
+    let script = Script::new(move |act| async move {
+        let mut connection = act.connect();
+        let mut lines = vec!["HELO here\r\n".to_owned(), "MAIL FROM:<anna@example.org>\r\n".to_owned()];
+        lines.extend(to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")));
+        let text = "To: bert@example.net, carla@example.com\r\n\r\nDear both\r\n.\r\n".to_owned();
+        lines.extend(["DATA\r\n".to_owned(), text, "QUIT\r\n".to_owned()]);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        converse(&mut connection, &lines).await;
+        line_of(&mut connection).await;
+        Ended::Status(0)
+    });
+    let start = "{ listen = { peer = \"origin\" } }, { start = { program = \"client\", to = \"origin\", \
+                 with = { to = \"bert@example.net,carla@example.com\" } } }, { accept = { peer = \"origin\" } }, \
+                 { serve-mail = { peer = \"origin\" } },";
+    let record =
+        played_as(Judged::Mailer, script, &format!("{start} {{ expect-recipients = {{ peer = \"origin\" }} }}"));
+    assert_eq!(reason(&record), said);
+}
