@@ -5,23 +5,83 @@
 //! What this server cannot run is told apart from what no server would: the first is [`Trouble::Beyond`], and nobody is
 //! judged by it.
 
-pub mod define;
-pub mod engine;
-pub mod errors;
-pub mod functions;
-pub mod lex;
-pub mod login;
-pub mod look;
-pub mod packet;
-pub mod render;
-pub mod result;
-pub mod schema;
-pub mod server;
-pub mod session;
-pub mod show;
-pub mod storage;
+mod define;
+mod engine;
+mod errors;
+mod functions;
+mod lex;
+mod login;
+mod look;
+mod packet;
+mod render;
+mod result;
+mod schema;
+mod server;
+mod session;
+mod show;
+mod storage;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use harness_peers::database::{self, Account, Nonce, Record, Table, Turn};
 use result::Refusal;
+use server::Server;
+use session::Session;
+
+/// A server for clients who are expected to bring students of these `names`; `newcomer` is somebody whom another client
+/// adds as soon as they are looked at.
+///
+/// # Errors
+/// If SQLite cannot be had.
+pub fn open(
+    account: Account,
+    names: &[String],
+    newcomer: Option<String>,
+) -> Result<Box<dyn database::Server>, rusqlite::Error> {
+    let server = Server::new(account, names, newcomer)?;
+    Ok(Box::new(Host { server, sessions: BTreeMap::new() }))
+}
+
+/// The server, and those who are connected.
+struct Host {
+    server: Server,
+    sessions: BTreeMap<u32, Session>,
+}
+
+impl database::Server for Host {
+    fn set_clock(&mut self, now: Duration) {
+        self.server.set_clock(now);
+    }
+
+    fn meet(&mut self, client: u32, nonce: Nonce) -> Vec<u8> {
+        let session = Session::new(client, nonce);
+        let greeting = session.greeting();
+        self.sessions.insert(client, session);
+        greeting
+    }
+
+    fn receive(&mut self, client: u32, bytes: &[u8]) -> Turn {
+        match self.sessions.get_mut(&client) {
+            Some(session) => session.receive(&mut self.server, bytes),
+            None => Turn { bytes: Vec::new(), close: true },
+        }
+    }
+
+    fn gone(&mut self, client: u32) {
+        if let Some(mut session) = self.sessions.remove(&client) {
+            session.gone(&mut self.server);
+        }
+    }
+
+    fn record(&self) -> &Record {
+        &self.server.record
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        self.server.look()
+    }
+}
 
 /// Why a statement was not run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //!
 //! MySQL client/server protocol, "Connection Phase": HandshakeV10, HandshakeResponse41, AuthSwitchRequest.
 
+use harness_peers::database::Nonce;
 use sha2::{Digest, Sha256};
 
 use super::packet::Reader;
@@ -15,9 +16,6 @@ pub const CACHING: &str = "caching_sha2_password";
 
 /// What the server says it is. Clients read the number.
 pub const VERSION: &str = "8.0.40-embedded";
-
-/// The bytes that a client must digest.
-pub type Nonce = [u8; 20];
 
 /// What a client can do and asks for, as bits.
 pub mod can {

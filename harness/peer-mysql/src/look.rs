@@ -1,6 +1,7 @@
 //! Looking into the databases past the protocol: which students are in some table, whatever its columns are called; and
 //! the row that somebody else puts there.
 
+use harness_peers::database::Table;
 use rusqlite::Connection;
 
 use super::engine::Engine;
@@ -10,47 +11,6 @@ use super::storage::Database;
 
 /// Rows of a table that are looked at.
 const ROWS: usize = 5_000;
-
-/// A table with what is in it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table {
-    /// Its database.
-    pub database: String,
-    /// Its name.
-    pub name: String,
-    /// Names of its columns.
-    pub columns: Vec<String>,
-    /// Its first rows, as text; nothing for NULL.
-    pub rows: Vec<Vec<Option<String>>>,
-}
-
-impl Table {
-    /// The row of a student, whose name may be spread over several columns.
-    pub fn row_of(&self, name: &str) -> Option<&[Option<String>]> {
-        self.rows.iter().map(Vec::as_slice).find(|row| is_of(row.iter().flatten().map(String::as_str), name))
-    }
-
-    /// Whether a cell has the name and nothing else, byte for byte but for blanks at its ends.
-    pub fn has_exactly(&self, name: &str) -> bool {
-        self.rows.iter().flatten().flatten().any(|cell| cell.trim() == name)
-    }
-
-    /// The first row in which there is a word.
-    pub fn row_with_words(&self) -> Option<&[Option<String>]> {
-        let is_word = |cell: &String| cell.chars().filter(|c| c.is_alphabetic()).count() > 1;
-        self.rows.iter().map(Vec::as_slice).find(|row| row.iter().flatten().any(is_word))
-    }
-}
-
-/// Whether cells of one row have this name in them: whole in one, or its words in several.
-pub fn is_of<'c>(cells: impl Iterator<Item = &'c str>, name: &str) -> bool {
-    let name = name.to_lowercase();
-    let cells: Vec<String> = cells.map(str::to_lowercase).collect();
-    let has_word =
-        |word: &str| cells.iter().any(|cell| cell.split(|c: char| !c.is_alphanumeric()).any(|part| part == word));
-    let simple = name.chars().all(|c| c.is_alphanumeric() || c == ' ');
-    cells.iter().any(|cell| cell.contains(&name)) || simple && name.split(' ').all(has_word)
-}
 
 impl Engine {
     /// All tables that clients have made.

@@ -3,84 +3,21 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use harness_peers::database::{Account, KEPT, Nonce, Record, Table};
 use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::Parser;
 
 use super::Trouble;
 use super::engine::{Client, Engine, statement};
 use super::lex::{self, Piece};
-use super::login::{self, Nonce};
-use super::look::{self, Table};
+use super::login;
 use super::result::{Column, Outcome, Refusal, Value};
 
 /// The server's clock when a run begins: 2026-03-02 09:00:00 UTC, so that the same run prints the same.
 const BEGINNING: u64 = 1_772_442_000;
 
-/// Statements, and rows that were handed out, that are remembered.
-const KEPT: usize = 2_000;
-
-/// Characters of a statement that are remembered.
-const LONGEST: usize = 2_000;
-
 /// A name that no statement trips over.
 const HARMLESS: &str = "Asha Rao";
-
-/// Who may come in; anybody where nothing is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
-    /// The user.
-    pub user: Option<String>,
-    /// The password.
-    pub password: Option<String>,
-}
-
-/// A statement, and what the server said to it if it was no.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// The statement.
-    pub statement: String,
-    /// The error, with its number.
-    pub refused: Option<String>,
-}
-
-/// What has happened.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Record {
-    /// Statements, in order; the session's own (SET, SELECT @@…) as well.
-    pub said: Vec<Said>,
-    /// Values for placeholders.
-    pub values: Vec<String>,
-    /// Somebody was let in.
-    pub let_in: bool,
-    /// What somebody was told who was not let in.
-    pub turned_away: Option<String>,
-    /// Tables that were made, with their databases.
-    pub made: Vec<String>,
-    /// Rows that were handed out: their cells as text.
-    pub handed_out: Vec<Vec<String>>,
-    /// The table to which another client has added somebody, and who.
-    pub joined: Option<(Table, String)>,
-    /// The first thing that this server cannot do.
-    pub beyond: Option<String>,
-}
-
-impl Record {
-    /// Whether the client has said this word for word, in a statement or as a value.
-    pub fn has_said(&self, text: &str) -> bool {
-        self.said.iter().any(|said| said.statement.contains(text)) || self.values.iter().any(|value| value == text)
-    }
-
-    /// Whether a row with this name was handed out.
-    pub fn has_handed_out(&self, name: &str) -> bool {
-        self.handed_out.iter().any(|row| look::is_of(row.iter().map(String::as_str), name))
-    }
-
-    fn note(&mut self, statement: &str, refused: Option<String>) {
-        if self.said.len() < KEPT {
-            self.said.push(Said { statement: statement.chars().take(LONGEST).collect(), refused });
-        }
-    }
-}
 
 /// The server.
 pub struct Server {
@@ -90,12 +27,6 @@ pub struct Server {
     newcomer: Option<String>,
     /// What has happened.
     pub record: Record,
-}
-
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("record", &self.record).finish_non_exhaustive()
-    }
 }
 
 impl Server {

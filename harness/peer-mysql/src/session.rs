@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use harness_peers::database::{Nonce, Turn};
+
 use super::engine::Client;
 use super::lex::Piece;
-use super::login::{self, Nonce, can};
+use super::login::{self, can};
 use super::packet::{Incoming, Outgoing, Reader};
 use super::result::{self, Column, Form, Refusal, Value};
 use super::server::Server;
@@ -44,15 +46,6 @@ pub struct Session {
     incoming: Incoming,
     prepared: BTreeMap<u32, Prepared>,
     next: u32,
-}
-
-/// What is to be done.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Turn {
-    /// Goes to the client.
-    pub bytes: Vec<u8>,
-    /// Then the connection is closed.
-    pub close: bool,
 }
 
 impl Session {

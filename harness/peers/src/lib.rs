@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod aside;
 pub mod attachment;
+pub mod database;
 pub mod dialogue;
 pub mod dns;
 pub mod ftp;

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod event;
 #[cfg(test)]
 mod fake;
+pub mod heavy;
 pub mod http;
 pub mod patience;
 pub mod ports;

@@ -13,6 +13,7 @@ use crate::grade::{Filter, Light, Options, Rubric, Subject, grade};
 use crate::report::model::{Report, RequirementReport, Status};
 use crate::report::style::Style;
 use crate::report::{causes, short};
+use crate::run::heavy;
 use crate::submission::open::{self, OpenError, Request};
 use crate::submission::toolchain;
 use harness_judging::shown::counted;
@@ -268,8 +269,8 @@ fn is_decided_lightly(catalogue: &Catalogue, task: &str, id: &str, backend: Back
 /// The peer of a task that this build has left out.
 fn lacks(task: &Task) -> Option<&'static str> {
     let lacking = |step: &Step| match step {
-        Step::ServeRemote(_) if !cfg!(feature = "ssh") => Some("SSH"),
-        Step::ServeDatabase(_) if !cfg!(feature = "mysql") => Some("database server"),
+        Step::ServeRemote(_) if !heavy::HAS_SSH => Some("SSH"),
+        Step::ServeDatabase(_) if !heavy::HAS_DATABASE => Some("database server"),
         _ => None,
     };
     task.scenarios().iter().flat_map(Scenario::all_steps).find_map(lacking)

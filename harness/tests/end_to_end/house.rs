@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("harness-judging", &["harness-verdict"]),
     ("harness-language", &["harness-verdict"]),
     ("harness-os", &[]),
-    ("harness-peer-mysql", &[]),
+    ("harness-peer-mysql", &["harness-peers"]),
     ("harness-peers", &["harness-judging", "harness-language"]),
     ("harness-sim", &["harness-os"]),
     ("harness-verdict", &[]),

@@ -10,8 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use crate::common::{HARNESS, fixture, folder, installed, skipped, wait_until};
-use harness_peer_mysql::server::{Account, Server};
-use harness_peer_mysql::session::Session;
+use harness_peers::database::{Account, Server};
 
 const USER: &str = "anna";
 const PASSWORD: &str = "Walnut-Desk-58";
@@ -169,7 +168,7 @@ fn embedded() -> Embedded {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let account = Account { user: Some(USER.to_owned()), password: Some(PASSWORD.to_owned()) };
-    let server = Arc::new(Mutex::new(Server::new(account, &[], None).expect("a server")));
+    let server = Arc::new(Mutex::new(harness_peer_mysql::open(account, &[], None).expect("a server")));
     std::thread::spawn(move || {
         for (id, connection) in listener.incoming().flatten().enumerate() {
             let server = Arc::clone(&server);
@@ -179,18 +178,19 @@ fn embedded() -> Embedded {
     Embedded(port)
 }
 
-fn serve(mut connection: TcpStream, server: &Mutex<Server>, id: u32) {
-    let mut session = Session::new(id, *b"twenty bytes of nois");
+fn serve(mut connection: TcpStream, server: &Mutex<Box<dyn Server>>, id: u32) {
+    let server = || server.lock().expect("a server");
+    let greeting = server().meet(id, *b"twenty bytes of nois");
     let mut buffer = [0; 4096];
-    if connection.write_all(&session.greeting()).is_ok() {
+    if connection.write_all(&greeting).is_ok() {
         while let Ok(count @ 1..) = connection.read(&mut buffer) {
-            let turn = session.receive(&mut server.lock().expect("a server"), &buffer[..count]);
+            let turn = server().receive(id, &buffer[..count]);
             if connection.write_all(&turn.bytes).is_err() || turn.close {
                 break;
             }
         }
     }
-    session.gone(&mut server.lock().expect("a server"));
+    server().gone(id);
 }
 
 /// What MariaDB's client makes of some statements.

@@ -14,12 +14,10 @@ use super::super::event::{About, Excerpt, Log, What, With};
 use super::super::patience::Patience;
 use super::super::services::Services;
 use super::super::stage::{Connection, Listener, Stage};
-use super::super::{Director, Done, Failure, Halt};
+use super::super::{Director, Done, Failure, Halt, heavy};
 use super::expect::last_words;
 use harness_language::scenario::model::{ExpectDatabase, ServeDatabase};
-use harness_peer_mysql::look::{Table, is_of};
-use harness_peer_mysql::server::{Account, Record, Server};
-use harness_peer_mysql::session::Session;
+use harness_peers::database::{self, Account, Nonce, Record, Table, is_of};
 use harness_peers::dialogue::Refusal;
 
 /// Bound for a program to end.
@@ -41,7 +39,7 @@ const LONG: usize = 120;
 /// A database server of a run.
 #[derive(Clone)]
 pub struct Database {
-    server: Rc<RefCell<Server>>,
+    server: Rc<RefCell<Box<dyn database::Server>>>,
     open: Rc<Cell<usize>>,
     /// Statements that it is thinking about.
     thinking: Rc<Cell<usize>>,
@@ -51,26 +49,27 @@ pub struct Database {
 impl Database {
     /// The login that was refused, if one was.
     pub(super) fn refusal(&self) -> Option<Refusal> {
-        let turned_away = self.server.borrow().record.turned_away.clone()?;
+        let turned_away = self.server.borrow().record().turned_away.clone()?;
         Some(Refusal { reply: turned_away, mark: "Access denied".to_owned(), went_on: false, what: Refused::Login })
     }
 
     /// What was said, in one line.
     pub(super) fn course(&self) -> String {
-        course(&self.server.borrow().record)
+        course(self.server.borrow().record())
     }
 
     /// Every error that the server has told.
     pub(super) fn replies(&self) -> Vec<String> {
         let server = self.server.borrow();
-        let refused = server.record.said.iter().filter_map(|said| said.refused.clone());
-        refused.chain(server.record.turned_away.clone()).collect()
+        let record = server.record();
+        let refused = record.said.iter().filter_map(|said| said.refused.clone());
+        refused.chain(record.turned_away.clone()).collect()
     }
 
     /// Whether the program has said nothing of those whom it was told.
     fn built_in(&self) -> bool {
         let server = self.server.borrow();
-        !self.names.is_empty() && !self.names.iter().any(|name| is_known(&server.record, &server.look(), name))
+        !self.names.is_empty() && !self.names.iter().any(|name| is_known(server.record(), &server.tables(), name))
     }
 }
 
@@ -135,8 +134,7 @@ impl Director {
             value.filter(|_| self.cast.takes(role, name))
         };
         let account = Account { user: told("user"), password: told("password") };
-        let server = Server::new(account, &step.names, step.newcomer.clone())
-            .map_err(|error| Halt::Harness(format!("the database server does not start: {error}")))?;
+        let server = heavy::database(account, &step.names, step.newcomer.clone())?;
         let database = Database {
             server: Rc::new(RefCell::new(server)),
             open: Rc::default(),
@@ -184,14 +182,14 @@ impl Director {
                 who: &actor.noun(&name),
                 stdout: &stdout,
                 stderr: &stderr,
-                record: &server.record,
-                tables: server.look(),
+                record: server.record(),
+                tables: server.tables(),
             };
             match look.judge(step, database.built_in()) {
                 Verdict::Holds => {}
                 Verdict::Undecided(why) => return Err(Halt::skipped(why)),
                 Verdict::Fails(failure, about) => {
-                    if let Some(beyond) = &server.record.beyond {
+                    if let Some(beyond) = &server.record().beyond {
                         return Err(Halt::skipped(format!(
                             "needs MariaDB: the embedded database server cannot run {}, and a real one may",
                             brief(beyond)
@@ -225,8 +223,7 @@ impl Serving {
 
     /// Answers until one side ends the connection.
     async fn on_connection(self, mut connection: Box<dyn Connection>, id: u32) {
-        let mut session = Session::new(id, nonce(self.seed, id));
-        let greeting = session.greeting();
+        let greeting = self.database.server.borrow_mut().meet(id, nonce(self.seed, id));
         if self.send(&mut *connection, &greeting).await {
             let mut buffer = vec![0; 64 * 1024];
             loop {
@@ -245,13 +242,13 @@ impl Serving {
                 let (turn, asked) = {
                     let mut server = self.database.server.borrow_mut();
                     server.set_clock(self.stage.now());
-                    let before = server.record.said.len();
-                    let turn = session.receive(&mut server, &buffer[..count]);
-                    for said in &server.record.said[before..] {
+                    let before = server.record().said.len();
+                    let turn = server.receive(id, &buffer[..count]);
+                    for said in &server.record().said[before..] {
                         let came = said.refused.as_deref().unwrap_or("ok");
                         self.note(What::Network(format!("statement {}: {came}", brief(&said.statement))));
                     }
-                    (turn, server.record.said.len() > before)
+                    (turn, server.record().said.len() > before)
                 };
                 if let Some(slow) = self.slow.filter(|_| asked) {
                     self.note(What::Stalled(slow));
@@ -264,7 +261,7 @@ impl Serving {
                 }
             }
         }
-        session.gone(&mut self.database.server.borrow_mut());
+        self.database.server.borrow_mut().gone(id);
         let _ = connection.shutdown().await;
         self.database.open.set(self.database.open.get() - 1);
     }
@@ -280,7 +277,7 @@ impl Serving {
 }
 
 /// Bytes for a client to digest: printable ones, as a real server has them.
-fn nonce(seed: u64, id: u32) -> [u8; 20] {
+fn nonce(seed: u64, id: u32) -> Nonce {
     let digest = Sha256::digest([seed.to_le_bytes().as_slice(), &id.to_le_bytes()].concat());
     let mut nonce = [0; 20];
     for (byte, random) in nonce.iter_mut().zip(digest) {

@@ -4,10 +4,6 @@ mod archive;
 mod aside;
 mod attached;
 mod calls;
-#[cfg(feature = "mysql")]
-mod database;
-#[cfg(not(feature = "mysql"))]
-#[path = "no_database.rs"]
 mod database;
 mod dialogue;
 mod expect;
