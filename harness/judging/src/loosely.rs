@@ -150,6 +150,13 @@ pub fn is_error_line(bytes: &[u8]) -> bool {
     text.split(|c: char| !c.is_alphabetic()).any(|word| !word.is_empty() && !NUMBERS.contains(&word))
 }
 
+/// Whether a line is said that another was not told.
+pub fn tells_more(said: &[u8], than: &[u8]) -> bool {
+    let plain = |text: &[u8]| String::from_utf8_lossy(&loosen(text)).to_lowercase();
+    let than = plain(than);
+    plain(said).lines().map(str::trim).any(|line| !than.contains(line))
+}
+
 /// Whether `text` is said, form let pass.
 pub fn contains(hay: &[u8], text: &[u8], ignoring_case: bool) -> bool {
     let (hay, text) = (loosen(hay), loosen(text));
@@ -207,6 +214,17 @@ mod tests {
     #[case("good day\n", "a good day to you", true)]
     fn numbers_are_looked_for_as_numbers(#[case] text: &str, #[case] hay: &str, #[case] there: bool) {
         assert_eq!(contains(hay.as_bytes(), text.as_bytes(), false), there);
+    }
+
+    #[rstest]
+    #[case::nothing("", "welcome\n", false)]
+    #[case::the_same("Welcome, anna!\n", "your name: welcome,  anna!\nbert has joined\n", false)]
+    #[case::with_empty_lines("\nwelcome\n\n", "welcome\n", false)]
+    #[case::a_line_more("welcome\nthe name is taken\n", "welcome\n", true)]
+    #[case::another_line("taken\n", "welcome\n", true)]
+    #[case::where_nothing_was_told("welcome\n", "", true)]
+    fn what_somebody_else_was_told_is_not_more(#[case] said: &str, #[case] than: &str, #[case] more: bool) {
+        assert_eq!(tells_more(said.as_bytes(), than.as_bytes()), more);
     }
 
     #[rstest]

@@ -260,6 +260,16 @@ impl Log {
         self.0.borrow_mut().push(Event { at, who: who.to_owned(), what });
     }
 
+    /// What a peer has received so far, as far as it is kept.
+    pub fn received_by(&self, peer: &str) -> Vec<u8> {
+        let events = self.0.borrow();
+        let texts = events.iter().filter(|event| event.who == peer).filter_map(|event| match &event.what {
+            What::Received(bytes) => Some(bytes.shown.as_slice()),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().concat()
+    }
+
     /// This must not stand in the record, whatever has happened already.
     pub fn hide(&self, name: &str, secret: &[u8]) {
         self.1.borrow_mut().add(name, secret);

@@ -444,6 +444,11 @@ impl Actors {
                     needed("heard-from", Kind::Peer, peer);
                 }
             }
+            Step::ExpectTurnedAway(turned) => {
+                if let Some(peer) = &turned.unlike {
+                    needed("unlike", Kind::Peer, peer);
+                }
+            }
             Step::ExpectOutput(output) => {
                 for peer in output.messages_from.iter().flatten() {
                     needed("messages-from", Kind::Peer, peer);

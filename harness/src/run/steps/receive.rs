@@ -490,21 +490,26 @@ impl Director {
             let mut patience = Patience::new(&*self.stage, limit);
             while peer.borrow().connection.is_some() && self.take_in(&name, &peer, &mut patience).await {}
             let peer = peer.borrow();
-            let refused = peer.connection.is_none() || peer.end_seen || peer.reset_seen;
-            if !refused && !loosely::is_error_line(&peer.received) {
-                return Err(Failure {
-                    expected: format!(
-                        "{name} is refused, or its connection is closed, or it is told why it has to wait"
-                    ),
-                    actual: format!(
-                        "the connection stays open and {name} received {}",
-                        shown::describe(&peer.received)
-                    ),
-                    reason: format!("{} is neither served nor turned away: it waits without a word", peer.noun(&name)),
-                    ..Failure::default()
-                }
-                .into());
+            if peer.connection.is_none() || peer.end_seen || peer.reset_seen {
+                continue;
             }
+            let told = step.unlike.as_ref().map(|other| (other, self.log.received_by(other)));
+            let welcome = told.filter(|(_, told)| !loosely::tells_more(&peer.received, told));
+            let who = peer.noun(&name);
+            let reason = match welcome {
+                _ if !loosely::is_error_line(&peer.received) => {
+                    format!("{who} is neither served nor turned away: it waits without a word")
+                }
+                Some((other, _)) => format!("{who} was told what \"{other}\" was told, and is not turned away"),
+                None => continue,
+            };
+            return Err(Failure {
+                expected: format!("{name} is refused, or its connection is closed, or it is told why it has to wait"),
+                actual: format!("the connection stays open and {name} received {}", shown::describe(&peer.received)),
+                reason,
+                ..Failure::default()
+            }
+            .into());
         }
         Ok(())
     }

@@ -305,6 +305,9 @@ pub struct ExpectSilence {
 pub struct ExpectTurnedAway {
     /// The peer.
     pub peer: String,
+    /// A peer who was let in: to be told no more than that one has received so far is to be let in, too.
+    #[serde(default)]
+    pub unlike: Option<String>,
     /// Bound. Default 5 s.
     #[serde(default)]
     pub within: Option<Limit>,

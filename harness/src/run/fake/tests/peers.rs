@@ -184,6 +184,26 @@ fn what_comes_unasked_is_judged(#[case] script: Script, #[case] step: &str, #[ca
     assert_eq!(reason(&played(script, &format!("{CONNECT} {step}"))), said);
 }
 
+#[rstest]
+#[case::the_same("Welcome.\n", "the client \"second\" was told what \"p\" was told, and is not turned away")]
+#[case::another_word("The name is taken.\n", "held")]
+#[case::nothing("", "the client \"second\" is neither served nor turned away: it waits without a word")]
+fn a_welcome_turns_nobody_away(#[case] to_the_second: &'static str, #[case] said: &str) {
+    let script = Script::new(move |act| async move {
+        let door = act.listen();
+        let mut taken = Vec::new();
+        for text in ["Welcome.\n", to_the_second] {
+            let mut connection = door.next().await;
+            let _ = connection.write_all(text.as_bytes()).await;
+            taken.push(connection);
+        }
+        forever().await
+    });
+    let steps = "{ receive = { peer = \"p\", at-least = 1 } }, { connect = { peer = \"second\", to = \"server\" } }, \
+                 { expect-turned-away = { peer = \"second\", unlike = \"p\" } }";
+    assert_eq!(reason(&played(script, &format!("{CONNECT} {steps}"))), said);
+}
+
 /// A server that reads to the end of each connection and then answers how it ended.
 fn until_the_end() -> Script {
     serving(|act, mut connection| async move {
