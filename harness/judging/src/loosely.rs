@@ -1,6 +1,8 @@
 //! Lenient reading of what programs say: numbers in sentences, colour, blanks round a bar.
 //! What is let pass here is form; substance is compared by [`super::closely`].
 
+use std::collections::BTreeSet;
+
 /// What was said without what only form adds: colour and other terminal sequences, carriage
 /// returns, zero bytes, blanks round a bar, runs of blanks.
 pub fn loosen(bytes: &[u8]) -> Vec<u8> {
@@ -142,12 +144,23 @@ pub fn is_only_number(bytes: &[u8], number: f64) -> bool {
     said.parse().is_ok_and(|said| same_number(said, number))
 }
 
-/// Whether a reply says in words that something is wrong, or at least is no bare number: what
-/// floating-point arithmetic prints for want of a number is one, too.
-pub fn is_error_line(bytes: &[u8]) -> bool {
+/// The words of a text, in small letters. What floating-point arithmetic prints for want of a number is none.
+pub fn words(bytes: &[u8]) -> impl Iterator<Item = String> {
     const NUMBERS: [&str; 4] = ["inf", "infinity", "nan", "e"];
     let text = String::from_utf8_lossy(&loosen(bytes)).to_lowercase();
-    text.split(|c: char| !c.is_alphabetic()).any(|word| !word.is_empty() && !NUMBERS.contains(&word))
+    let words: Vec<String> = text.split(|c: char| !c.is_alphabetic()).map(str::to_owned).collect();
+    words.into_iter().filter(|word| !word.is_empty() && !NUMBERS.contains(&word.as_str()))
+}
+
+/// Whether a reply says in words that something is wrong, or at least is no bare number.
+pub fn is_error_line(bytes: &[u8]) -> bool {
+    words(bytes).next().is_some()
+}
+
+/// The words that stand in one line with a number, wherever it is said.
+pub fn words_beside<'p>(pieces: impl Iterator<Item = &'p [u8]>, number: f64) -> BTreeSet<String> {
+    let lines = pieces.flat_map(|piece| piece.split(|byte| *byte == b'\n'));
+    lines.filter(|line| says_number(line, number, true)).flat_map(words).collect()
 }
 
 /// Whether a line is said that another was not told.
@@ -214,6 +227,18 @@ mod tests {
     #[case("good day\n", "a good day to you", true)]
     fn numbers_are_looked_for_as_numbers(#[case] text: &str, #[case] hay: &str, #[case] there: bool) {
         assert_eq!(contains(hay.as_bytes(), text.as_bytes(), false), there);
+    }
+
+    #[rstest]
+    #[case::bare("725\n", "")]
+    #[case::labelled("Result: 725\n", "result")]
+    #[case::as_a_sentence("The sum is 725.\n", "is sum the")]
+    #[case::with_a_prompt_on_another_line("725\nnext expression: ", "")]
+    #[case::another_number("Result: 7250\nerror 12\n", "")]
+    #[case::twice("Sum 725\nTotal 725.0\n", "sum total")]
+    fn words_beside_a_number(#[case] text: &str, #[case] words: &str) {
+        let found: Vec<String> = words_beside([text.as_bytes()].into_iter(), 725.0).into_iter().collect();
+        assert_eq!(found.join(" "), words);
     }
 
     #[rstest]

@@ -260,14 +260,14 @@ impl Log {
         self.0.borrow_mut().push(Event { at, who: who.to_owned(), what });
     }
 
-    /// What a peer has received so far, as far as it is kept.
-    pub fn received_by(&self, peer: &str) -> Vec<u8> {
+    /// What a peer has received so far, piece by piece, as far as it is kept.
+    pub fn received_by(&self, peer: &str) -> Vec<Vec<u8>> {
         let events = self.0.borrow();
-        let texts = events.iter().filter(|event| event.who == peer).filter_map(|event| match &event.what {
-            What::Received(bytes) => Some(bytes.shown.as_slice()),
+        let pieces = events.iter().filter(|event| event.who == peer).filter_map(|event| match &event.what {
+            What::Received(bytes) => Some(bytes.shown.clone()),
             _ => None,
         });
-        texts.collect::<Vec<_>>().concat()
+        pieces.collect()
     }
 
     /// This must not stand in the record, whatever has happened already.

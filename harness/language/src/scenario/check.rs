@@ -160,6 +160,9 @@ pub fn step(source: &Arc<Source>, here: &Place<'_, '_>, step: &Step, problems: &
             if receive.number.is_some() && receive.only_number.is_some() {
                 wrong("number", "give one of `number` and `only-number`");
             }
+            if receive.unlike_answer.is_some() && !receive.complaint {
+                wrong("unlike-answer", "`unlike-answer` goes with `complaint`");
+            }
             if receive.once && receive.contains.is_none() {
                 wrong("once", "`once` goes with `contains`");
             }

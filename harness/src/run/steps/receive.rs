@@ -1,5 +1,6 @@
 //! Receiving: reading until what is expected has come, or can come no more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use harness_judging::shown::counted;
@@ -32,7 +33,8 @@ enum Wanted<'s> {
     },
     Number(f64),
     OnlyNumber(f64),
-    Complaint,
+    /// Words besides these.
+    Complaint(BTreeSet<String>),
     /// Messages, form taken off, each to be there once.
     Each(Vec<Vec<u8>>),
     AtLeast(usize),
@@ -89,7 +91,7 @@ impl Wanted<'_> {
             Self::Bytes { expected, .. } | Self::Contained { expected, .. } => expected.len().saturating_sub(1),
             Self::AtLeast(count) => *count,
             Self::Each(messages) => messages.iter().map(Vec::len).sum(),
-            Self::Number(_) | Self::OnlyNumber(_) | Self::Complaint | Self::Anything => 0,
+            Self::Number(_) | Self::OnlyNumber(_) | Self::Complaint(_) | Self::Anything => 0,
         }
     }
 
@@ -132,14 +134,16 @@ impl Wanted<'_> {
             // A second line may follow.
             Self::OnlyNumber(number) if over && loosely::is_only_number(received, *number) => Progress::Enough(None),
             // Only when all is said can it be told that something is said in words.
-            Self::Complaint if over && loosely::is_error_line(received) => Progress::Enough(None),
+            Self::Complaint(usual) if over && loosely::words(received).any(|word| !usual.contains(&word)) => {
+                Progress::Enough(None)
+            }
             Self::Each(messages) => match (each_once(received, messages), over) {
                 (Ok(()), _) => Progress::Enough(None),
                 (Err(Uneven::Missing(_)), false) => Progress::More,
                 (Err(_), _) => Progress::Wrong,
             },
-            Self::Number(_) | Self::OnlyNumber(_) | Self::Complaint if over => Progress::Wrong,
-            Self::Number(_) | Self::OnlyNumber(_) | Self::Complaint => Progress::More,
+            Self::Number(_) | Self::OnlyNumber(_) | Self::Complaint(_) if over => Progress::Wrong,
+            Self::Number(_) | Self::OnlyNumber(_) | Self::Complaint(_) => Progress::More,
             Self::AtLeast(least) if count >= *least => Progress::Enough(None),
             Self::AtLeast(_) if over => Progress::Wrong,
             Self::AtLeast(_) => Progress::More,
@@ -157,7 +161,7 @@ impl Wanted<'_> {
             }
             Self::Number(number) => format!("an answer that says {number}"),
             Self::OnlyNumber(number) => format!("one line that is {number} and nothing else"),
-            Self::Complaint => "an answer that says in words that something is wrong".to_owned(),
+            Self::Complaint(_) => "an answer that says in words that something is wrong".to_owned(),
             Self::Each(messages) => format!("{}, each once", counted(messages.len(), "message")),
             Self::AtLeast(count) => format!("at least {}", counted(*count, "byte")),
             Self::Anything => "any bytes".to_owned(),
@@ -184,6 +188,10 @@ impl Wanted<'_> {
                 Err(Uneven::Missing(text)) => format!("{} is not there", shown::quote(&text)),
                 Err(Uneven::Repeated(text, times)) => format!("{} is there {times} times", shown::quote(&text)),
             },
+            Self::Complaint(usual) if loosely::is_error_line(received) => {
+                let usual: Vec<String> = usual.iter().map(|word| shown::quote(word.as_bytes())).collect();
+                format!("no word but those of a right answer: {}", usual.join(", "))
+            }
             _ => String::new(),
         }
     }
@@ -253,7 +261,11 @@ impl Director {
             return Some(Wanted::OnlyNumber(number));
         }
         if step.complaint {
-            return Some(Wanted::Complaint);
+            let beside = |answer| {
+                let pieces = self.log.received_by(name);
+                loosely::words_beside(pieces.iter().map(Vec::as_slice), answer)
+            };
+            return Some(Wanted::Complaint(step.unlike_answer.map(beside).unwrap_or_default()));
         }
         let names = step.heard_from.as_ref()?;
         let others = names.iter().flat_map(|other| self.actors.peers_named(other)).filter(|(other, _)| other != name);
@@ -493,7 +505,7 @@ impl Director {
             if peer.connection.is_none() || peer.end_seen || peer.reset_seen {
                 continue;
             }
-            let told = step.unlike.as_ref().map(|other| (other, self.log.received_by(other)));
+            let told = step.unlike.as_ref().map(|other| (other, self.log.received_by(other).concat()));
             let welcome = told.filter(|(_, told)| !loosely::tells_more(&peer.received, told));
             let who = peer.noun(&name);
             let reason = match welcome {

@@ -192,6 +192,9 @@ pub struct Receive {
     /// Something must be said that is no bare number: an error line.
     #[serde(default)]
     pub complaint: bool,
+    /// With `complaint`: words that have stood beside this number, which was a right answer, are none of an error line.
+    #[serde(default)]
+    pub unlike_answer: Option<f64>,
     /// What each of these peers has sent last must be there exactly once, in any order; what
     /// the receiver itself has sent is left out.
     #[serde(default)]

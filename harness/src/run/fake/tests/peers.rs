@@ -184,6 +184,29 @@ fn what_comes_unasked_is_judged(#[case] script: Script, #[case] step: &str, #[ca
     assert_eq!(reason(&played(script, &format!("{CONNECT} {step}"))), said);
 }
 
+/// A calculator's answers to a sum and to a line that is none.
+#[rstest]
+#[case::bare("5\n", "0\n", "the client \"p\" received 2 bytes, and not what was expected")]
+#[case::labelled(
+    "Result: 5\n",
+    "Result: 0\n",
+    "the client \"p\" received 10 bytes, and not what was expected (no word but those of a right answer: \"result\")"
+)]
+#[case::labelled_and_right("Result: 5\n", "Result: invalid\n", "held")]
+#[case::a_complaint("5\n", "Error: not a number\n", "held")]
+fn the_label_of_an_answer_is_no_complaint(
+    #[case] answer: &'static str,
+    #[case] other: &'static str,
+    #[case] said: &str,
+) {
+    let script = answering(move |bytes| if bytes.starts_with(b"2") { answer.into() } else { other.into() });
+    let steps = "{ send = { peer = \"p\", data = { text = \"2+3\" } } }, { receive = { peer = \"p\", number = 5.0 } }, \
+                 { send = { peer = \"p\", data = { text = \"hello\" } } }, \
+                 { receive = { peer = \"p\", complaint = true, unlike-answer = 5.0 } }";
+    let found = reason(&played(script, &format!("{CONNECT} {steps}")));
+    assert_eq!(found.split("; the server").next().unwrap(), said);
+}
+
 #[rstest]
 #[case::the_same("Welcome.\n", "the client \"second\" was told what \"p\" was told, and is not turned away")]
 #[case::another_word("The name is taken.\n", "held")]
