@@ -1,5 +1,5 @@
 //! The peers whose libraries take longer to build than all the rest: a build may be without them (cargo feature
-//! `remote`), and only this file knows whether it is.
+//! `remote`). Whether it has them is asked here.
 
 use harness_peers::database::{self, Account};
 
